@@ -1,0 +1,8 @@
+"""Definitions are data: scorecards, points, stages and claims as YAML, read into frozen objects.
+
+This layer may not read exports, compute scores or know where a run is stored.
+"""
+
+from cs_research.definitions.loader import Definitions, load_definitions
+
+__all__ = ["Definitions", "load_definitions"]
