@@ -1,0 +1,46 @@
+"""The simulator's own reading of the default 40-point card.
+
+Written apart from the package's scores on purpose: what the studies are tested against must not share their code.
+"""
+
+import numpy as np
+
+CUTS = {
+    "D-1": (0.25, 0.50, 0.75),
+    "D-2": (0.40, 0.60, 0.80),
+    "D-3": (0.25, 0.50, 0.75),
+    "D-4": (0.25, 0.50, 0.75),
+    "E-1": (0.1, 0.5, 1.0),
+    "E-2": (-6.0, -4.0, -2.0),  # months without the keyman, negated: fewer is better
+    "A-1": (0.40, 0.60, 0.80),
+    "A-2": (100.0, 250.0, 400.0),
+    "A-3": (0.25, 0.50, 0.75),
+    "R-1": (0.30, 0.60, 0.90),
+}
+BANDS = ("red", "orange", "yellow", "green")
+BAND_CUTS = (17.5, 25.0, 32.5)
+
+
+def health(values: dict[str, np.ndarray]) -> np.ndarray:
+    """The total, 10 to 40, from one array per indicator; NaN is not measured and left out of both sides.
+
+    >>> float(health({"D-1": np.array([0.32]), "D-2": np.array([0.89])})[0])
+    30.0
+    """
+    points = np.stack([_points(values[name], CUTS[name]) for name in values])
+    return 10 * np.nanmean(points, axis=0)
+
+
+def band(total: np.ndarray) -> np.ndarray:
+    """0 red, 1 orange, 2 yellow, 3 green."""
+    return np.searchsorted(BAND_CUTS, np.asarray(total) + 1e-9, side="right")
+
+
+def zero_based(total: np.ndarray) -> np.ndarray:
+    """The same total on the scale from 0 (all worst) to 40."""
+    return (np.asarray(total) - 10) * 4 / 3
+
+
+def _points(value: np.ndarray, cuts: tuple[float, ...]) -> np.ndarray:
+    points = 1.0 + np.sum([value >= cut - 1e-9 for cut in cuts], axis=0)
+    return np.where(np.isnan(value), np.nan, points)
