@@ -71,7 +71,8 @@ def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
     for key, (path, card) in found.items():
         unknown = sorted(set(card.measures) - set(known)) if card.kind == "scorecard" else []
         if unknown:
-            raise strict_yaml.refusal(path, 1, f"{key} reads the measure '{unknown[0]}', which no file declares")
+            fault = f"{key} reads the measure '{unknown[0]}', which no file declares"
+            raise strict_yaml.refusal(path, 1, fault)
     return Definitions(
         tables=one["tables"].tables, measures=one["measures"].measures, events=one["events"], scorecards=cards,
         touch_points=one["touch_points"], quadrants=one["quadrants"], stages=one["stages"],

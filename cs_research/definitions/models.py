@@ -29,11 +29,15 @@ class Text(Frozen):
 
 
 class Column(Frozen):
-    """One column of a canonical table."""
+    """One column of a canonical table.
+
+    `required`: every row holds a value; `present`: the source must have the column, cells may be empty.
+    """
 
     type: Literal["id", "text", "category", "date", "stamp", "integer", "money", "quantity", "real", "share",
                   "boolean"]
     required: bool = False
+    present: bool = False
     values: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -41,10 +45,15 @@ class Column(Frozen):
 
 
 class Table(Frozen):
-    """One canonical table: what a row is, its key and its columns."""
+    """One canonical table: what a row is, its key, its columns and the column that dates a row.
+
+    Rows dated after the as-of are invisible, unless the table looks `ahead` (signed terms, booked meetings).
+    """
 
     row: str
     key: tuple[Name, ...]
+    time: Name | None = None
+    ahead: bool = False
     delivery: Literal["snapshot", "append"]
     columns: dict[Name, Column]
 
@@ -57,9 +66,9 @@ class Tables(Frozen):
 
 
 class Needs(Frozen):
-    """What must be in the data set for a measure to be measured at all."""
+    """What a data set must hold for a measure to be measured: one of the tables, and in them the role."""
 
-    table: Name | None = None
+    tables: tuple[Name, ...] = ()
     role: Literal["login", "core_action", "key_feature"] | None = None
 
 
@@ -152,7 +161,8 @@ class Scorecard(Frozen):
         ids = [indicator.id for indicator in self.indicators]
         if not ids or len(set(ids)) != len(ids):
             raise ValueError("expected at least one indicator, each id once")
-        if len(self.overall_cuts) != len(self.bands) - 1 or list(self.overall_cuts) != sorted(set(self.overall_cuts)):
+        cuts = list(self.overall_cuts)
+        if len(cuts) != len(self.bands) - 1 or cuts != sorted(set(cuts)):
             raise ValueError("expected rising overall_cuts, one fewer than bands")
         if any(len(indicator.points) != len(self.bands) for indicator in self.indicators):
             raise ValueError("expected one entry of points per band in every indicator")
@@ -181,7 +191,8 @@ class TouchType(Frozen):
     channel: Literal["online", "offline"]
     points: Annotated[float, Field(ge=0)] = 0.0
     levels: tuple[Level, ...] = ()
-    rule: Literal["each", "once_per_user_and_day", "once_per_user_content_and_day", "highest_per_user_and_content"]
+    rule: Literal["each", "once_per_user_and_day", "once_per_user_content_and_day",
+                  "highest_per_user_and_content"]
     ladder: Name | None = None
     per_recipient: bool = True
     synced: bool = True
@@ -230,7 +241,7 @@ class Stages(Frozen):
         edge: int | None = 0
         for stage in self.stages:
             if edge is None or stage.from_month != edge:
-                raise ValueError(f"stage '{stage.name}' must begin at month {edge}: expected no gap and no overlap")
+                raise ValueError(f"stage '{stage.name}' must begin at month {edge}, without gap or overlap")
             edge = stage.to_month
         if edge is not None:
             raise ValueError("the last stage must have to_month: null")

@@ -114,7 +114,7 @@ def _scalar(node: yaml.ScalarNode, at: tuple, path: Path) -> Any:
     if value is _AMBIGUOUS:
         key = ".".join(map(str, at))
         raise refusal(path, node.start_mark.line + 1,
-                      f"key '{key}': {node.value} can be read in two ways, expected quoted text or a plain number")
+                      f"key '{key}': {node.value} can be read in two ways, quote it or write a plain number")
     return value
 
 

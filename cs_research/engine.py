@@ -1,0 +1,185 @@
+"""Runs sql/ over the canonical tables and hands out the account-by-month panel.
+
+This layer may not score, judge or draw; what it aggregates is written in SQL, one file per derived table.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from cs_research.definitions import Definitions, models
+
+SQL = Path(__file__).parent / "sql"
+STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters",
+         "touch_ledger", "touch_month", "relations", "measures", "outcomes", "account_facts", "retention")
+TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
+         "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
+         "share": "DOUBLE", "boolean": "BOOLEAN"}
+# The small tables that are handed to SQL, with their column types.
+SMALL = {
+    "calendar": {"month": "DATE", "month_end": "DATE", "month_number": "BIGINT"},
+    "settings": {"as_of": "DATE", "known_until": "DATE", "known_number": "BIGINT", "first_number": "BIGINT",
+                 "grace_days": "INTEGER", "change_tolerance": "DOUBLE", "touch_months": "INTEGER",
+                 "enterprise_share": "DOUBLE"},
+    "event_roles": {"event_type": "VARCHAR", "is_login": "BOOLEAN", "is_core_action": "BOOLEAN",
+                    "is_key_feature": "BOOLEAN"},
+    "counter_types": {"counter": "VARCHAR", "event_type": "VARCHAR", "sums_quantity": "BOOLEAN"},
+    "touch_rules": {"touch_type": "VARCHAR", "rule": "VARCHAR", "ladder": "VARCHAR", "channel": "VARCHAR",
+                    "is_synced": "BOOLEAN", "per_recipient": "BOOLEAN"},
+    "touch_levels": {"touch_type": "VARCHAR", "reached_at": "DOUBLE", "points": "DECIMAL(18,4)"},
+}
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """What a run may see: months up to `month`, events up to `as_of`, records up to `known_until` (dates)."""
+
+    month: date
+    as_of: date
+    known_until: date
+
+
+class Panel:
+    """The derived tables of one run, computed once in an embedded DuckDB.
+
+    `canonical` is the folder of canonical Parquet files; a table without a file was not delivered, and what is
+    made from it is not measured.
+    """
+
+    def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon, progress=None):
+        self.definitions = definitions
+        self.connection = duckdb.connect()
+        self.delivered = {name for name in definitions.tables if (canonical / f"{name}.parquet").exists()}
+        self._open_canonical(canonical, horizon)
+        self._set_up(horizon)
+        for step in STEPS:
+            if progress:
+                progress(step)
+            self.connection.execute(f"CREATE TABLE {step} AS {(SQL / f'{step}.sql').read_text()}")
+
+    def frame(self, table: str, order: str) -> pd.DataFrame:
+        """A derived table as a DataFrame in a fixed order: ids as text, dates as datetime64, money as float."""
+        return self.connection.execute(f"SELECT * FROM {table} ORDER BY {order}").df()
+
+    def measures(self) -> pd.DataFrame:
+        """All measures by account, month and view; a measure that the data set cannot hold is empty.
+
+        Columns: account_id, month, is_history, month_end, start_date, age_months, days_since_start, arr, then
+        one column per measure of measures.yml and per counter of events.yml.
+        """
+        frame = self.frame("measures", "account_id, month, is_history")
+        frame["month_number"] = frame["month"].dt.year * 12 + frame["month"].dt.month
+        keys = ["account_id", "month_number", "is_history"]
+        counters = self.frame("counters", ", ".join(keys)).pivot(index=keys, columns="counter", values="amount")
+        frame = frame.merge(counters.astype(float), how="left", left_on=keys, right_index=True)
+        for name in self.definitions.events.counters:
+            frame[name] = frame[name].fillna(0.0) if name in frame else 0.0
+        for name in self.not_measured():
+            frame[name] = float("nan")
+        number = [name for name in frame.columns if name in self.definitions.measures or name == "arr"]
+        return frame.drop(columns="month_number").astype(dict.fromkeys(number, float))
+
+    def not_measured(self) -> dict[str, str]:
+        """Measures that this data set cannot hold, each with the reason in words."""
+        reasons = {}
+        for name, measure in self.definitions.measures.items():
+            tables = self.delivered.intersection(measure.needs.tables)
+            if measure.needs.tables and not tables:
+                reasons[name] = "no table of " + " or ".join(t.replace("_", " ") for t in measure.needs.tables)
+            elif measure.needs.role and not self._occurs(tables, measure.needs.role):
+                reasons[name] = f"no {measure.needs.role.replace('_', ' ')} event occurs in the data"
+        for name, counter in self.definitions.events.counters.items():
+            if not self._known_types({"usage_events", "usage_daily"}).intersection(counter.event_types):
+                reasons[name] = f"none of the event types {', '.join(counter.event_types)} occurs in the data"
+        return reasons
+
+    def _occurs(self, tables: set[str], role: str) -> bool:
+        return bool(self._known_types(tables).intersection(getattr(self.definitions.events, role)))
+
+    def _known_types(self, tables: set[str]) -> set[str]:
+        return {row[0] for table in sorted(tables)
+                for row in self.connection.execute(f"SELECT DISTINCT event_type FROM {table}").fetchall()}
+
+    def _open_canonical(self, canonical: Path, horizon: Horizon) -> None:
+        for name, table in self.definitions.tables.items():
+            columns = ", ".join(f"CAST(NULL AS {TYPES[c.type]}) AS {key}" for key, c in table.columns.items())
+            source = f"SELECT {columns} WHERE FALSE"
+            if name in self.delivered:
+                source = f"SELECT * FROM read_parquet('{_quoted(canonical / f'{name}.parquet')}')"
+            if name == "contracts":  # a term that begins later is seen only when it was signed by then
+                source = (f"SELECT * FROM ({source}) WHERE start_date <= DATE '{horizon.as_of}' OR "
+                          f"CAST(recorded_at AS DATE) <= DATE '{horizon.as_of}' "
+                          f"OR (recorded_at IS NULL AND DATE '{horizon.as_of}' = DATE '{horizon.known_until}')")
+            self.connection.execute(f"CREATE VIEW {name} AS {source}")
+
+    def _set_up(self, horizon: Horizon) -> None:
+        """Small tables that the SQL joins: months, settings and the definitions."""
+        first = self.connection.execute("SELECT MIN(start_date) FROM contracts").fetchall()[0][0]
+        calendar = month_calendar(first or horizon.month, horizon.month)
+        settings = pd.DataFrame([{
+            "as_of": pd.Timestamp(horizon.as_of), "known_until": pd.Timestamp(horizon.known_until),
+            "known_number": month_number(horizon.known_until), "first_number": int(calendar["month_number"].min()),
+            "grace_days": self.definitions.outcomes.grace_days,
+            "change_tolerance": self.definitions.outcomes.change_tolerance,
+            "touch_months": self.definitions.touch_points.months,
+            "enterprise_share": self.definitions.segments.enterprise_share}])
+        small = {"calendar": calendar, "settings": settings, **definition_tables(self.definitions)}
+        for name, frame in small.items():
+            self.connection.register("incoming", frame[[*SMALL[name]]])
+            casts = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in SMALL[name].items())
+            self.connection.execute(f"CREATE TABLE {name} AS SELECT {casts} FROM incoming")
+            self.connection.unregister("incoming")
+
+
+def month_number(day: date) -> int:
+    """Months counted from the year zero, so that differences are whole months: 2026-10 is 24322."""
+    return day.year * 12 + day.month
+
+
+def month_calendar(first: date, last: date) -> pd.DataFrame:
+    """One row per month from that of `first` to that of `last`: month, month_end, month_number.
+
+    >>> month_calendar(date(2026, 1, 31), date(2026, 2, 1))["month_end"].dt.day.tolist()
+    [31, 28]
+    """
+    months = pd.date_range(date(first.year, first.month, 1), date(last.year, last.month, 1), freq="MS")
+    return pd.DataFrame({"month": months, "month_end": months + pd.offsets.MonthEnd(0),
+                         "month_number": months.year * 12 + months.month})
+
+
+def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
+    """Definitions as small tables for SQL joins: event_roles, counter_types, touch_rules, touch_levels."""
+    events, touch = definitions.events, definitions.touch_points
+    types = sorted({*events.login, *events.core_action, *events.key_feature})
+    rows = {
+        "event_roles": [(t, t in events.login, t in events.core_action, t in events.key_feature) for t in types],
+        "counter_types": [(name, event_type, counter.sum == "quantity")
+                          for name, counter in events.counters.items() for event_type in counter.event_types],
+        "touch_rules": [(name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient)
+                        for name, t in touch.types.items()],
+    }
+    tables = {name: pd.DataFrame(rows[name], columns=[*SMALL[name]]) for name in rows}
+    return {**tables, "touch_levels": touch_levels(touch)}
+
+
+def touch_levels(touch: models.TouchPoints) -> pd.DataFrame:
+    """Points for reaching a level: touch_type, reached_at (share of the content, empty: always), points.
+
+    With `levels: cumulative` the points of the levels below on the same ladder are added (000, point table).
+    """
+    rows = []
+    for name, kind in touch.types.items():
+        levels = [(level.at, level.points) for level in kind.levels] or [(None, kind.points)]
+        rows += [(name, kind.ladder or name, at, points) for at, points in levels if points]
+    frame = pd.DataFrame(rows, columns=["touch_type", "ladder", "reached_at", "points"])
+    if touch.levels == "cumulative":
+        rising = frame.sort_values(["ladder", "points"], kind="stable")
+        frame["points"] = rising.groupby("ladder")["points"].cumsum()
+    return frame
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,31 @@
+-- One row per account, month and view: every measure that a card may use, side by side.
+-- Absent usage and touches are real zeros here; what the data set does not hold at all is emptied afterwards
+-- by definitions/defaults/measures.yml (`needs`).
+SELECT
+  p.account_id, p.month, p.is_history, p.month_end, p.start_date, p.age_months, p.days_since_start, p.arr,
+  p.seats, a.target_users,
+  r.activated_users,
+  COALESCE(u.active_users, 0) AS active_users,
+  COALESCE(u.login_users, 0) AS login_users,
+  COALESCE(u.core_users, 0) AS core_users,
+  COALESCE(u.key_users, 0) AS key_users,
+  COALESCE(u.user_weeks, 0) / 4.0 AS weekly_users,
+  CAST(COALESCE(k.stock, 0) AS DOUBLE) AS stock,
+  CAST(COALESCE(k.stock_added_3m, 0) AS DOUBLE) AS stock_added_3m,
+  COALESCE(k.peak_daily_users, 0) AS peak_daily_users,
+  COALESCE(k.event_types_used, 0) AS event_types_used,
+  t.touch_score_month, t.touch_score, t.touch_score_synced,
+  CAST(t.touch_points AS DOUBLE) AS touch_points,
+  CAST(t.touch_points_online AS DOUBLE) AS touch_points_online,
+  DATE_DIFF('day', COALESCE(r.keyman_date, p.start_date), p.month_end) / 30.44 AS keyman_months,
+  r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time
+FROM account_month AS p
+LEFT JOIN accounts AS a ON a.account_id = p.account_id
+LEFT JOIN usage_month AS u
+  ON u.account_id = p.account_id AND u.month_number = p.month_number AND u.is_history = p.is_history
+LEFT JOIN account_stock AS k
+  ON k.account_id = p.account_id AND k.month_number = p.month_number AND k.is_history = p.is_history
+LEFT JOIN touch_month AS t
+  ON t.account_id = p.account_id AND t.month_number = p.month_number AND t.is_history = p.is_history
+LEFT JOIN relations AS r
+  ON r.account_id = p.account_id AND r.month_number = p.month_number AND r.is_history = p.is_history

@@ -1,0 +1,50 @@
+-- One row per account, month and view: activated users, the last meeting held with the keyman, goals and
+-- onboarding milestones, each as known in that view. Empty counts mean that the account has no row there.
+WITH activated AS (
+  SELECT p.account_id, p.month_number, p.is_history,
+    COUNT(CASE WHEN u.activated_date <= p.month_end THEN 1 END) AS activated_users
+  FROM account_month AS p
+  JOIN users AS u ON u.account_id = p.account_id
+   AND (u.recorded_at IS NULL OR CAST(u.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history
+),
+met AS (
+  SELECT p.account_id, p.month_number, p.is_history, MAX(m.scheduled_date) AS keyman_date
+  FROM account_month AS p
+  JOIN meetings AS m ON m.account_id = p.account_id AND m.held AND m.with_keyman
+   AND m.scheduled_date <= p.month_end
+   AND (m.recorded_at IS NULL OR CAST(m.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history
+),
+agreed AS (
+  SELECT p.account_id, p.month_number, p.is_history,
+    COUNT(*) AS goals_agreed,
+    COUNT(CASE WHEN g.achieved_date <= p.month_end THEN 1 END) AS goals_achieved
+  FROM account_month AS p
+  JOIN goals AS g ON g.account_id = p.account_id AND g.agreed_date <= p.month_end
+   AND (g.recorded_at IS NULL OR CAST(g.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history
+),
+due AS (
+  SELECT p.account_id, p.month_number, p.is_history,
+    COUNT(*) AS milestones_due,
+    COUNT(CASE WHEN m.completed_date <= p.month_end THEN 1 END) AS milestones_done,
+    COUNT(CASE WHEN m.completed_date <= m.due_date THEN 1 END) AS milestones_on_time
+  FROM account_month AS p
+  JOIN milestones AS m ON m.account_id = p.account_id AND m.due_date <= p.month_end
+   AND (m.recorded_at IS NULL OR CAST(m.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history
+)
+SELECT
+  p.account_id, p.month_number, p.is_history,
+  a.activated_users, k.keyman_date, g.goals_agreed, g.goals_achieved,
+  d.milestones_due, d.milestones_done, d.milestones_on_time
+FROM account_month AS p
+LEFT JOIN activated AS a
+  ON a.account_id = p.account_id AND a.month_number = p.month_number AND a.is_history = p.is_history
+LEFT JOIN met AS k
+  ON k.account_id = p.account_id AND k.month_number = p.month_number AND k.is_history = p.is_history
+LEFT JOIN agreed AS g
+  ON g.account_id = p.account_id AND g.month_number = p.month_number AND g.is_history = p.is_history
+LEFT JOIN due AS d
+  ON d.account_id = p.account_id AND d.month_number = p.month_number AND d.is_history = p.is_history

@@ -1,0 +1,89 @@
+-- One row per month, basis and segment: the bridge from opening to closing, in accounts and in ARR.
+-- basis month and trailing_12 compare month ends; renewals_due compares the due dates of the month before and
+-- after, closed ones only. The cohort of the opening alone counts for churn, contraction and expansion.
+WITH spans AS (
+  SELECT 'month' AS basis, 1 AS months
+  UNION ALL
+  SELECT 'trailing_12' AS basis, 12 AS months
+),
+sides AS (
+  SELECT s.basis, p.account_id, p.month_number, 0 AS was_here, 1 AS is_here,
+    CAST(0 AS DECIMAL(28, 2)) AS arr_opening, CAST(p.arr AS DECIMAL(28, 2)) AS arr_closing
+  FROM account_month AS p CROSS JOIN spans AS s
+  WHERE NOT p.is_history
+  UNION ALL
+  SELECT s.basis, p.account_id, p.month_number + s.months AS month_number, 1 AS was_here, 0 AS is_here,
+    CAST(p.arr AS DECIMAL(28, 2)) AS arr_opening, CAST(0 AS DECIMAL(28, 2)) AS arr_closing
+  FROM account_month AS p CROSS JOIN spans AS s
+  WHERE NOT p.is_history
+),
+flows AS (
+  SELECT
+    d.basis, d.account_id, d.month_number, MAX(d.was_here) AS was_here, MAX(d.is_here) AS is_here,
+    CASE WHEN COUNT(*) = COUNT(d.arr_opening) THEN SUM(d.arr_opening) END AS arr_opening,
+    CASE WHEN COUNT(*) = COUNT(d.arr_closing) THEN SUM(d.arr_closing) END AS arr_closing
+  FROM sides AS d
+  JOIN spans AS s ON s.basis = d.basis
+  CROSS JOIN settings AS z
+  WHERE d.month_number >= z.first_number + s.months
+  GROUP BY d.basis, d.account_id, d.month_number
+  UNION ALL
+  SELECT
+    'renewals_due' AS basis, account_id, YEAR(due_date) * 12 + MONTH(due_date) AS month_number, 1 AS was_here,
+    CASE WHEN outcome = 'churned' THEN 0 ELSE 1 END AS is_here,
+    CAST(arr_before AS DECIMAL(28, 2)) AS arr_opening, CAST(arr_after AS DECIMAL(28, 2)) AS arr_closing
+  FROM outcomes
+  WHERE outcome IN ('renewed', 'expanded', 'contracted', 'churned')
+),
+moved AS (
+  SELECT
+    f.basis, k.month, COALESCE(a.segment, 'none') AS segment, f.was_here, f.is_here, f.arr_opening, f.arr_closing,
+    CASE WHEN f.was_here = 1 AND f.is_here = 1 THEN f.arr_closing - f.arr_opening END AS change
+  FROM flows AS f
+  JOIN calendar AS k ON k.month_number = f.month_number
+  JOIN account_facts AS a ON a.account_id = f.account_id
+),
+cells AS (
+  SELECT basis, month, 'all' AS segment, was_here, is_here, arr_opening, arr_closing, change FROM moved
+  UNION ALL
+  SELECT basis, month, segment, was_here, is_here, arr_opening, arr_closing, change FROM moved
+  WHERE segment <> 'none'
+),
+summed AS (
+  SELECT
+    month, basis, segment,
+    SUM(was_here) AS logos_opening,
+    SUM(CASE WHEN was_here = 0 THEN 1 ELSE 0 END) AS logos_new,
+    SUM(CASE WHEN is_here = 0 THEN 1 ELSE 0 END) AS logos_churned,
+    SUM(is_here) AS logos_closing,
+    CASE WHEN COUNT(*) = COUNT(arr_opening) THEN SUM(arr_opening) END AS arr_opening,
+    SUM(CASE WHEN was_here = 0 THEN arr_closing ELSE 0 END) AS arr_new,
+    SUM(CASE WHEN change > 0 THEN change ELSE 0 END) AS arr_expansion,
+    SUM(CASE WHEN change < 0 THEN -change ELSE 0 END) AS arr_contraction,
+    SUM(CASE WHEN is_here = 0 THEN arr_opening ELSE 0 END) AS arr_churned,
+    CASE WHEN COUNT(*) = COUNT(arr_closing) THEN SUM(arr_closing) END AS arr_closing
+  FROM cells
+  GROUP BY month, basis, segment
+),
+-- Where the money of one account is unknown the whole bridge is, rather than a part of it taken for all.
+known AS (
+  SELECT *, arr_opening IS NOT NULL AND arr_closing IS NOT NULL AS has_money FROM summed
+)
+SELECT
+  month, basis, segment, CAST(logos_opening AS BIGINT) AS logos_opening, CAST(logos_new AS BIGINT) AS logos_new,
+  CAST(logos_churned AS BIGINT) AS logos_churned, CAST(logos_closing AS BIGINT) AS logos_closing,
+  CASE WHEN has_money THEN CAST(arr_opening AS DOUBLE) END AS arr_opening,
+  CASE WHEN has_money THEN CAST(arr_new AS DOUBLE) END AS arr_new,
+  CASE WHEN has_money THEN CAST(arr_expansion AS DOUBLE) END AS arr_expansion,
+  CASE WHEN has_money THEN CAST(arr_contraction AS DOUBLE) END AS arr_contraction,
+  CASE WHEN has_money THEN CAST(arr_churned AS DOUBLE) END AS arr_churned,
+  CASE WHEN has_money THEN CAST(arr_closing AS DOUBLE) END AS arr_closing,
+  CASE WHEN has_money AND arr_opening > 0 THEN
+    CAST(arr_opening - arr_contraction - arr_churned AS DOUBLE) / CAST(arr_opening AS DOUBLE) END AS grr,
+  CASE WHEN has_money AND arr_opening > 0 THEN
+    CAST(arr_opening - arr_contraction - arr_churned + arr_expansion AS DOUBLE) / CAST(arr_opening AS DOUBLE)
+    END AS nrr,
+  CASE WHEN logos_opening > 0 THEN CAST(logos_churned AS DOUBLE) / logos_opening END AS logo_churn,
+  CASE WHEN has_money AND arr_opening > 0 THEN CAST(arr_churned AS DOUBLE) / CAST(arr_opening AS DOUBLE)
+    END AS arr_churn
+FROM known

@@ -1,0 +1,27 @@
+-- One row per account, user, month and month in which it became known: the mergeable state of usage.
+-- The only pass over the events; everything about users comes from here.
+WITH events AS (
+  SELECT
+    account_id, user_id, event_type,
+    YEAR(occurred_at) * 12 + MONTH(occurred_at) AS month_number,
+    YEAR(recorded_at) * 12 + MONTH(recorded_at) AS recorded_number,
+    DAY(occurred_at) AS day_of_month,
+    COALESCE(quantity, 1) AS quantity
+  FROM usage_events
+)
+SELECT
+  e.account_id, e.user_id, e.month_number,
+  CASE WHEN e.recorded_number > e.month_number THEN e.recorded_number ELSE e.month_number END AS known_number,
+  COUNT(*) AS event_count,
+  MAX(CASE WHEN r.is_login THEN 1 ELSE 0 END) AS has_login,
+  MAX(CASE WHEN r.is_core_action AND e.quantity > 0 THEN 1 ELSE 0 END) AS has_core_action,
+  MAX(CASE WHEN r.is_key_feature THEN 1 ELSE 0 END) AS has_key_feature,
+  MAX(CASE WHEN e.day_of_month <= 7 THEN 1 ELSE 0 END) AS in_week_1,
+  MAX(CASE WHEN e.day_of_month BETWEEN 8 AND 14 THEN 1 ELSE 0 END) AS in_week_2,
+  MAX(CASE WHEN e.day_of_month BETWEEN 15 AND 21 THEN 1 ELSE 0 END) AS in_week_3,
+  MAX(CASE WHEN e.day_of_month >= 22 THEN 1 ELSE 0 END) AS in_week_4,
+  SUM(CASE WHEN r.is_core_action THEN e.quantity ELSE 0 END) AS core_quantity
+FROM events AS e
+LEFT JOIN event_roles AS r ON r.event_type = e.event_type
+GROUP BY e.account_id, e.user_id, e.month_number,
+  CASE WHEN e.recorded_number > e.month_number THEN e.recorded_number ELSE e.month_number END

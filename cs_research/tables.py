@@ -1,0 +1,103 @@
+"""Builds the output tables of a run from the canonical tables: panel, scores, history, outcomes, retention.
+
+This layer decides what is written and under which key; how it is computed stands in sql/, scores and history.
+"""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from cs_research import history, scores
+from cs_research.definitions import Definitions
+from cs_research.engine import Horizon, Panel
+
+SCHEMA_VERSION = "1"
+KEYS = {
+    "indicators": ("account_id", "month", "scorecard", "indicator"),
+    "history_indicators": ("account_id", "month", "scorecard", "indicator"),
+    "scores": ("account_id", "month", "scorecard", "version"),
+    "history": ("account_id", "month", "scorecard", "version"),
+    "outcomes": ("account_id", "due_date"),
+    "retention": ("month", "basis", "segment"),
+    "measures": ("account_id", "month", "is_history"),
+    "account_facts": ("account_id",),
+    "not_measured": ("measure",),
+    "files": ("file",),
+    "findings": ("question",),
+}
+
+
+def horizon(month: date, as_of: date) -> Horizon:
+    """What the run of a month may see.
+
+    The last complete month sees everything up to the as-of. An older month sees events, terms and outcomes up to
+    its own end, while rows recorded later still restate it.
+    """
+    next_month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    after = date(next_month.year + next_month.month // 12, next_month.month % 12 + 1, 1)
+    is_last = as_of < after - timedelta(days=1)
+    return Horizon(month, as_of if is_last else next_month - timedelta(days=1), as_of)
+
+
+def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: Path,
+                 progress: Callable[[str], None] | None = None) -> dict[str, int]:
+    """Compute and write every table of a run as Parquet; returns the number of rows by table.
+
+    In: the folder of canonical Parquet files, the definitions and the horizon of the run. Out: files in `out`,
+    named and keyed as KEYS says.
+    """
+    panel = Panel(canonical, definitions, seen, progress)
+    measures = panel.measures()
+    facts = panel.frame("account_facts", "account_id")
+    outcomes = panel.frame("outcomes", "account_id, due_date")
+    now = measures[~measures["is_history"]].reset_index(drop=True)
+    then = measures[measures["is_history"]].reset_index(drop=True)
+    indicator_rows, score_rows = _scored(now, facts, outcomes, definitions)
+    then_indicators, then_scores = _scored(then, facts, outcomes, definitions)
+    built = {
+        "indicators": indicator_rows, "scores": score_rows.drop(columns=_NEXT),
+        "history_indicators": then_indicators, "history": then_scores,
+        "outcomes": outcomes, "retention": panel.frame("retention", "month, basis, segment"),
+        "measures": measures.drop(columns="month_end"), "account_facts": facts,
+        "not_measured": pd.DataFrame(sorted(panel.not_measured().items()), columns=["measure", "reason"]),
+    }
+    return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
+
+
+_NEXT = ["due_date", "outcome", "arr_before", "arr_after"]
+
+
+def _scored(measures: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame,
+            definitions: Definitions) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Indicators and scores of one view, for all cards, with the next renewal."""
+    indicator_rows, score_rows = [], []
+    for card in definitions.scorecards.values():
+        rows = scores.indicators(measures, card)
+        indicator_rows.append(rows)
+        score_rows.append(scores.score_table(measures, scores.health(rows, card), facts, definitions))
+    frame = history.with_next_renewal(pd.concat(score_rows, ignore_index=True), outcomes)
+    frame["is_renewal_due"] = history.is_renewal_due(frame, definitions.stages.renewal_due_days)
+    return pd.concat(indicator_rows, ignore_index=True), frame
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> int:
+    """Write a table as Parquet, ordered by its key, the same bytes for the same rows; returns its row count.
+
+    Columns named month or ending in _date become dates. Raises AssertionError when the key of KEYS is not unique.
+    """
+    key = KEYS[path.stem]
+    assert not frame.duplicated(list(key)).any(), f"table {path.stem}: the key {', '.join(key)} is not unique"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dates = [c for c in frame.columns if c == "month" or c.endswith("_date")]
+    replace = ", ".join(f'CAST("{c}" AS DATE) AS "{c}"' for c in dates)
+    target = str(path).replace("'", "''")
+    with duckdb.connect() as connection:
+        connection.register("frame", frame)
+        connection.execute(
+            f"COPY (SELECT *{f' REPLACE ({replace})' if replace else ''} FROM frame ORDER BY {', '.join(key)}) "
+            f"TO '{target}' (FORMAT parquet, COMPRESSION zstd, "
+            f"KV_METADATA {{schema_version: '{SCHEMA_VERSION}'}})")
+    return len(frame)
