@@ -1,0 +1,201 @@
+"""Runs the notebooks of a report by Papermill, and believes a notebook only on evidence.
+
+An unknown parameter, a cell left out, a kernel that died or a `sys.exit` all leave a notebook that looks
+finished. So parameters are checked against the notebook's own cell before anything runs; afterwards every
+code cell must be completed and the notebook's results file must be there.
+"""
+
+import ast
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from difflib import get_close_matches
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal
+
+from cs_research.definitions.models import Frozen, Name
+from cs_research.definitions.strict_yaml import load
+from cs_research.errors import NotebookFailed, Refused
+
+CELL_SECONDS = 900
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,40}")
+# One kernel, one thread, no settings from the home folder: the same bytes whoever runs it.
+_KERNEL_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+                       "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+class Entry(Frozen):
+    """One notebook of a report and what it is given beyond the run itself."""
+
+    notebook: str
+    parameters: dict[Name, str] = {}
+
+
+class Recipe(Frozen):
+    """Which notebooks make a report, in the order of its pages."""
+
+    kind: Literal["recipe"]
+    notebooks: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A notebook that is ready to run: it exists and declares every parameter it is given."""
+
+    name: str
+    source: Path
+    parameters: dict[str, str]
+
+
+def read_jobs(recipe: Path, given: Sequence[str]) -> list[Job]:
+    """The notebooks of a recipe, checked. `given` names the parameters that every notebook gets.
+
+    The notebooks lie in the folder `notebooks` beside the folder of the recipe. Raises Refused with the
+    nearest name for a notebook or a parameter that is not there.
+    """
+    if not recipe.is_file():
+        raise Refused(f"There is no recipe at {recipe}", "run from a clone of the repository or give --recipe")
+    folder = recipe.resolve().parent.parent / "notebooks"
+    jobs = []
+    for entry in load(recipe, Recipe).notebooks:
+        source = folder / f"{entry.notebook}.ipynb"
+        if not source.is_file():
+            near = _nearest(entry.notebook, [path.stem for path in folder.glob("*.ipynb")])
+            raise Refused(f"{recipe.name}: there is no notebook '{entry.notebook}' in {folder}", near)
+        _refuse_unknown(source, [*given, *entry.parameters])
+        jobs.append(Job(entry.notebook, source, dict(entry.parameters)))
+    return jobs
+
+
+def declared_parameters(source: Path) -> list[str]:
+    """The names assigned in the cell tagged `parameters`, in order; empty without such a cell."""
+    import nbformat
+
+    names: list[str] = []
+    for cell in nbformat.read(source, as_version=4).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            for node in ast.parse(cell.source).body:
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def _refuse_unknown(source: Path, names: Sequence[str]) -> None:
+    declared = declared_parameters(source)
+    for name in names:
+        # Papermill writes names into the notebook as code, so a name must be a plain word.
+        if not _PARAMETER.fullmatch(name) or name not in declared:
+            raise Refused(f"{source.name} has no parameter '{name}'", _nearest(name, declared))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'" if near else f"it must be one of {', '.join(known) or 'none'}"
+
+
+def execute_notebooks(
+    jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once: int = 2,
+    progress: Callable[[str], None] = lambda name: None, cell_seconds: int = CELL_SECONDS,
+) -> list[Path]:
+    """Run each notebook into `<run>/notebooks/`, `at_once` at a time; returns the executed ones in order.
+
+    `progress` is told each name when it is done. Raises NotebookFailed for the first that failed; those not
+    yet begun are then not begun.
+    """
+    (run / "notebooks").mkdir(exist_ok=True)
+    done = []
+    # Processes, because Papermill leaves event loops and sockets behind in threads.
+    with (tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
+          ProcessPoolExecutor(at_once, get_context("spawn"), _prepare_worker, (home, run / "kernels.log")) as pool):
+        futures = [pool.submit(_execute, job, run, dict(given), cell_seconds) for job in jobs]
+        try:
+            for job, future in zip(jobs, futures, strict=True):
+                done.append(future.result())
+                progress(job.name)
+        except BrokenProcessPool as error:
+            raise NotebookFailed("The process that runs the notebooks was killed, perhaps for want of memory",
+                                 "free memory or run with --jobs 1") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return done
+
+
+def _prepare_worker(home: str, log: Path) -> None:
+    # jsonschema imports this at a cost of three seconds, for a format that no notebook uses.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    os.environ.update(_KERNEL_ENVIRONMENT, IPYTHONDIR=home, JUPYTER_RUNTIME_DIR=home)
+    with log.open("ab") as file:  # what kernels say of themselves; a notebook's own words are in its cells
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _execute(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -> Path:
+    import nbformat
+    import papermill
+
+    output = run / "notebooks" / f"{job.name}.ipynb"
+    try:
+        notebook = papermill.execute_notebook(
+            nbformat.read(job.source, as_version=4),
+            str(output).replace("{", "{{").replace("}", "}}"),  # Papermill formats paths
+            parameters={**given, **job.parameters}, kernel_name="python3", progress_bar=False,
+            execution_timeout=cell_seconds, resources={"metadata": {"path": str(job.source.parent)}},
+            extra_arguments=["--HistoryManager.enabled=False"],
+        )
+    except Exception as error:
+        raise NotebookFailed(f"Notebook {job.name} stopped {_where(error, output)}", _look_at(output)) from error
+    _demand_completed(notebook, job.name, output)
+    if not (run / "results" / f"{job.name}.json").is_file():
+        raise NotebookFailed(f"Notebook {job.name} ran but recorded no result",
+                             f"end it with run.record(\"{job.name}\", ...)")
+    _name_injected_cell(notebook)
+    nbformat.write(notebook, output)
+    return output
+
+
+def _where(error: Exception, output: Path) -> str:
+    """In which cell and why, from what Papermill saved."""
+    import nbformat
+
+    message = re.sub(r"\x1b\[[0-9;]*m", "", str(getattr(error, "evalue", "") or error)).strip()
+    name = getattr(error, "ename", type(error).__name__)
+    why = f"({name}: {message.splitlines()[0][:200]})" if message else f"({name})"
+    if not output.exists():
+        return why
+    begun = [n for n, cell in _code_cells(nbformat.read(output, as_version=4)) if _state(cell).get("start_time")]
+    return f"in code cell {begun[-1]} {why}" if begun else why
+
+
+def _demand_completed(notebook: Any, name: str, output: Path) -> None:
+    for number, cell in _code_cells(notebook):
+        # Papermill calls cells that never began completed too, so its word alone is not enough.
+        completed = _state(cell).get("status") == "completed" and _state(cell).get("end_time")
+        failed = not completed or any(out.output_type == "error" for out in cell.outputs)
+        if cell.source.strip() and (failed or cell.execution_count is None):
+            raise NotebookFailed(f"Notebook {name} ended early, in code cell {number}", _look_at(output))
+
+
+def _code_cells(notebook: Any) -> list[tuple[int, Any]]:
+    """The code cells as its author counts them, from 1, the injected one left out."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return list(enumerate((c for c in cells if "injected-parameters" not in c.metadata.get("tags", [])), start=1))
+
+
+def _state(cell: Any) -> dict[str, Any]:
+    return cell.metadata.get("papermill", {})
+
+
+def _look_at(output: Path) -> str:
+    return f"see {output} (kept until the next run); earlier reports are as they were"
+
+
+def _name_injected_cell(notebook: Any) -> None:
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"  # Papermill's is random

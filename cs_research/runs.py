@@ -1,0 +1,165 @@
+"""Where runs are kept: the lock, the immutable run folder, its manifest, the published month.
+
+    <out>/.runs/<month>-<id>/    a whole run; never changed after it got this name
+    <out>/.runs/making-.../      one being made, or the remains of one that failed; swept at the next start
+    <out>/<month>                a relative link to the run that readers see; replaced in one step
+
+This layer moves folders and may not know what stands in a report.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cs_research.errors import Busy, CannotWrite
+
+MANIFEST = "manifest.json"
+_MAKING = "making-"
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_hashes(files: Iterable[Path], base: Path) -> dict[str, str]:
+    """SHA-256 by name, sorted; a file under `base` is named from there, any other by its own name.
+
+    The place a data set lies in is no part of what it holds, so no absolute path enters a run's id.
+    """
+    hashes: dict[str, str] = {}
+    for name, digest in sorted((_name(path, base), sha256(path)) for path in files):
+        while name in hashes:
+            name += "'"
+        hashes[name] = digest
+    return hashes
+
+
+def _name(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+
+
+def run_id(parts: Mapping[str, Any]) -> str:
+    """Twelve hex digits that name everything a run is made of: same parts, same run.
+
+    >>> run_id({"month": "2026-10", "inputs": {}}) == run_id({"inputs": {}, "month": "2026-10"})
+    True
+    """
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` so that a reader sees the old file or the new one, never half of it."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n",
+                   encoding="utf-8")
+    os.replace(new, path)
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the reports folder `out` for one run, and sweep what an interrupted one left behind.
+
+    The system frees the lock when its holder dies, however it dies. Raises Busy (75), naming the holder,
+    and CannotWrite (74).
+    """
+    store, note = out / ".runs", out / ".runs" / "lock.json"
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(store / "lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy(f"Another run ({_holder(note)}) is writing to {out}",
+                   "wait for it to end, or give another folder with --out") from None
+    except OSError as error:
+        raise CannotWrite(f"The folder {out} cannot be written to ({error.strerror})",
+                          "give a folder you may write to with --out") from error
+    try:
+        write_json(note, {"pid": os.getpid(), "host": socket.gethostname()})
+        for left in [*store.glob(f"{_MAKING}*"), *out.glob(f".{_MAKING}*")]:
+            left.unlink() if left.is_symlink() else shutil.rmtree(left)
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(note: Path) -> str:
+    try:
+        held = json.loads(note.read_text(encoding="utf-8"))
+        return f"process {held['pid']} on {held['host']}"
+    except (OSError, ValueError, KeyError):
+        return "it has just begun"
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """An empty folder in which a run is made; only `keep` gives it its name."""
+    folder = out / ".runs" / f"{_MAKING}{name}"
+    folder.mkdir()
+    return folder
+
+
+def find(out: Path, month: str, identity: str) -> Path | None:
+    """The kept run of this month and id, if it is there and every file still has its hash."""
+    folder = out / ".runs" / f"{month}-{identity}"
+    return folder if folder.is_dir() and not damage(folder) else None
+
+
+def damage(folder: Path) -> list[str]:
+    """What differs from the manifest, one entry per file; empty when the run is whole."""
+    try:
+        expected = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return [f"{MANIFEST} cannot be read"]
+    seen = _contents(folder)
+    return [f"{name} {_difference(name, expected, seen)}" for name in sorted({*expected, *seen})
+            if expected.get(name) != seen.get(name)]
+
+
+def _difference(name: str, expected: Mapping[str, str], seen: Mapping[str, str]) -> str:
+    if name not in seen:
+        return "is missing"
+    return "has changed" if name in expected else "was added"
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    files = (p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST)
+    return file_hashes(files, folder)
+
+
+def keep(making: Path, month: str, identity: str) -> Path:
+    """Seal a finished run: write its manifest, take away the right to write, give it its name."""
+    write_json(making / MANIFEST, {"schema_version": 1, "files": _contents(making)})
+    for path in making.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+    folder = making.with_name(f"{month}-{identity}")
+    if folder.exists():  # found damaged, or it would not have been made again
+        folder.rename(making.with_name(f"{_MAKING}damaged-{month}-{identity}"))
+    making.rename(folder)
+    return folder
+
+
+def publish(folder: Path, out: Path, month: str) -> Path:
+    """Point `<out>/<month>` at a kept run, in one step: a reader sees the old report or the new one.
+
+    Raises CannotWrite when something that is no link stands in the way.
+    """
+    link = out / month
+    if link.exists() and not link.is_symlink():
+        raise CannotWrite(f"{link} is not a link made by this program", "move it away, then run again")
+    new = out / f".{_MAKING}{month}"
+    new.unlink(missing_ok=True)
+    new.symlink_to(Path(".runs") / folder.name, target_is_directory=True)
+    os.replace(new, link)
+    return link

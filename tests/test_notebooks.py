@@ -1,0 +1,87 @@
+"""A notebook is believed only when every cell ran and its result is there."""
+
+import json
+import signal
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from cs_research.errors import NotebookFailed, Refused
+from cs_research.report.notebooks import Job, declared_parameters, execute_notebooks, read_jobs
+
+GIVEN = ("run_dir", "month")
+PARAMETERS = 'run_dir = "../reports"\nmonth = ""'
+RECORD = 'import json, pathlib; p = pathlib.Path(run_dir) / "results"; p.mkdir(exist_ok=True)\n' \
+         '(p / "one.json").write_text(json.dumps({"month": month}))'
+
+
+def write_notebook(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
+    first = nbformat.v4.new_code_cell(parameters, id="p")
+    first.metadata["tags"] = ["parameters"]
+    rest = [nbformat.v4.new_code_cell(source, id=f"c{n}") for n, source in enumerate(sources)]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[first, *rest], metadata=metadata), path)
+    return path
+
+
+def write_recipe(root: Path, text: str) -> Path:
+    path = root / "reports" / "monthly.yml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def run_cells(root: Path, *sources: str, seconds: int = 60) -> list[Path]:
+    job = Job("one", write_notebook(root / "notebooks" / "one.ipynb", *sources), {})
+    run = root / "run {0}"  # Papermill formats paths: braces must do no harm
+    run.mkdir()
+    return execute_notebooks([job], run, {"run_dir": str(run), "month": "2026-10"}, cell_seconds=seconds)
+
+
+def test_a_whole_notebook_is_kept_with_its_parameters(tmp_path):
+    (executed,) = run_cells(tmp_path, RECORD)
+    assert json.loads((executed.parents[1] / "results" / "one.json").read_text()) == {"month": "2026-10"}
+    assert "injected-parameters" in [cell.id for cell in nbformat.read(executed, as_version=4).cells]
+
+
+@pytest.mark.parametrize(("cells", "words"), [
+    (("1 / 0", RECORD), r"code cell 2 \(ZeroDivisionError: division by zero\)"),
+    ((RECORD, "import sys; sys.exit(0)"), "code cell 3"),
+    (("import sys; sys.exit(0)", RECORD), "code cell 2"),
+    ((RECORD, f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"), "code cell 3"),
+    (("1 + 1",), "recorded no result"),
+])
+def test_a_notebook_that_only_looks_finished_is_refused(tmp_path, cells, words):
+    with pytest.raises(NotebookFailed, match=words):
+        run_cells(tmp_path, *cells)
+
+
+def test_an_endless_cell_is_stopped_and_named(tmp_path):
+    with pytest.raises(NotebookFailed, match="code cell 2"):
+        run_cells(tmp_path, "while True: pass", RECORD, seconds=2)
+
+
+def test_declared_parameters_are_the_names_of_the_tagged_cell(tmp_path):
+    path = write_notebook(tmp_path / "n.ipynb", "other = 1", parameters='a = 1\nb: str = ""\n# c = 2')
+    assert declared_parameters(path) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("recipe", "words"), [
+    ("kind: recipe\nnotebooks:\n  - notebook: one\n    parameters: {mnoth: x}",
+     "no parameter 'mnoth': did you mean 'month'"),
+    ("kind: recipe\nnotebooks:\n  - notebook: oen", "no notebook 'oen'.*did you mean 'one'"),
+    ("kind: recipe\nnotebooks:\n  - notbook: one", "F_CONFIG"),
+    ('kind: recipe\nnotebooks:\n  - notebook: one\n    parameters: {"month=1;import os": x}', "F_CONFIG"),
+])
+def test_a_mistyped_recipe_is_refused_before_anything_runs(tmp_path, recipe, words):
+    write_notebook(tmp_path / "notebooks" / "one.ipynb", "1")
+    with pytest.raises(Refused, match=words):
+        read_jobs(write_recipe(tmp_path, recipe), GIVEN)
+
+
+def test_a_notebook_must_declare_what_it_is_given(tmp_path):
+    write_notebook(tmp_path / "notebooks" / "one.ipynb", "1", parameters='run_dir = ""')
+    with pytest.raises(Refused, match="no parameter 'month'"):
+        read_jobs(write_recipe(tmp_path, "kind: recipe\nnotebooks:\n  - notebook: one"), GIVEN)
