@@ -62,7 +62,9 @@ class Panel:
 
     def frame(self, table: str, order: str) -> pd.DataFrame:
         """A derived table as a DataFrame in a fixed order: ids as text, dates as datetime64, money as float."""
-        return self.connection.execute(f"SELECT * FROM {table} ORDER BY {order}").df()
+        rows = self.connection.sql(f"SELECT * FROM {table} ORDER BY {order}")
+        text = [name for name, kind in zip(rows.columns, rows.types, strict=True) if kind == "VARCHAR"]
+        return rows.df().astype(dict.fromkeys(text, "str"))  # a column without rows or values is text too
 
     def measures(self) -> pd.DataFrame:
         """All measures by account, month and view; a measure that the data set cannot hold is empty.
