@@ -1,0 +1,151 @@
+"""The claims of the source documents, each tested on the scores as they stood (methods 0 and 2).
+
+`all_claims` gives the seven Findings in the order of claims.yml; each can be asked for on its own.
+"""
+
+import pandas as pd
+
+from cs_research.finding import Finding, number, percent, with_interval
+from cs_research.studies import onboarding, stats, touch_effect
+from cs_research.studies.evidence import Evidence
+from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few
+
+
+def all_claims(evidence: Evidence) -> tuple[Finding, ...]:
+    """One Finding per claim, in the order of claims.yml."""
+    studies = {"onboarding_doubles_health": onboarding.onboarding_and_health,
+               "bad_health_churns_half": bad_health, "good_health_expands_70": good_health,
+               "established_rarely_churns": established, "low_stock_churns": low_stock,
+               "touch_predicts_churn": touch_and_churn, "touch_raises_health": touch_effect.touch_and_health}
+    return tuple(studies[name](evidence) for name in evidence.definitions.claims.claims if name in studies)
+
+
+def bad_health(evidence: Evidence) -> Finding:
+    """P(churned | worst band) against the claim, and P(worst band | churned) beside it (000, 004)."""
+    worst = evidence.card.bands[0]
+    rows = _with_health(evidence)
+    finding = _rate_claim(evidence, "bad_health_churns_half", rows, rows["health_band"] == worst, "is_churned",
+                          f"read as {worst}", _bands(evidence, rows))
+    return _with_other_reading(finding, evidence, rows, rows["health_band"] == worst, "is_churned", worst)
+
+
+def good_health(evidence: Evidence) -> Finding:
+    """P(expanded | best band) against the claim, and P(best band | expanded) beside it (000, 004)."""
+    best = evidence.card.bands[-1]
+    rows = _with_health(evidence)
+    rows = rows[rows["is_expanded"].notna()]
+    finding = _rate_claim(evidence, "good_health_expands_70", rows, rows["health_band"] == best, "is_expanded",
+                          f"read as {best}", _bands(evidence, rows))
+    return _with_other_reading(finding, evidence, rows, rows["health_band"] == best, "is_expanded", best)
+
+
+def established(evidence: Evidence) -> Finding:
+    """P(churned | last lifecycle stage) against nil (000, lifecycle)."""
+    stages = [stage.name for stage in evidence.definitions.stages.stages]
+    rows = evidence.readings.rows
+    return _rate_claim(evidence, "established_rarely_churns", rows, rows["stage"] == stages[-1], "is_churned",
+                       f"in the stage {stages[-1]}", [(stage, rows["stage"] == stage) for stage in stages])
+
+
+def low_stock(evidence: Evidence) -> Finding:
+    """P(churned first time due | stock per seat under the mark two months after the start) (003)."""
+    plan = evidence.definitions.outcomes.onboarding
+    early = onboarding.stock_at_landmark(evidence)
+    if early.empty:
+        return cannot_measure("low_stock_churns", "the data hold no stock (core action)")
+    rows = evidence.readings.rows.merge(early, on="account_id")
+    rows = rows[rows["month"] >= rows["landmark"]].sort_values(["account_id", "due_date"], kind="stable")
+    rows = rows.groupby("account_id", as_index=False).first()
+    mark = number(plan.stock_per_seat, 0)
+    low = rows["stock_per_seat"] < plan.stock_per_seat - 1e-9
+    return _rate_claim(evidence, "low_stock_churns", rows, low, "is_churned",
+                       f"under {mark} per seat {plan.months} months after the start",
+                       [(f"under {mark} per seat", low), (f"{mark} per seat and more", ~low)])
+
+
+def touch_and_churn(evidence: Evidence) -> Finding:
+    """Churn of the third of accounts with the least touch, less that of the others (003)."""
+    name, rows, notes = "touch_predicts_churn", evidence.readings.rows, evidence.readings.notes()
+    rows = rows[rows["touch_score"].notna()]
+    if rows.empty:
+        return cannot_measure(name, "no touch score before a known outcome", notes)
+    low = rows["touch_score"] <= rows["touch_score"].quantile(1 / 3)
+    if not 0 < low.mean() <= 0.6:
+        return cannot_measure(name, "the touch score hardly varies between accounts", notes)
+    smaller = min(rows[mask]["account_id"].nunique() for mask in (low, ~low))
+    few = too_few(evidence, name, smaller, "in the smaller group", notes)
+    if few:
+        return few
+    estimate = stats.rate_difference(rows["is_churned"], low, rows["cluster"])
+    verdict = judged(evidence, name, estimate)
+    foretells = {"supported": "low touch foretells churn, which is no proof of cause",
+                 "contradicted": verdict.reason}.get(verdict.verdict, f"cannot be told, {verdict.reason}")
+    sentence = (f"{_upper(evidence.readings.churn_words)}, churn among the third with the least touch less churn among "
+                f"the others is {with_interval(estimate, 'points')}: {foretells}.")
+    floor = evidence.definitions.claims.min_accounts
+    table = [{"group": label, **rate_row(rows[mask], "is_churned", floor)}
+             for label, mask in (("least touch (third)", low), ("all others", ~low))]
+    return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
+
+
+# ---------------------------------------------------------------- shared by the claims
+
+
+def _with_health(evidence: Evidence) -> pd.DataFrame:
+    rows = evidence.readings.rows
+    return rows[rows["health"].notna()]
+
+
+def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Series, event: str, subject: str,
+                groups: list[tuple[str, pd.Series]]) -> Finding:
+    """The rate of `event` among the chosen rows against the claimed one, and against all other rows.
+
+    `groups` are the lines of the table beside it: a label and the rows it stands for.
+    """
+    notes, verb = evidence.readings.notes(), event.removeprefix("is_")
+    if rows.empty:
+        return cannot_measure(name, "no account has a score before a known outcome", notes)
+    few = too_few(evidence, name, int(rows[chosen]["account_id"].nunique()), subject, notes)
+    if few:
+        return few
+    estimate = stats.rate(rows[chosen][event], rows[chosen]["cluster"])
+    difference = stats.rate_difference(rows[event], chosen, rows["cluster"])
+    verdict = judged(evidence, name, estimate, difference)
+    claimed = percent(evidence.definitions.claims.claims[name].value or 0)
+    ending = {"supported": f", as claimed ({claimed})",
+              "contradicted": f", {verdict.reason} ({claimed})"}.get(
+        verdict.verdict, f"; whether it is the {claimed} claimed cannot be told, {verdict.reason}")
+    others = f" Against all others: {with_interval(difference, 'points')}." if difference.value is not None else ""
+    sentence = (f"Of the accounts {subject}, {with_interval(estimate)} {verb} {evidence.readings.churn_words}"
+                f"{ending}.{others}")
+    floor = evidence.definitions.claims.min_accounts
+    table = [{"group": label, **rate_row(rows[mask], event, floor)} for label, mask in groups]
+    return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
+
+
+def _with_other_reading(finding: Finding, evidence: Evidence, rows: pd.DataFrame, chosen: pd.Series, event: str,
+                        band: str) -> Finding:
+    """Adds P(band | event), the other way to read the claim."""
+    other = rows[rows[event].astype(bool)]
+    if not finding.rows or other["account_id"].nunique() < evidence.definitions.claims.min_accounts:
+        return finding
+    estimate = stats.rate(chosen[other.index], other["cluster"])
+    verb = event.removeprefix("is_")
+    note = f"Read the other way: of those that {verb}, {with_interval(estimate)} had been {band}."
+    details = {**finding.details, "notes": [note, *finding.details["notes"]],
+               "other_reading": {"rate": estimate.value, "lower": estimate.lower, "upper": estimate.upper,
+                                 "n": estimate.n}}
+    return Finding(**{**vars(finding), "details": details})
+
+
+def _bands(evidence: Evidence, rows: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    bands = evidence.card.bands
+    half = len(bands) // 2
+    single = [(band, rows["health_band"] == band) for band in bands]
+    return [*single, (" or ".join(bands[:half]), rows["health_band"].isin(bands[:half])),
+            (" or ".join(bands[half:]), rows["health_band"].isin(bands[half:])),
+            ("all", pd.Series(True, index=rows.index))]
+
+
+def _upper(words: str) -> str:
+    return words[0].upper() + words[1:]

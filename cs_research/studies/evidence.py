@@ -1,0 +1,212 @@
+"""What a study looks at: the history of one card, what became of the accounts, and how the two are joined."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cs_research.definitions import Definitions, models
+from cs_research.finding import count
+from cs_research.history import CLOSED
+
+KEY = ["account_id", "month"]
+NOTE_TODAY = "Managers and segments are those of today: they carry no history."
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Scores joined to outcomes, one row per account and window, and how many windows were left out and why.
+
+    rows: account_id, month (of the reading), due_date, health, health_band, touch_score, stage, segment,
+    cluster, outcome, is_churned, is_expanded (empty where neither ARR nor seats tell). Health may be empty.
+    `rows_have_own_ends`: due_date is the end of the row's own window, not of the data.
+    """
+
+    rows: pd.DataFrame
+    left_out: dict[str, int]
+    basis: str
+    churn_words: str
+    rows_have_own_ends: bool = True
+
+    def notes(self) -> list[str]:
+        """What a reader must know about the rows, in words."""
+        out = [f"{count(n)} {why}" for why, n in self.left_out.items() if n]
+        return [f"{self.basis[0].upper()}{self.basis[1:]}.", *([f"Left out: {'; '.join(out)}."] if out else []),
+                NOTE_TODAY]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The tables that studies read, of one card in its current version, up to `as_of`.
+
+    history (one row per account and month), indicators and measures, all three as they stood when their month
+    closed; outcomes (account_id, due_date, outcome, term_start, ...); milestones (None: not delivered).
+    """
+
+    history: pd.DataFrame
+    outcomes: pd.DataFrame
+    indicators: pd.DataFrame
+    measures: pd.DataFrame
+    milestones: pd.DataFrame | None
+    definitions: Definitions
+    scorecard: str
+    as_of: date
+
+    @classmethod
+    def from_run(cls, run: Any, scorecard: str = "") -> "Evidence":
+        """The evidence of an opened run for a card (empty: the one that the data set leads with)."""
+        name = scorecard or run.dataset["scorecard"]
+        card = run.definitions.scorecards[name]
+        history = run.history[(run.history["scorecard"] == name) & (run.history["version"] == card.version)]
+        indicators = run.history_indicators[run.history_indicators["scorecard"] == name]
+        measures = run.measures[run.measures["is_history"]]
+        return cls(history.reset_index(drop=True), run.outcomes, indicators.reset_index(drop=True),
+                   measures.reset_index(drop=True), run.canonical("milestones"), run.definitions, name, run.as_of)
+
+    @property
+    def card(self) -> models.Scorecard:
+        """The card under study."""
+        return self.definitions.scorecards[self.scorecard]
+
+    @cached_property
+    def readings(self) -> Readings:
+        """Scores joined to outcomes by the reading mode of the data set."""
+        return readings(self.history, self.outcomes, self.definitions, self.as_of)
+
+
+def clusters(frame: pd.DataFrame) -> pd.Series:
+    """Who looks after the account: its owner where there is one, else the account itself."""
+    return frame["owner"].where(frame["owner"].notna(), "account " + frame["account_id"]).astype(object)
+
+
+def last_month_before(days: pd.Series) -> pd.Series:
+    """First day of the last month that ends on or before each date.
+
+    >>> last_month_before(pd.Series(pd.to_datetime(["2025-01-31", "2025-01-30"]))).dt.month.tolist()
+    [1, 12]
+    """
+    month = days.dt.to_period("M").dt.to_timestamp()
+    is_last_day = (days + pd.Timedelta(days=1)).dt.day == 1
+    return month.where(is_last_day, month - pd.DateOffset(months=1))
+
+
+def readings(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, as_of: date) -> Readings:
+    """Join scores to outcomes: by renewal, at a landmark after the start, or every so many months (methods 0).
+
+    Only closed windows enter, and what does not enter is counted. `history` holds one card.
+    """
+    plan = definitions.outcomes.reading
+    join = {"renewal": _by_renewal, "landmark": _by_landmark, "horizon": _by_horizon}[plan.mode]
+    return join(history, outcomes, definitions, pd.Timestamp(as_of))
+
+
+def _by_renewal(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                as_of: pd.Timestamp) -> Readings:
+    """One row per account and due date, the score read some months before it."""
+    plan = definitions.outcomes.reading
+    before = pd.DateOffset(months=plan.months_before)
+    ends = outcomes.assign(month=last_month_before(outcomes["due_date"] - before))
+    # Within the grace a renewal shows earlier than a silent leave, so a window counts once it is over for all.
+    is_over = ends["due_date"] + pd.Timedelta(days=definitions.outcomes.grace_days) <= as_of
+    is_closed = ends["outcome"].isin(CLOSED) & is_over
+    is_short = ends["term_start"] + pd.DateOffset(months=plan.min_term_months) > ends["due_date"]
+    is_gone = is_short & (ends["outcome"] == "churned")
+    read = ends[is_closed & ~is_short].merge(_scores(history), on=KEY, how="left", indicator=True)
+    is_read = read.pop("_merge") == "both"
+    left_out = {"not yet due or still in grace": int((~is_over).sum()),
+                "with an unknown outcome": int((is_over & (ends["outcome"] == "unknown")).sum()),
+                "left before the reading": int((is_closed & is_gone).sum()),
+                f"terms under {plan.min_term_months} months": int((is_closed & is_short & ~is_gone).sum()),
+                "without a month to read": int((~is_read).sum())}
+    basis = f"score read {plan.months_before} months before each renewal, closed renewals only"
+    rows = read[is_read].assign(is_churned=read["outcome"] == "churned", is_expanded=read["outcome"] == "expanded")
+    return Readings(_tidy(rows), left_out, basis, "at the next renewal")
+
+
+def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                 as_of: pd.Timestamp) -> Readings:
+    """One row per account: the first month end some days after its start, then watched to the end of the data."""
+    plan = definitions.outcomes.reading
+    starts = history.groupby("account_id", as_index=False)["start_date"].min()
+    day = starts["start_date"] + pd.Timedelta(days=plan.days_after_start)
+    starts["month"] = day.dt.to_period("M").dt.to_timestamp()
+    read = starts.drop(columns="start_date").merge(_scores(history), on=KEY, how="left", indicator=True)
+    is_read = read.pop("_merge") == "both"
+    long_enough = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
+    rows, open_end = _watched(read[is_read & long_enough], outcomes, pd.Series(as_of, index=read.index))
+    rows = _with_growth(rows, history, definitions, None)
+    left_out = {"left before the reading": int((~is_read & long_enough).sum()),
+                f"watched for less than {plan.months_before} months": int((~long_enough).sum()),
+                "with an end still open": open_end}
+    basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched "
+             "to the end of the data")
+    return Readings(_tidy(rows), left_out, basis, "later", rows_have_own_ends=False)
+
+
+def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                as_of: pd.Timestamp) -> Readings:
+    """Every account at fixed distances back from the as-of, watched over the months that follow."""
+    plan = definitions.outcomes.reading
+    scored = _scores(history)
+    last = last_month_before(pd.Series([as_of - pd.DateOffset(months=plan.horizon_months)
+                                        - pd.Timedelta(days=definitions.outcomes.grace_days)]))[0]
+    distance = (last.year - scored["month"].dt.year) * 12 + last.month - scored["month"].dt.month
+    read = scored[(distance >= 0) & (distance % plan.every_months == 0)]
+    until = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.horizon_months)
+    rows, open_end = _watched(read, outcomes, until)
+    rows = _with_growth(rows, history, definitions, plan.horizon_months)
+    basis = (f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, "
+             "closed windows only")
+    return Readings(_tidy(rows), {"with an end still open": open_end}, basis,
+                    f"within {plan.horizon_months} months")
+
+
+def _scores(history: pd.DataFrame) -> pd.DataFrame:
+    names = [*KEY, "health", "health_band", "touch_score", "stage", "segment", "owner", "arr", "seats"]
+    return history[names].assign(cluster=clusters(history))
+
+
+def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> tuple[pd.DataFrame, int]:
+    """The readings with their first churn up to `until`; those whose end is not known yet are dropped, counted."""
+    window = read[["account_id", "month"]].assign(until=until)
+    ends = window.merge(outcomes, on="account_id")
+    ends = ends[(ends["due_date"] > ends["month"] + pd.offsets.MonthEnd(0)) & (ends["due_date"] <= ends["until"])]
+    ended = ends[ends["outcome"] == "churned"].groupby(KEY, as_index=False)["due_date"].min()
+    rows = read.assign(until=until).merge(ended, on=KEY, how="left")
+    rows["is_churned"] = rows["due_date"].notna()
+    unclear = ends[ends["outcome"].isin(("unknown", "not_due"))][["account_id", "month"]].drop_duplicates()
+    is_unclear = rows.merge(unclear, on=KEY, how="left", indicator=True)["_merge"] == "both"
+    is_open = is_unclear.to_numpy() & ~rows["is_churned"].to_numpy()
+    rows["due_date"] = rows["due_date"].fillna(rows.pop("until"))
+    return rows[~is_open], int(is_open.sum())
+
+
+def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definitions,
+                 months: int | None) -> pd.DataFrame:
+    """Adds is_expanded and outcome: the last size seen in the window against that at the reading.
+
+    Size is ARR, or seats where ARR is not measured; `months` None watches to the last month there is.
+    """
+    later = history[["account_id", "month", "arr", "seats"]].rename(columns={"month": "seen_month"})
+    pairs = rows[["account_id", "month"]].merge(later, on="account_id")
+    pairs = pairs[pairs["seen_month"] >= pairs["month"]]
+    if months is not None:
+        pairs = pairs[pairs["seen_month"] <= pairs["month"] + pd.DateOffset(months=months)]
+    last = pairs.sort_values("seen_month").groupby(KEY, as_index=False).last()
+    both = rows.merge(last, on=KEY, how="left", suffixes=("", "_last"))
+    has_money = both["arr"].notna() & both["arr_last"].notna() & (both["arr"] > 0)
+    growth = (both["arr_last"] / both["arr"]).where(has_money, both["seats_last"] / both["seats"])
+    tolerance = definitions.outcomes.change_tolerance
+    moved = np.select([growth > 1 + tolerance, growth < 1 - tolerance], ["expanded", "contracted"], "renewed")
+    both["is_expanded"] = moved == "expanded"
+    both["outcome"] = np.where(both["is_churned"], "churned", moved)
+    return both
+
+
+def _tidy(rows: pd.DataFrame) -> pd.DataFrame:
+    names = [*KEY, "due_date", "health", "health_band", "touch_score", "stage", "segment", "cluster", "outcome",
+             "is_churned", "is_expanded"]
+    return rows[names].sort_values(KEY, kind="stable", ignore_index=True)

@@ -1,0 +1,54 @@
+"""From an estimate to a Finding on a claim: the verdict, the floors, and what a picture of it needs."""
+
+from typing import Any
+
+import pandas as pd
+
+from cs_research.finding import Estimate, Finding, Judgement, count
+from cs_research.finding import judgement as judged_by_rule
+from cs_research.studies import stats
+from cs_research.studies.evidence import Evidence
+
+
+def judged(evidence: Evidence, name: str, estimate: Estimate, difference: Estimate | None = None,
+           tolerance: float | None = None) -> Judgement:
+    """The verdict on the claim `name` by the rules of the run's definitions."""
+    rules = evidence.definitions.claims
+    return judged_by_rule(rules.claims[name], rules, estimate, difference, tolerance)
+
+
+def claim_finding(evidence: Evidence, name: str, sentence: str, estimate: Estimate, verdict: Judgement,
+                  tolerance: float | None = None, **details: Any) -> Finding:
+    """A Finding whose details hold form, claimed value, tolerance and reason beside the study's own."""
+    rules = evidence.definitions.claims
+    claim = rules.claims[name]
+    near = rules.ratio_tolerance if claim.form == "ratio" else rules.rate_tolerance
+    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, verdict.verdict,
+                   {"form": claim.form, "claimed": claim.value, "tolerance": near if tolerance is None else tolerance,
+                    "reason": verdict.reason, "clusters": estimate.clusters, **details})
+
+
+def cannot_measure(name: str, why: str, notes: list[str] | None = None) -> Finding:
+    """A claim that the data cannot speak about."""
+    finding = Finding.not_measured(name, why, "cannot_tell")
+    return Finding(**{**vars(finding), "details": {"notes": notes or []}})
+
+
+def too_few(evidence: Evidence, name: str, accounts: int, what: str, notes: list[str] | None = None) -> Finding | None:
+    """The Finding for fewer accounts than the floor (no rate is printed), or None when there are enough."""
+    floor = evidence.definitions.claims.min_accounts
+    if accounts >= floor:
+        return None
+    if accounts == 0:
+        return cannot_measure(name, f"no account {what}", notes)
+    return Finding(name, f"Too few to say: {count(accounts, 'account')} {what}, where {floor} are needed.", n=accounts,
+                   verdict="cannot_tell", details={"notes": notes or []})
+
+
+def rate_row(rows: pd.DataFrame, event: str, floor: int) -> dict[str, Any]:
+    """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
+    if rows["account_id"].nunique() < floor:
+        return {"n": len(rows), "events": None, "rate": None, "lower": None, "upper": None}
+    estimate = stats.rate(rows[event], rows["cluster"])
+    return {"n": estimate.n, "events": int(rows[event].sum()), "rate": estimate.value, "lower": estimate.lower,
+            "upper": estimate.upper}

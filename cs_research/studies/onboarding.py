@@ -1,0 +1,187 @@
+"""Onboarding success and health a year later (methods 1, the comparison without adjustment)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cs_research.finding import Estimate, Finding, Judgement, count, interval_text, number, value_text
+from cs_research.scores import zero_based
+from cs_research.studies import stats
+from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, last_month_before
+from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few
+
+NAME = "onboarding_doubles_health"
+
+
+def landmarks(evidence: Evidence) -> pd.DataFrame:
+    """One row per account alive at its landmark, the month in which onboarding should have ended.
+
+    Out: account_id, start_date, deadline (start + the months of onboarding), landmark (first day of the month
+    that holds the day before), segment, cluster.
+    """
+    months = pd.DateOffset(months=evidence.definitions.outcomes.onboarding.months)
+    starts = evidence.history.groupby("account_id", as_index=False)["start_date"].min()
+    starts["deadline"] = starts["start_date"] + months
+    starts["landmark"] = (starts["deadline"] - pd.Timedelta(days=1)).dt.to_period("M").dt.to_timestamp()
+    alive = evidence.history[["account_id", "month", "segment"]].assign(cluster=clusters(evidence.history))
+    return starts.merge(alive.rename(columns={"month": "landmark"}), on=["account_id", "landmark"])
+
+
+def stock_at_landmark(evidence: Evidence) -> pd.DataFrame:
+    """account_id, landmark, stock_per_seat two months after the start, where it is measured (003)."""
+    stock = evidence.measures[["account_id", "month", "stock", "seats"]].rename(columns={"month": "landmark"})
+    frame = landmarks(evidence)[["account_id", "landmark"]].merge(stock, on=["account_id", "landmark"])
+    frame["stock_per_seat"] = frame["stock"] / frame["seats"].where(frame["seats"] > 0)
+    return frame.loc[frame["stock_per_seat"].notna(), ["account_id", "landmark", "stock_per_seat"]]
+
+
+def successes(evidence: Evidence) -> tuple[pd.Series, str]:
+    """account_id -> whether onboarding succeeded, and in words what that means; empty when not measured.
+
+    Every required milestone done by its due date and never later than the deadline; a missing row is not done.
+    Without milestones: stock per seat at the landmark.
+    """
+    plan = evidence.definitions.outcomes.onboarding
+    if evidence.milestones is not None and len(evidence.milestones):
+        required = plan.required_milestones or tuple(sorted(evidence.milestones["milestone"].unique()))
+        return _milestones_in_time(evidence, required), f"all {len(required)} milestones done in time"
+    stock = stock_at_landmark(evidence)
+    return (stock.set_index("account_id")["stock_per_seat"] >= plan.stock_per_seat - 1e-9,
+            f"{number(plan.stock_per_seat, 0)} per seat {plan.months} months after the start")
+
+
+def _milestones_in_time(evidence: Evidence, required: tuple[str, ...]) -> pd.Series:
+    accounts = landmarks(evidence)[["account_id", "deadline"]]
+    rows = evidence.milestones[evidence.milestones["milestone"].isin(required)].merge(accounts, on="account_id")
+    last_day = rows[["due_date", "deadline"]].min(axis=1)
+    done = rows[rows["completed_date"] <= last_day].groupby("account_id")["milestone"].nunique()
+    return done.reindex(accounts["account_id"], fill_value=0) == len(required)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Accounts with a known success and a known year after it, and how many were left out and why.
+
+    rows: account_id, is_success, cluster, segment, landmark, is_here (a year later), health (0-based, churned 0),
+    points (the card's own scale, churned 0), health_before (0-based, last month before the first due date).
+    """
+
+    rows: pd.DataFrame
+    left_out: dict[str, int]
+    success_words: str
+
+
+def cohort(evidence: Evidence) -> Cohort:
+    """Who enters: alive at the landmark, the year after it over, and gone or with a score at its end."""
+    plan = evidence.definitions.outcomes.onboarding
+    succeeded, words = successes(evidence)
+    frame = landmarks(evidence)
+    alive = len(frame)
+    frame = frame.merge(succeeded.rename("is_success"), left_on="account_id", right_index=True)
+    known = len(frame)
+    frame["year_later"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
+    frame = frame[frame["year_later"] <= evidence.history["month"].max()]
+    over = len(frame)
+    frame = _with_later_health(frame, evidence)
+    frame = frame[frame["health"].notna()].reset_index(drop=True)
+    return Cohort(frame, {"without a measured success": alive - known, "the year is not over": known - over,
+                          "no score at the end of the year": over - len(frame)}, words)
+
+
+def _with_later_health(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
+    scores = evidence.history[["account_id", "month", "health"]]
+    ends = evidence.outcomes.merge(frame[["account_id", "landmark", "year_later"]], on="account_id")
+    ends = ends[ends["due_date"] > ends["landmark"] + pd.offsets.MonthEnd(0)]
+    left = ends[(ends["outcome"] == "churned") & (ends["due_date"] <= ends["year_later"] + pd.offsets.MonthEnd(0))]
+    later = frame.merge(scores.rename(columns={"month": "year_later", "health": "points"}),
+                        on=["account_id", "year_later"], how="left", indicator="seen")
+    later["is_here"] = later.pop("seen") == "both"
+    is_gone = ~later["is_here"] & later["account_id"].isin(left["account_id"])
+    later["points"] = later["points"].mask(is_gone, 0.0)
+    later["health"] = zero_based(later["points"], evidence.card).mask(is_gone, 0.0)
+    due = ends.groupby("account_id")["due_date"].min()
+    later["before"] = last_month_before(later["account_id"].map(due) - pd.Timedelta(days=1))
+    before = scores.rename(columns={"month": "before", "health": "health_before"})
+    later = later.merge(before, on=["account_id", "before"], how="left")
+    later["health_before"] = zero_based(later["health_before"], evidence.card)
+    return later
+
+
+def contrasts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The comparison seen in every way that methods 1 asks for, one line each."""
+    here, before = rows[rows["is_here"]], rows[rows["health_before"].notna()]
+    lines = [("a year later, churned = 0", "ratio", rows, "health"),
+             ("a year later, among those who stayed", "ratio", here, "health"),
+             ("in the last month before the first due date", "ratio", before, "health_before"),
+             ("a year later, churned = 0, on the card's own scale", "ratio", rows, "points"),
+             ("still a customer a year later", "ratio", rows, "is_here"),
+             ("a year later, churned = 0", "difference", rows, "health"),
+             ("still a customer a year later", "difference", rows, "is_here")]
+    return [_contrast(words, form, frame, column) for words, form, frame, column in lines]
+
+
+def _contrast(words: str, form: str, frame: pd.DataFrame, column: str) -> dict[str, Any]:
+    values, success = frame[column].astype(float), frame["is_success"].astype(bool)
+    study = {"ratio": stats.mean_ratio, "difference": stats.mean_difference}[form]
+    estimate = study(values, success, frame["cluster"])
+    return {"what": words, "form": form, "success": values[success].mean(), "others": values[~success].mean(),
+            "estimate": estimate.value, "lower": estimate.lower, "upper": estimate.upper, "n": estimate.n,
+            "clusters": estimate.clusters}
+
+
+def onboarding_and_health(evidence: Evidence) -> Finding:
+    """Health a year after onboarding, accounts that succeeded over those that did not (000, 004).
+
+    Without adjustment the comparison flatters: good customers both finish onboarding and stay healthy. So it may
+    contradict a claim that it does not even reach, and never supports one.
+    """
+    group = cohort(evidence)
+    rows = group.rows
+    sizes = rows["is_success"].value_counts().reindex([True, False], fill_value=0)
+    notes = _notes(group)
+    if rows.empty or sizes.min() == 0:
+        return cannot_measure(NAME, _why_empty(group, evidence), notes)
+    smaller = f"in the smaller group of {count(len(rows))} with a year behind them"
+    few = too_few(evidence, NAME, int(sizes.min()), smaller, notes)
+    return few or _judged_finding(evidence, contrasts(rows), notes)
+
+
+def _judged_finding(evidence: Evidence, table: list[dict[str, Any]], notes: list[str]) -> Finding:
+    everyone, stayed = _estimate(table[0]), _estimate(table[1])
+    verdict = unadjusted(judged(evidence, NAME, everyone, stats.logarithm(everyone)))
+    claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
+    ending = f"even so, {verdict.reason.replace('claimed', claimed)}" if verdict.verdict == "contradicted" else (
+        f"whether it is {claimed} cannot be told, {verdict.reason}")
+    sentence = (f"A year later, accounts onboarded in time have {value_text(everyone, 'ratio')} times the health of "
+                f"the others ({interval_text(everyone, 'ratio')}; churned count as 0), and "
+                f"{value_text(stayed, 'ratio')} times among those who stayed ({interval_text(stayed, 'ratio')}). "
+                f"This is an unadjusted association; {ending}.")
+    return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, notes=notes)
+
+
+def _estimate(line: dict[str, Any]) -> Estimate:
+    return Estimate(line["estimate"], line["lower"], line["upper"], line["n"], line["clusters"])
+
+
+def _notes(group: Cohort) -> list[str]:
+    out = [f"{count(n)} {why}" for why, n in group.left_out.items() if n]
+    return [f"Success is {group.success_words}. Health from 0 to the card's total.",
+            *([f"Left out: {'; '.join(out)}."] if out else []), NOTE_TODAY]
+
+
+def _why_empty(group: Cohort, evidence: Evidence) -> str:
+    if group.left_out["without a measured success"] and group.rows.empty and not group.left_out["the year is not over"]:
+        return "the data hold no milestones and no stock, so onboarding success is unknown"
+    if group.rows.empty:
+        months = evidence.definitions.outcomes.onboarding.horizon_months
+        return f"no account has a score {months} months after its onboarding"
+    every = "every" if group.rows["is_success"].all() else "no"
+    return f"{every} account with a year behind it succeeded ({group.success_words}): there is nothing to compare"
+
+
+def unadjusted(verdict: Judgement) -> Judgement:
+    """What a verdict is worth when nothing was adjusted for: only a claim that is not even reached stays judged."""
+    if verdict == Judgement("contradicted", "lower than claimed") or verdict.verdict == "cannot_tell":
+        return verdict
+    return Judgement("cannot_tell", "nothing was adjusted for, which flatters onboarding")
