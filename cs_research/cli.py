@@ -1,0 +1,156 @@
+"""The command line: `cs-research COMMAND --help` shows each command with an example.
+
+This layer reads options and prints; every error becomes one sentence with its remedy and an exit code.
+"""
+
+import errno
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cs_research.errors import CannotWrite, CsError, Refused
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+
+app = typer.Typer(
+    name="cs-research", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="Customer success research: health, touch and retention, reported with their proof.",
+    epilog="Exit codes: 0 done, 1 defect of the suite, 2 usage or input refused, 3 a notebook failed, "
+           "4 held (needs --acknowledge), 74 cannot write, 75 busy.",
+)
+
+Data = Annotated[Path, typer.Argument(help="Folder of the data set: exports, and dataset.yml if need be.")]
+Zone = Annotated[str | None, typer.Option(help="Reporting time zone, if dataset.yml names none.",
+                                          metavar="ZONE")]
+AsOf = Annotated[str | None, typer.Option(help="Last day of the data, inclusive, such as 2026-10-31.",
+                                          metavar="DATE")]
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("cs-research"))
+        raise typer.Exit
+
+
+@app.command(epilog="Example: cs-research run data/crm --month 2023-12")
+def run(
+    data: Data,
+    month: Annotated[str | None, typer.Option(
+        help="Month of the report; the last complete month of the data if not given.", metavar="YYYY-MM")] = None,
+    out: Annotated[Path, typer.Option(help="Folder that the reports are written to.")] = Path("reports"),
+    zone: Zone = None,
+    as_of: AsOf = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
+    acknowledge: Annotated[list[str] | None, typer.Option(
+        help="Publish although held for this reason; may be repeated.", metavar="CODE")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,
+    recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
+) -> None:
+    """Make the report of a month and publish it; the last line printed is the path of its first page."""
+    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
+    _check_word("lang", lang, "en|ja", "it is en or ja")
+    from cs_research.pipeline import RECIPE, Request, run_month
+
+    with _bar() as bar:
+        task = bar.add_task("Starting", total=1.0)
+        index = run_month(Request(
+            data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()), jobs,
+            tell=lambda text: bar.console.print(text, markup=False, highlight=False),
+            progress=lambda text, share: bar.update(task, description=text, completed=share),
+        ))
+    print(index)
+
+
+@app.command(epilog="Example: cs-research check data/crm")
+def check(data: Data, zone: Zone = None, as_of: AsOf = None) -> None:
+    """Read a data set and say for every file how its rows were counted; nothing is kept."""
+    from cs_research.ingest import ingest, open_dataset
+
+    with tempfile.TemporaryDirectory() as folder:
+        ingested = ingest(open_dataset(data, zone, as_of), Path(folder))
+    for row in ingested.files.to_dict("records"):
+        print(f"{row['file']}: {row['outcome']}, {row['rows_in']:,} rows in = {row['accepted']:,} accepted + "
+              f"{row['quarantined']:,} quarantined + {row['excluded']:,} excluded")
+
+
+@app.command(epilog="Example: cs-research simulate data/sample --accounts 600 --months 30 --seed 1")
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder that the data set is written to.")],
+    accounts: Annotated[int, typer.Option(min=1, max=1_000_000, help="Customer companies.")] = 600,
+    months: Annotated[int, typer.Option(min=1, max=240, help="Months of history.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same files.")] = 1,
+    world: Annotated[str, typer.Option(help="Which truth holds: claims, null, confounded, ...")] = "claims",
+) -> None:
+    """Write a data set of an invented company whose truth is known, marked as simulated."""
+    from cs_research.simulate import simulate as write
+
+    with _bar() as bar:
+        task = bar.add_task("Simulating", total=None)
+        write(out, accounts, months, seed, world,
+              progress=lambda done, total: bar.update(task, completed=done, total=total))
+    print(out)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code; no traceback reaches the user."""
+    sys.exit(exit_code(arguments))
+
+
+def exit_code(arguments: list[str] | None = None) -> int:
+    """Run a command; print what went wrong, if anything, as one sentence on stderr."""
+    try:
+        result: Any = app(args=arguments, prog_name="cs-research", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except CsError as error:
+        return _failed(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _failed("Interrupted; the reports published before are as they were.", 130)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # what typer says of wrong usage
+            message = error.format_message().strip().replace("\n", " ")
+            return _failed(f"{message or 'Say what to do.'} See cs-research --help.", 2)
+        if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+            remedy = "make room or give a folder you may write to"
+            return _failed(str(CannotWrite(f"{error.filename or 'The disk'}: {error.strerror}", remedy)), 74)
+        return _failed(_defect(error), 1)
+
+
+def _failed(sentence: str, code: int) -> int:
+    if sentence:
+        print(f"cs-research: {sentence}", file=sys.stderr)
+    return code
+
+
+def _defect(error: Exception) -> str:
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="cs-research-", suffix=".log", delete=False) as log:
+            traceback.print_exception(error, file=log)
+        where = f"report it with {log.name}"
+    except OSError:
+        where = "no log could be written"
+    return f"A defect of cs-research, not of your data ({type(error).__name__}: {error}); {where}."
+
+
+def _check_word(option: str, value: str | None, pattern: str, remedy: str) -> None:
+    import re
+
+    if value is not None and not re.fullmatch(pattern, value):
+        raise Refused(f"--{option} '{value}' is not possible", remedy)
+
+
+def _bar() -> Progress:
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+                    console=Console(stderr=True), transient=True)
+
+
+if __name__ == "__main__":
+    main()

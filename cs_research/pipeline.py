@@ -1,0 +1,227 @@
+"""The story of a monthly report: read, compute, run the notebooks, write the pages, keep, publish.
+
+This layer names the steps and their order; how a step is done stands in the layer it belongs to.
+"""
+
+import calendar
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import Any
+
+from cs_research import runs
+from cs_research.errors import Held, Refused
+from cs_research.ingest import Dataset, Ingested, ingest, open_dataset
+from cs_research.report.export import write_notebook_pages
+from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
+from cs_research.report.page import write_index
+from cs_research.run import Run, open_run
+from cs_research.tables import build_tables, horizon, write_table
+
+PACKAGE = Path(__file__).resolve().parent
+RECIPE = PACKAGE.parent / "reports" / "monthly.yml"
+GIVEN = ("run_dir", "month", "scorecard", "lang")  # what every notebook is given
+
+
+def _silent(*_: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. `month` is "2026-10", or None for the last complete month of the data."""
+
+    data: Path
+    out: Path = Path("reports")
+    month: str | None = None
+    zone: str | None = None
+    as_of: str | None = None
+    lang: str = "en"
+    recipe: Path = RECIPE
+    acknowledged: frozenset[str] = frozenset()
+    jobs: int = 2
+    tell: Callable[[str], None] = field(default=_silent, compare=False)
+    progress: Callable[[str, float], None] = field(default=_silent, compare=False)  # step, share done
+
+
+def run_month(request: Request) -> Path:
+    """Make the report of a month, or find it made, and publish it; returns the path of its index.html.
+
+    Raises Refused (2), NotebookFailed (3), Held (4: built, kept, not published), CannotWrite (74), Busy (75).
+    Whatever is raised, the reports published before stay as they are.
+    """
+    notebooks = read_jobs(request.recipe, GIVEN)
+    dataset = open_dataset(request.data, request.zone, request.as_of)
+    with runs.locked(request.out):
+        making = runs.new_folder(request.out, str(os.getpid()))
+        # Without a declared as-of only the rows can say which month is the last complete one.
+        ingested = None if dataset.as_of else _ingest(dataset, making, request)
+        as_of = dataset.as_of or ingested.as_of
+        month = request.month or last_complete_month(as_of)
+        _refuse_future(month, as_of)
+        request.tell(f"{dataset.name}: {month}, as of {as_of}{' (SIMULATED DATA)' if dataset.simulated else ''}")
+        about = _about(request, dataset, month, as_of, notebooks)
+        folder = runs.find(request.out, month, about["id"])
+        if folder:
+            request.tell("Nothing has changed since this report was made: its files are whole, it is published again.")
+            shutil.rmtree(making)
+        else:
+            _make(making, about, request, dataset, ingested or _ingest(dataset, making, request), notebooks)
+            folder = runs.keep(making, month, about["id"])
+        _hold(folder, request)
+        return runs.publish(folder, request.out, month) / "index.html"
+
+
+def last_complete_month(as_of: date) -> str:
+    """The last month whose last day is the as-of or earlier.
+
+    >>> last_complete_month(date(2026, 10, 31)), last_complete_month(date(2026, 1, 30))
+    ('2026-10', '2025-12')
+    """
+    months = as_of.year * 12 + as_of.month - 1
+    if as_of.day < calendar.monthrange(as_of.year, as_of.month)[1]:
+        months -= 1
+    return f"{months // 12}-{months % 12 + 1:02d}"
+
+
+def _refuse_future(month: str, as_of: date) -> None:
+    if month > f"{as_of:%Y-%m}":
+        raise Refused(f"The month {month} is outside the data, which end on {as_of}",
+                      f"the last complete month is {last_complete_month(as_of)}")
+
+
+def _ingest(dataset: Dataset, making: Path, request: Request) -> Ingested:
+    request.progress("Reading the exports", 0.0)
+    ingested = ingest(dataset, making)
+    for row in ingested.files.to_dict("records"):
+        parts = [f"{row[name]:,} {name}" for name in ("accepted", "quarantined", "excluded")]
+        request.tell(f"  {row['file']}: {row['rows_in']:,} rows in = {' + '.join(parts)}")
+    return ingested
+
+
+def _make(making: Path, about: dict[str, Any], request: Request, dataset: Dataset, ingested: Ingested,
+          notebooks: list[Job]) -> None:
+    """Fill the folder of a run, from canonical tables to pages."""
+    seconds: dict[str, float] = {}
+    seen = horizon(date.fromisoformat(f"{about['month']}-01"), ingested.as_of)
+    tables = making / "tables"
+    about["holds"] = _holds(about["month"], ingested)
+    _copy_definitions(dataset, making / "definitions")
+    with _timed("tables", seconds):
+        request.progress("Computing the tables", 0.2)
+        about["rows"] = build_tables(ingested.folder, dataset.definitions, seen, tables)
+        about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
+        runs.write_json(making / "run.json", about)
+        _refuse_before_first(open_run(making))
+    with _timed("notebooks", seconds):
+        _run_notebooks(making, about, request, notebooks)
+    with _timed("pages", seconds):
+        request.progress("Writing the pages", 0.9)
+        run = open_run(making)
+        about["rows"]["findings"] = write_table(_findings_table(run), tables / "findings.parquet")
+        write_index(run)
+        write_notebook_pages(run, [job.name for job in notebooks])
+    runs.write_json(making / "run.json", {**about, "seconds": seconds})
+
+
+def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebooks: list[Job]) -> None:
+    done: list[str] = []
+
+    def tick(name: str) -> None:
+        done.append(name)
+        request.progress(f"Notebook {name} done", 0.35 + 0.55 * len(done) / len(notebooks))
+
+    request.progress(f"Running {len(notebooks)} notebooks", 0.35)
+    values = (str(making.resolve()), about["month"], about["dataset"]["scorecard"], request.lang)
+    execute_notebooks(notebooks, making, dict(zip(GIVEN, values, strict=True)), request.jobs, tick)
+
+
+def _refuse_before_first(run: Run) -> None:
+    first = run.measures["month"].min()
+    if first > first.__class__(run.month):
+        raise Refused(f"The month {run.month:%Y-%m} is outside the data, which begin in {first:%Y-%m}",
+                      "give a later --month")
+
+
+def _findings_table(run: Run) -> Any:
+    import pandas as pd
+
+    from cs_research.finding import Finding
+
+    columns = list(Finding("", "").as_record())
+    return pd.DataFrame([finding.as_record() for finding in run.findings.values()], columns=columns)
+
+
+def _holds(month: str, ingested: Ingested) -> list[dict[str, str]]:
+    holds = [{"code": hold.code, "sentence": hold.sentence} for hold in ingested.holds]
+    if month > last_complete_month(ingested.as_of):
+        sentence = f"The month {month} is not complete: the data end on {ingested.as_of}"
+        holds.append({"code": "H_INCOMPLETE", "sentence": sentence})
+    return holds
+
+
+def _hold(folder: Path, request: Request) -> None:
+    holds = Run(folder).about["holds"]
+    waiting = [hold for hold in holds if hold["code"] not in request.acknowledged]
+    if waiting:
+        codes = " ".join(f"--acknowledge {hold['code']}" for hold in holds)
+        again = f"cs-research run {request.data} --month {Run(folder).about['month']} --out {request.out} {codes}"
+        raise Held(f"Built but not published: {'; '.join(hold['sentence'].rstrip('.') for hold in waiting)}",
+                   f"look at {folder / 'index.html'}, then publish it by: {again}")
+
+
+# ---------------------------------------------------------------- what a run is made of
+
+
+def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebooks: list[Job]) -> dict[str, Any]:
+    """Everything that decides the content of a run, under the id that it has."""
+    data = [path for part in (*dataset.tables.values(), *dataset.sources.values()) for path in part.paths]
+    settings = dataset.folder / "dataset.yml"
+    made_of = {
+        "month": month,
+        "as_of": as_of.isoformat(),
+        "dataset": {name: getattr(dataset, name) for name in
+                    ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
+        "parameters": {"lang": request.lang, **{job.name: job.parameters for job in notebooks}},
+        "inputs": runs.file_hashes({*data, *([settings] if settings.exists() else [])}, dataset.root),
+        "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
+        "sources": runs.file_hashes(_sources(request.recipe, notebooks), PACKAGE.parent),
+        "packages": _packages(),
+    }
+    return {
+        "schema_version": 1, "id": runs.run_id(made_of), **made_of,
+        "version": version("cs-research"), "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _sources(recipe: Path, notebooks: list[Job]) -> Iterator[Path]:
+    yield recipe.resolve()
+    yield from (job.source for job in notebooks)
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+
+
+def _packages() -> dict[str, str]:
+    # What is installed, not what the lock file says: a run is made by the former.
+    found = {dist.name: dist.version for dist in distributions() if dist.name not in ("cs-research", "pip")}
+    return {"python": platform.python_version(), "machine": platform.machine(), **dict(sorted(found.items()))}
+
+
+def _copy_definitions(dataset: Dataset, folder: Path) -> None:
+    folder.mkdir()
+    for key, path in dataset.definitions.files.items():
+        shutil.copyfile(path, folder / f"{key.replace(' ', '-')}.yml")
+
+
+@contextmanager
+def _timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - start, 3)
