@@ -1,6 +1,7 @@
 """The simulator's own reading of the default 40-point card.
 
-Written apart from the package's scores on purpose: what the studies are tested against must not share their code.
+Written apart from the package's scores on purpose: what the studies are tested against shares no code
+with them.
 """
 
 import numpy as np

@@ -28,7 +28,7 @@ class Contacts:
         self.goal_agreed = np.full(shape, -1)
         self.goal_achieved = np.full(shape, -1)
 
-    def goals(self, month: int) -> tuple[np.ndarray, np.ndarray]:
+    def goals(self) -> tuple[np.ndarray, np.ndarray]:
         """Goals agreed and achieved so far, by account."""
         return (self.goal_agreed >= 0).sum(axis=1), (self.goal_achieved >= 0).sum(axis=1)
 
@@ -41,8 +41,8 @@ def touch(life, month: int) -> None:
     people, rng, contacts = life.people, life.rng, life.contacts
     contacts.points[:] = 0
     low = life.health[:, month - 1] < LOW_HEALTH if month else np.zeros(len(people), bool)
-    contact = life.managers.contact[people.owner] + 0.25 * np.nan_to_num(life.engagement[:, month]) + 0.4 * low
-    contact = np.exp(contact + rng.normal(0, 0.5, len(people)))
+    contact = life.managers.contact[people.owner] + rng.normal(0, 0.5, len(people)) + 0.4 * low
+    contact = np.exp(contact + 0.25 * np.nan_to_num(life.engagement[:, month]))
     users = np.flatnonzero(
         (people.slot_number < life.seats[people.slot_account])
         & (life.active_month < month)
@@ -87,9 +87,9 @@ def _videos(life, month: int, slots: np.ndarray) -> None:
     rng, seen = life.rng, life.contacts.video_progress
     unfinished = np.flatnonzero((seen > 0) & (seen < 1))
     again = unfinished[rng.random(len(unfinished)) < 0.25]
-    accounts = life.people.slot_account[again]
-    again = again[(life.first_day <= life.last_day)[accounts]]
-    _note(life, month, "video_view", again, _days(life, life.people.slot_account[again]), f"V{month - 1:03d}", 1.0)
+    again = again[(life.first_day <= life.last_day)[life.people.slot_account[again]]]
+    days = _days(life, life.people.slot_account[again])
+    _note(life, month, "video_view", again, days, f"V{month - 1:03d}", 1.0)
     _book(life, again, 3 - video_points(seen[again]))
     seen[:] = 0
     seen[slots] = rng.choice([0.1, 0.2, 0.35, 0.6, 0.8, 1.0], len(slots), p=[0.1, 0.15, 0.15, 0.2, 0.1, 0.3])

@@ -55,7 +55,7 @@ class Folder:
             "currency": "JPY",
             "as_of": as_of,
             "simulated": True,
-            "licence": "CC0-1.0",
+            "licence": "MIT",
             "source": source,
         }
         text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=200)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-INDUSTRIES = ("manufacturing", "wholesale", "it_services", "construction", "logistics", "finance", "healthcare")
+INDUSTRIES = (
+    "construction", "finance", "healthcare", "it_services", "logistics", "manufacturing", "wholesale",
+)  # fmt: skip
 GOALS = ("finance", "customer", "process", "learning")
 PRICES = np.array([1800, 2400, 3200])
 OPEN_TERM = 0

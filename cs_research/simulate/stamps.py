@@ -7,12 +7,16 @@ OFFSET = "+09:00"
 
 
 def day_stamps(dates: pd.Series) -> np.ndarray:
-    """Ten in the morning of each date; None where there is none."""
+    """Ten in the morning of each date; None where there is none.
+
+    >>> day_stamps(pd.Series(pd.to_datetime(["2026-10-31"])))[0]
+    '2026-10-31T10:00:00+09:00'
+    """
     text = pd.to_datetime(dates).dt.strftime(f"%Y-%m-%dT10:00:00{OFFSET}")
-    return text.where(dates.notna(), None).to_numpy()
+    return text.astype(object).where(dates.notna(), None).to_numpy()
 
 
-def month_stamps(dates: np.ndarray, hours: np.ndarray) -> pd.Categorical:
+def hour_stamps(dates: np.ndarray, hours: np.ndarray) -> pd.Categorical:
     """Each date at its hour, as ordered categories: many rows, few different hours in a period."""
     stamp = dates.astype("M8[h]") + hours
     known = ~np.isnat(stamp)

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 
 from cs_research.errors import Refused
 
-HEALTH_KNOTS = (10.0, 17.5, 25.0, 32.5, 40.0)
-"""The range of a 40-point card and its three cuts; the rates below run linearly between these."""
+HEALTH_KNOTS = (10.0, 17.5, 20.0, 25.0, 32.5, 40.0)
+"""Health scores between which the rates below run linearly: the range of a 40-point card, its cuts, and 20,
+because churn falls fastest just above red."""
 
 
 @dataclass(frozen=True)
 class World:
     """True parameters. Rates are given at `HEALTH_KNOTS`, effects on the logit of monthly engagement."""
 
-    churn: tuple[float, ...] = (0.62, 0.40, 0.15, 0.05, 0.02)
-    expansion: tuple[float, ...] = (0.04, 0.09, 0.32, 0.66, 0.76)
-    contraction: tuple[float, ...] = (0.12, 0.12, 0.09, 0.04, 0.02)
-    onboarding: float = 1.65
+    churn: tuple[float, ...] = (0.68, 0.45, 0.27, 0.12, 0.04, 0.015)
+    expansion: tuple[float, ...] = (0.04, 0.09, 0.15, 0.33, 0.66, 0.77)
+    contraction: tuple[float, ...] = (0.12, 0.12, 0.11, 0.09, 0.04, 0.02)
+    base: float = -1.35
+    """Engagement of the average account."""
+    onboarding: float = 1.75
     """What onboarding in time adds to engagement, reached six months after the landmark."""
     touch: float = 0.25
     """What a touch score of e - 1 last month adds to engagement."""
@@ -35,9 +38,10 @@ def null_world(base_churn: float) -> World:
     left = 1 - base_churn
     return replace(
         CLAIMS,
-        churn=(base_churn,) * 5,
-        expansion=(0.35 * left,) * 5,
-        contraction=(0.10 * left,) * 5,
+        churn=(base_churn,) * len(HEALTH_KNOTS),
+        expansion=(0.35 * left,) * len(HEALTH_KNOTS),
+        contraction=(0.10 * left,) * len(HEALTH_KNOTS),
+        base=-0.3,
         onboarding=0.0,
         touch=0.0,
     )

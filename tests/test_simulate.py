@@ -1,0 +1,244 @@
+"""The simulator: what it writes is well-formed, repeatable and true to its parameters."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cs_research.errors import Refused
+from cs_research.simulate import calendar, card, simulate
+from cs_research.simulate.life import Life
+from cs_research.simulate.population import draw_managers, draw_population
+from cs_research.simulate.terms import CHURNED, EXPANDED
+from cs_research.simulate.worlds import WORLDS
+
+AS_OF = pd.Timestamp("2026-10-31")
+KEYS = {
+    "contracts": ["contract_id", "start_date"],
+    "accounts": ["account_id"],
+    "users": ["account_id", "user_id"],
+    "usage_events": ["user_id", "occurred_at", "event_type"],
+    "touches": ["touch_id"],
+    "meetings": ["meeting_id"],
+    "milestones": ["account_id", "milestone"],
+    "surveys": ["survey_id"],
+    "goals": ["goal_id"],
+    "ratings": ["account_id", "kind", "set_date"],
+    "feedback": ["account_id", "week"],
+}
+HAPPENED = {
+    "usage_events": "occurred_at",
+    "touches": "occurred_at",
+    "meetings": "scheduled_date",
+    "milestones": "completed_date",
+    "goals": "agreed_date",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("world") / "small"
+    simulate(path, accounts=150, months=26, seed=3, truth_accounts=400)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tables(folder) -> dict[str, pd.DataFrame]:
+    texts = {path.stem: pd.read_csv(path, dtype=str) for path in folder.glob("*.csv")}
+    return texts | {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
+
+
+def day(column: pd.Series) -> pd.Series:
+    """The local date that a date or a stamp with an offset begins with."""
+    return pd.to_datetime(column.astype(object).astype(str).str[:10], errors="coerce")
+
+
+def live(world: str, accounts: int = 1500, seed: int = 5) -> Life:
+    rng, months = np.random.default_rng(seed), 26
+    managers = draw_managers(rng, 50, WORLDS[world])
+    people = draw_population(rng, accounts, months, managers)
+    return Life(people, managers, WORLDS[world], calendar.Calendar("2026-10", months), rng).run()
+
+
+def readings(world: str) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame(entry) for entry in live(world).log["readings"]], ignore_index=True)
+
+
+def test_every_canonical_table_is_written_once(folder, tables):
+    assert set(tables) == set(KEYS)
+    others = {path.name for path in folder.iterdir()} - {f"{name}.csv" for name in KEYS}
+    assert others == {"dataset.yml", "truth.json", "users.parquet", "usage_events.parquet", "touches.parquet"}
+
+
+def test_same_seed_same_bytes_and_another_seed_another_world(folder, tmp_path):
+    simulate(tmp_path / "again", accounts=150, months=26, seed=3, truth_accounts=400)
+    for path in folder.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+    simulate(tmp_path / "other", accounts=150, months=26, seed=4, truth_accounts=400)
+    assert (tmp_path / "other/contracts.csv").read_bytes() != (folder / "contracts.csv").read_bytes()
+    truths = [json.loads((path / "truth.json").read_text("utf-8")) for path in (folder, tmp_path / "other")]
+    assert truths[0]["renewals"] == truths[1]["renewals"], "the truth belongs to the world, not to the seed"
+
+
+def test_keys_are_unique_and_every_account_exists(tables):
+    accounts = set(tables["accounts"]["account_id"])
+    for name, key in KEYS.items():
+        assert not tables[name].duplicated(key).any(), name
+        assert set(tables[name]["account_id"]) <= accounts, name
+
+
+def test_ids_are_text_with_leading_zeros(tables):
+    ids = tables["accounts"]["account_id"]
+    assert ids.str.fullmatch(r"\d{5,}").all()
+    assert ids.str.startswith("0").any()
+
+
+def test_terms_are_well_formed(tables):
+    contracts = tables["contracts"]
+    start, end = day(contracts["start_date"]), day(contracts["end_date"])
+    assert (end.isna() | (end > start)).all()
+    assert contracts["seats"].astype(int).min() >= 1
+    assert contracts["mrr"].astype(int).min() > 0
+    over = end <= AS_OF
+    assert set(contracts.loc[over, "status"]) == {"renewed", "churned", "active"}
+    assert (over & (contracts["status"] == "active")).sum() <= 10, "a late paper here and there, no more"
+
+
+def test_a_churned_term_has_no_successor_and_a_renewed_one_has(tables):
+    contracts = tables["contracts"].assign(
+        start=lambda t: day(t["start_date"]), end=lambda t: day(t["end_date"])
+    )  # fmt: skip
+    begins = set(zip(contracts["account_id"], contracts["start"], strict=True))
+    ends = zip(contracts["account_id"], contracts["end"], strict=True)
+    follows = pd.Series([end in begins for end in ends], contracts.index)
+    assert follows[contracts["status"] == "renewed"].all()
+    assert not follows[contracts["status"] == "churned"].any()
+
+
+def test_nobody_uses_the_service_outside_a_contract(tables):
+    contracts, used = tables["contracts"], tables["usage_events"]
+    unfiled = (day(contracts["end_date"]) <= AS_OF) & (contracts["status"] == "active")
+    span = contracts[~contracts["account_id"].isin(contracts.loc[unfiled, "account_id"])]
+    span = pd.DataFrame({
+        "account_id": span["account_id"],
+        "start": day(span["start_date"]),
+        "end": day(span["end_date"]).fillna(AS_OF + pd.Timedelta(days=1)),
+    })  # fmt: skip
+    days = used.assign(day=day(used["occurred_at"]))[["account_id", "day"]].drop_duplicates()
+    joined = days[days["account_id"].isin(span["account_id"])].merge(span, on="account_id")
+    inside = (joined["start"] <= joined["day"]) & (joined["day"] < joined["end"])
+    assert inside.groupby([joined["account_id"], joined["day"]]).any().all()
+
+
+def test_late_recordings_exist_and_none_comes_before_the_event(tables):
+    for name, column in HAPPENED.items():
+        table = tables[name][tables[name]["recorded_at"].notna()]
+        happened, recorded = day(table[column]), day(table["recorded_at"])
+        booked = (happened > AS_OF) if name == "meetings" else pd.Series(False, table.index)
+        assert (recorded[~booked] > happened[~booked]).any(), name
+        assert not (recorded[~booked] < happened[~booked]).any(), name
+        assert (recorded <= AS_OF).all(), name
+    touches = tables["touches"]
+    share = touches["recorded_at"].notna().mean()
+    assert 0.02 < share < 0.05
+    late = touches[touches["recorded_at"].notna()]
+    assert (late["recorded_at"].str[:7] > late["occurred_at"].str[:7]).any(), "some across a month's end"
+
+
+def test_after_the_as_of_there_are_only_booked_meetings_and_signed_terms(tables):
+    for name, table in tables.items():
+        for column in table.columns.difference(["due_date", "expires_date", "end_date"]):
+            if not column.endswith(("_date", "_at")) or (name, column) in {
+                ("meetings", "scheduled_date"), ("contracts", "start_date"),
+            }:  # fmt: skip
+                continue
+            assert not (day(table[column]) > AS_OF).any(), (name, column)
+    coming = tables["meetings"][day(tables["meetings"]["scheduled_date"]) > AS_OF]
+    assert len(coming) and coming["held"].isna().all() and coming["recorded_at"].notna().all()
+    signed = tables["contracts"][day(tables["contracts"]["start_date"]) > AS_OF]
+    assert (day(signed["recorded_at"]) <= AS_OF).all()
+
+
+def test_stamps_carry_the_offset(tables):
+    for name in ("usage_events", "touches"):
+        assert tables[name]["occurred_at"].str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00\+09:00").all()
+
+
+def test_in_claims_health_decides_and_in_null_it_does_not():
+    claims, null = readings("claims"), readings("null")
+    for frame, low, high in ((claims, 0.4, 0.6), (null, 0.05, 0.25)):
+        churned = (frame["fate"] == CHURNED)[card.band(frame["health"]) == 0].mean()
+        assert low < churned < high
+    expanded = (claims["fate"] == EXPANDED)[card.band(claims["health"]) == 3].mean()
+    assert 0.6 < expanded < 0.8
+    assert null["churn"].corr(null["health"]) == pytest.approx(0, abs=0.15)
+    assert claims["churn"].corr(claims["health"]) < -0.8
+
+
+def test_all_four_colours_occur_and_none_rules():
+    bands = card.band(readings("claims")["health"])
+    share = np.bincount(bands, minlength=4) / len(bands)
+    assert share.min() > 0.05 and share.max() < 0.6
+
+
+def test_onboarding_doubles_health_in_claims_and_does_nothing_in_null(folder, tmp_path):
+    truth = json.loads((folder / "truth.json").read_text("utf-8"))["onboarding"]
+    assert truth["ratio"] == pytest.approx(2.0, rel=0.25)
+    simulate(tmp_path / "null", accounts=5, months=26, seed=1, world="null", truth_accounts=400)
+    nothing = json.loads((tmp_path / "null/truth.json").read_text("utf-8"))["onboarding"]
+    assert nothing["ratio"] == 1.0
+
+
+def test_usage_fades_before_a_customer_leaves():
+    lived = live("claims")
+    ends = pd.concat([pd.DataFrame(entry) for entry in lived.log["ends"]], ignore_index=True)
+    gone = ends[ends["fate"] == CHURNED]
+    month = (gone["end"].to_numpy().astype("M8[M]") - lived.calendar.first).astype(int)
+    gone, month = gone["account"].to_numpy()[month < 26], month[month < 26]
+    fall = lived.engagement[gone, month - 1] - lived.engagement[gone, month - 5]
+    assert np.nanmean(fall) < -1
+
+
+def test_the_card_scores_the_example_of_the_document_at_26():
+    example = {
+        "D-1": 0.32, "D-2": 0.89, "D-3": 0.63, "D-4": 0.35, "E-1": 0.3, "E-2": -1.0, "A-1": 0.78, "A-2": 245.0,
+        "A-3": 0.43, "R-1": 0.50,
+    }  # fmt: skip
+    total = card.health({name: np.array([value]) for name, value in example.items()})
+    assert total[0] == pytest.approx(26)
+    assert card.BANDS[card.band(total)[0]] == "yellow"
+    assert card.band([17.5, 25.0, 32.5]).tolist() == [1, 2, 3], "on a cut: the better colour"
+
+
+def test_progress_reaches_its_total(tmp_path):
+    steps = []
+    simulate(tmp_path / "d", 5, 14, 1, progress=lambda *at: steps.append(at), truth_accounts=30)
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_tiny_world_is_written_too(tmp_path):
+    simulate(tmp_path / "tiny", accounts=1, months=1, seed=1, truth_accounts=1)
+    assert (tmp_path / "tiny/contracts.csv").exists()
+    assert "onboarding" not in json.loads((tmp_path / "tiny/truth.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"world": "clams"}, "no world 'clams'"),
+        ({"accounts": 0}, "accounts is 0"),
+        ({"months": 0}, "months is 0"),
+    ],
+)
+def test_wrong_arguments_are_refused(tmp_path, wrong, sentence):
+    with pytest.raises(Refused, match=sentence):
+        simulate(tmp_path / "d", **({"accounts": 5, "months": 14, "seed": 1} | wrong))
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(Refused, match="something else"):
+        simulate(tmp_path, 5, 14, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
