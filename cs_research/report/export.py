@@ -53,8 +53,12 @@ def _about(run: Run, title: str, links: list[dict[str, Any]]) -> dict[str, Any]:
         ("Licence", run.dataset["licence"] or "not stated"), ("Scorecard", f"{card.name} {card.version}"),
         ("Run", about["id"]), ("Made by", f"cs-research {about['version']}"),
     ]
-    return {"title": title, "links": links, "stamp": stamp, "css": stylesheet(), "lang": about["parameters"]["lang"],
+    return {"title": title, "links": links, "stamp": stamp, "css": _css(), "lang": about["parameters"]["lang"],
             "dataset": run.dataset["name"], "month": about["month"], "simulated": run.dataset["simulated"]}
+
+
+def _css() -> str:
+    return f"{stylesheet()}\n{(TEMPLATES / 'notebook' / 'notebook.css').read_text(encoding='utf-8')}"
 
 
 def _title(notebook: Any, name: str) -> str:

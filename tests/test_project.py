@@ -1,0 +1,72 @@
+"""What holds the project together beside its code: environments, notebooks, the two commands."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA_NAMES = {"duckdb": "python-duckdb", "jupyter-server": "jupyter_server", "matplotlib": "matplotlib-base"}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_conda_users_get_the_names_and_bounds_of_pyproject():
+    project = PROJECT["project"]
+    wanted = {f"python {project['requires-python']}"}
+    for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
+        name, bounds = re.fullmatch(r"([\w-]+)(.*)", text).groups()
+        wanted.add(f"{CONDA_NAMES.get(name, name)} {bounds}".strip())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert set(environment["dependencies"]) == wanted
+
+
+def test_the_lock_pins_every_dependency_by_hash_and_names_no_registry():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
+    assert {re.match(r"[\w-]+", text)[0] for text in PROJECT["project"]["dependencies"]} <= set(pinned)
+    assert len(re.findall(r"^[\w.-]+==", lock, re.MULTILINE)) == len(re.findall(r"^[\w.-]+==.*\\\n    --hash=sha256:",
+                                                                               lock, re.MULTILINE))
+    assert "://" not in lock
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("script", "words"), [
+    ("exit 127", "No Python 3.11, 3.12 or 3.13 was found"),
+    ('case "$*" in *venv*) exit 1;; *) exit 0;; esac', "cannot make a virtual environment: install its venv module"),
+])
+def test_a_machine_without_python_or_venv_is_told_what_to_install(tmp_path, script, words):
+    python = tmp_path / "python-of-this-test"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    done = make(tmp_path, ".venv/installed", f"PYTHONS=no-such-python {python}")
+    assert done.returncode != 0
+    assert [line for line in done.stderr.splitlines() if words in line] == done.stderr.splitlines()[:1]
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_ci_runs_exactly_make_test():
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "make test"
+    assert "set -euo pipefail" in lines
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["test"]["steps"][-1] == {"run": "bash .ci/run"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_holds_no_output_and_names_the_kernel_of_the_environment(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+    for cell in notebook.cells:
+        assert cell.cell_type != "code" or (not cell.outputs and cell.execution_count is None)

@@ -1,0 +1,92 @@
+"""A run is opened by its month, read lazily, and records Findings until it is finished."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from cs_research import open_run
+from cs_research.errors import Refused
+from cs_research.finding import Finding
+from cs_research.tables import write_table
+
+ABOUT = {"month": "2026-10", "as_of": "2026-10-31",
+         "dataset": {"name": "Aoba <b>", "zone": "Asia/Tokyo", "simulated": True, "scorecard": "dear"}}
+
+
+@pytest.fixture
+def reports(tmp_path):
+    for month in ("2026-09", "2026-10"):
+        run = tmp_path / ".runs" / f"{month}-abc"
+        (run / "tables").mkdir(parents=True)
+        (run / "run.json").write_text(json.dumps({**ABOUT, "month": month}))
+        (tmp_path / month).symlink_to(run)
+    frame = pd.DataFrame({"account_id": ["00123", "00045"], "month": pd.to_datetime(["2026-10-01"] * 2),
+                          "scorecard": "dear", "version": "1", "health": [26.0, None]})
+    write_table(frame, tmp_path / "2026-10" / "tables" / "scores.parquet")
+    return tmp_path
+
+
+def test_a_reports_folder_opens_its_newest_month(reports):
+    assert open_run(reports).month == open_run(reports / "2026-10").month == pd.Timestamp("2026-10-01").date()
+    assert open_run(reports / ".runs" / "2026-09-abc").month.month == 9
+
+
+def test_an_opened_run_stays_the_one_it_was_when_the_link_moves(reports):
+    run = open_run(reports / "2026-10")
+    (reports / "2026-10").unlink()
+    assert len(run.scores) == 2
+
+
+def test_ids_stay_text_and_months_are_dates(reports):
+    scores = open_run(reports).scores
+    assert scores["account_id"].tolist() == ["00045", "00123"]
+    assert pd.api.types.is_string_dtype(scores["account_id"])
+    assert pd.api.types.is_datetime64_dtype(scores["month"])
+
+
+def test_a_table_changed_by_a_notebook_is_read_whole_again(reports):
+    run = open_run(reports)
+    mine = run.scores
+    mine["health"] = 0
+    mine.loc[0, "account_id"] = "x"
+    assert run.scores["health"].tolist()[1] == 26.0
+    assert run.scores["account_id"].tolist()[0] == "00045"
+
+
+def test_an_unknown_table_names_the_nearest(reports):
+    with pytest.raises(AttributeError, match="no table 'score': did you mean 'scores'"):
+        open_run(reports).score  # noqa: B018
+    assert not hasattr(open_run(reports), "retention")
+
+
+@pytest.mark.parametrize("place", ["2026-11", "nowhere/2026-11"])
+def test_a_month_that_is_not_there_names_those_that_are(reports, place):
+    with pytest.raises(Refused, match="2026-09, 2026-10" if place == "2026-11" else "make report"):
+        open_run(reports / place)
+
+
+def test_findings_are_those_recorded_so_far_then_those_of_the_table(reports):
+    run = open_run(reports)
+    finding = Finding("share_green", "23% are green.", .23, .2, .27, n=381, details={"rows": [{"band": "green"}]})
+    run.record("02_health", finding, Finding("empty", "Nothing."))
+    assert run.findings["share_green"] == finding
+    write_table(pd.DataFrame([f.as_record() for f in run.findings.values()]),
+                run.folder / "tables" / "findings.parquet")
+    (run.folder / "results" / "02_health.json").unlink()
+    assert open_run(reports).findings == {"share_green": finding, "empty": Finding("empty", "Nothing.")}
+
+
+def test_a_finished_run_records_nothing_and_a_name_is_no_path(reports):
+    run = open_run(reports)
+    with pytest.raises(Refused, match="not the name of a notebook"):
+        run.record("../02_health")
+    (run.folder / "manifest.json").write_text("{}")
+    run.record("02_health")
+    assert not (run.folder / "results").exists()
+
+
+def test_a_run_shows_itself_without_a_path_and_says_that_it_is_simulated(reports):
+    shown = open_run(reports)._repr_html_()
+    assert "SIMULATED DATA" in shown and "Aoba &lt;b&gt;" in shown
+    assert str(reports) not in shown + repr(open_run(reports))
