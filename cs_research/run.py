@@ -66,6 +66,14 @@ class Run:
                 self._read[name] = connection.read_parquet(str(path)).df()
         return self._read[name].copy(deep=False)  # copy on write keeps the original
 
+    def canonical(self, name: str) -> pd.DataFrame | None:
+        """An input table as ingest left it (columns as in the data contract), None when it was not delivered."""
+        path = self.folder / "canonical" / f"{name}.parquet"
+        if not path.exists():
+            return None
+        with duckdb.connect() as connection:
+            return connection.read_parquet(str(path)).df()
+
     def _tables_like(self, name: str) -> str:
         near = get_close_matches(name, self.tables, n=1)
         return f"did you mean '{near[0]}'" if near else f"its tables are {', '.join(self.tables) or 'none yet'}"

@@ -85,7 +85,7 @@ def touch_and_churn(evidence: Evidence) -> Finding:
     floor = evidence.definitions.claims.min_accounts
     table = [{"group": label, **rate_row(rows[mask], "is_churned", floor)}
              for label, mask in (("least touch (third)", low), ("all others", ~low))]
-    return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
+    return claim_finding(evidence, name, sentence, estimate, verdict, unit="points", rows=table, notes=notes)
 
 
 # ---------------------------------------------------------------- shared by the claims

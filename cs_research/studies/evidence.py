@@ -11,6 +11,7 @@ import pandas as pd
 from cs_research.definitions import Definitions, models
 from cs_research.finding import count
 from cs_research.history import CLOSED
+from cs_research.tables import horizon
 
 KEY = ["account_id", "month"]
 NOTE_TODAY = "Managers and segments are those of today: they carry no history."
@@ -63,8 +64,9 @@ class Evidence:
         history = run.history[(run.history["scorecard"] == name) & (run.history["version"] == card.version)]
         indicators = run.history_indicators[run.history_indicators["scorecard"] == name]
         measures = run.measures[run.measures["is_history"]]
+        seen = horizon(run.month, run.as_of).as_of
         return cls(history.reset_index(drop=True), run.outcomes, indicators.reset_index(drop=True),
-                   measures.reset_index(drop=True), run.canonical("milestones"), run.definitions, name, run.as_of)
+                   measures.reset_index(drop=True), run.canonical("milestones"), run.definitions, name, seen)
 
     @property
     def card(self) -> models.Scorecard:

@@ -18,14 +18,15 @@ def judged(evidence: Evidence, name: str, estimate: Estimate, difference: Estima
 
 
 def claim_finding(evidence: Evidence, name: str, sentence: str, estimate: Estimate, verdict: Judgement,
-                  tolerance: float | None = None, **details: Any) -> Finding:
-    """A Finding whose details hold form, claimed value, tolerance and reason beside the study's own."""
+                  tolerance: float | None = None, unit: str = "", **details: Any) -> Finding:
+    """A Finding whose details hold form, unit, claimed value, tolerance and reason beside the study's own."""
     rules = evidence.definitions.claims
     claim = rules.claims[name]
     near = rules.ratio_tolerance if claim.form == "ratio" else rules.rate_tolerance
     return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, verdict.verdict,
-                   {"form": claim.form, "claimed": claim.value, "tolerance": near if tolerance is None else tolerance,
-                    "reason": verdict.reason, "clusters": estimate.clusters, **details})
+                   {"form": claim.form, "unit": unit or claim.form, "claimed": claim.value,
+                    "tolerance": near if tolerance is None else tolerance, "reason": verdict.reason,
+                    "clusters": estimate.clusters, **details})
 
 
 def cannot_measure(name: str, why: str, notes: list[str] | None = None) -> Finding:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, Judgement, count, interval_text, number, value_text
+from cs_research.finding import Estimate, Finding, Judgement, count, interval_text, number, value_text, with_interval
 from cs_research.scores import zero_based
 from cs_research.studies import stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, last_month_before
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few
 
 NAME = "onboarding_doubles_health"
+RECENT = 3  # months whose onboardings make the current rate
 
 
 def landmarks(evidence: Evidence) -> pd.DataFrame:
@@ -57,6 +58,30 @@ def _milestones_in_time(evidence: Evidence, required: tuple[str, ...]) -> pd.Ser
     last_day = rows[["due_date", "deadline"]].min(axis=1)
     done = rows[rows["completed_date"] <= last_day].groupby("account_id")["milestone"].nunique()
     return done.reindex(accounts["account_id"], fill_value=0) == len(required)
+
+
+def onboarding_success(evidence: Evidence) -> Finding:
+    """Share of the accounts whose onboarding should have ended in the last three months and did (004, a KPI).
+
+    rows: month, rate, n of the three months that end there, for the trend.
+    """
+    name, floor = "onboarding_success", evidence.definitions.claims.min_accounts
+    succeeded, words = successes(evidence)
+    frame = landmarks(evidence).merge(succeeded.rename("is_success"), left_on="account_id", right_index=True)
+    if frame.empty:
+        return Finding.not_measured(name, "the data hold no milestones and no stock")
+    last, table = evidence.history["month"].max(), []
+    for month in pd.date_range(frame["landmark"].min(), last, freq="MS"):
+        recent = frame[frame["landmark"].between(month - pd.DateOffset(months=RECENT - 1), month)]
+        enough = len(recent) >= floor
+        table.append({"month": month, "rate": recent["is_success"].mean() if enough else None, "n": len(recent)})
+    recent = frame[frame["landmark"] > last - pd.DateOffset(months=RECENT)]
+    if len(recent) < floor:
+        return Finding(name, f"Too few to say: {count(len(recent), 'onboarding')} should have ended in the last {RECENT} "
+                       "months.", n=len(recent), details={"rows": table})
+    estimate = stats.rate(recent["is_success"], recent["cluster"])
+    sentence = f"{with_interval(estimate)} of the onboardings of the last {RECENT} months succeeded ({words})."
+    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, details={"rows": table})
 
 
 @dataclass(frozen=True)

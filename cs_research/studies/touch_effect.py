@@ -80,7 +80,7 @@ def touch_and_health(evidence: Evidence) -> Finding:
              NOTE_TODAY]
     row = {"what": "one touch point per seat more", "estimate": estimate.value, "lower": estimate.lower,
            "upper": estimate.upper, "n": estimate.n}
-    return claim_finding(evidence, NAME, sentence, estimate, verdict, tolerance, rows=[row], notes=notes)
+    return claim_finding(evidence, NAME, sentence, estimate, verdict, tolerance, "health", rows=[row], notes=notes)
 
 
 def _per_touch_point(panel: pd.DataFrame) -> Estimate:

@@ -1,0 +1,189 @@
+"""Where the accounts stand in the month of the report: health, indicators, touch, quadrants, and the data behind.
+
+These describe the latest knowledge (restated tables); nothing here judges a score.
+"""
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from cs_research.definitions import Definitions, models
+from cs_research.finding import Finding, count, percent, with_interval
+from cs_research.studies import stats
+from cs_research.studies.evidence import clusters
+
+
+def of_month(table: pd.DataFrame, month: date) -> pd.DataFrame:
+    """The rows of one month."""
+    return table[table["month"] == pd.Timestamp(month)]
+
+
+def health_bands(scores: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
+    """How many accounts have which colour; the estimate is the share of the best one (000, bands)."""
+    name, rows = "share_green", of_month(scores, month)
+    known = rows[rows["health"].notna()]
+    if known.empty:
+        return Finding.not_measured(name, f"no account has a score of the card {card.name} in {month:%Y-%m}")
+    table = [{"band": band, "accounts": int((known["health_band"] == band).sum()),
+              "share": float((known["health_band"] == band).mean()),
+              "arr": rows.loc[rows["health_band"] == band, "arr"].sum(min_count=1)} for band in card.bands]
+    best = stats.rate(known["health_band"] == card.bands[-1], clusters(known))
+    worst = stats.rate(known["health_band"] == card.bands[0], clusters(known))
+    blank = len(rows) - len(known)
+    sentence = (f"{with_interval(best)} of the accounts with a score are {card.bands[-1]}, {with_interval(worst)} are "
+                f"{card.bands[0]}.")
+    notes = [f"{count(blank, 'account')} of {count(len(rows))} without a score: too little measured or too new."]
+    usage_only = "is_usage_only" in rows and bool(known["is_usage_only"].all())
+    notes += ["Usage only: no indicator of engagement or return is measured."] if usage_only else []
+    return Finding(name, sentence, best.value, best.lower, best.upper, best.n, "", {"rows": table, "notes": notes})
+
+
+def health_by_month(scores: pd.DataFrame, card: models.Scorecard) -> Finding:
+    """Share of each colour and mean health, month by month; the estimate is the change of the mean in a year."""
+    name, known = "health_in_a_year", scores[scores["health"].notna()]
+    if known.empty:
+        return Finding.not_measured(name, "no account has a score")
+    shares = pd.crosstab(known["month"], known["health_band"], normalize="index")
+    shares = shares.reindex(columns=card.bands, fill_value=0.0)
+    mean = known.groupby("month")["health"].agg(["mean", "size"])
+    table = [{"month": month, "mean": mean.at[month, "mean"], "n": int(mean.at[month, "size"]),
+              **{band: shares.at[month, band] for band in card.bands}} for month in shares.index]
+    last = known["month"].max()
+    year = known[known["month"].isin([last, last - pd.DateOffset(months=12)])]
+    change = stats.mean_difference(year["health"], year["month"] == last, clusters(year))
+    sentence = (f"Mean health changed by {with_interval(change, 'difference')} in the year to {last:%Y-%m}."
+                if change.value is not None else f"{last:%Y-%m} has no month a year before it to compare with.")
+    notes = ["Accounts that left are no longer in the mean, so part of a rise is who stayed."]
+    return Finding(name, sentence, change.value, change.lower, change.upper, change.n,
+                   details={"rows": table, "notes": notes})
+
+
+def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
+    """Per indicator of the card the share of accounts in each colour and not measured."""
+    name, rows = "weakest_indicator", of_month(indicators, month)
+    table = []
+    for indicator in card.indicators:
+        mine = rows[rows["indicator"] == indicator.id]
+        shares = {band: float((mine["band"] == band).mean()) if len(mine) else 0.0 for band in card.bands}
+        table.append({"indicator": indicator.id, "name": indicator.name.en, "group": indicator.group, "n": len(mine),
+                      "not_measured": 1 - sum(shares.values()), **shares,
+                      "points": float((mine["points"] / max(indicator.points)).mean()) if len(mine) else None})
+    measured = [line for line in table if line["not_measured"] < 0.5 and line["points"] is not None]
+    blank = [line["indicator"] for line in table if line["not_measured"] > 1 - 1e-9]
+    notes = [f"Not measured for any account: {', '.join(blank)}."] if blank else []
+    if not measured:
+        return Finding(name, f"Not measured: no indicator is known for half of the accounts in {month:%Y-%m}.",
+                       details={"rows": table, "notes": notes})
+    low = min(measured, key=lambda line: (line["points"], line["indicator"]))
+    sentence = (f"{low['name']} ({low['indicator']}) is weakest: on average accounts earn {percent(low['points'])} of "
+                f"its points (n = {count(low['n'])}).")
+    return Finding(name, sentence, low["points"], n=low["n"], details={"rows": table, "notes": notes})
+
+
+def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
+    """Health by touch: accounts in each corner and the moves into the good one (000, structure of the touch score)."""
+    name, rows = "healthy_in_touch", of_month(scores, month)
+    known = rows[rows["quadrant"].notna()]
+    if known.empty:
+        return Finding.not_measured(name, f"no account has both health and a touch score in {month:%Y-%m}")
+    words = {letter: text.en for letter, text in definitions.quadrants.names.items()}
+    table = [{"quadrant": words[letter], "accounts": int((known["quadrant"] == letter).sum()),
+              "share": float((known["quadrant"] == letter).mean()),
+              "arr": known.loc[known["quadrant"] == letter, "arr"].sum(min_count=1)} for letter in words]
+    good = stats.rate(known["quadrant"] == "A", clusters(known))
+    moved = int(known["moved_into_a"].sum())
+    sentence = (f"{with_interval(good)} of the accounts are {words['A']}; {count(moved, 'account')} moved there in "
+                f"{month:%Y-%m}.")
+    return Finding(name, sentence, good.value, good.lower, good.upper, good.n, "",
+                   {"rows": table, "notes": [f"{count(len(rows) - len(known), 'account')} without health or touch."]})
+
+
+def moves_by_month(scores: pd.DataFrame) -> Finding:
+    """Accounts that moved into the healthy and touched corner, or out of it, by month (the KPI of 000)."""
+    name, known = "moves_into_a", scores[scores["quadrant"].notna()]
+    if known.empty:
+        return Finding.not_measured(name, "no account has both health and a touch score")
+    number = known["month"].dt.year * 12 + known["month"].dt.month
+    before = pd.Series(known["quadrant"].to_numpy(), index=pd.MultiIndex.from_arrays([known["account_id"], number + 1]))
+    previous = before.reindex(pd.MultiIndex.from_arrays([known["account_id"], number])).to_numpy()
+    moved = known.assign(into=known["moved_into_a"].astype(bool), out=(previous == "A") & (known["quadrant"] != "A"))
+    table = moved.groupby("month", as_index=False).agg(into=("into", "sum"), out=("out", "sum"), n=("into", "size"))
+    year = table.tail(12)
+    sentence = (f"In the last {count(len(year), 'month')}, accounts moved in {count(int(year['into'].sum()))} times "
+                f"and out {count(int(year['out'].sum()))} times.")
+    return Finding(name, sentence, n=int(year["into"].sum()), details={"rows": table.to_dict("records"), "notes": [
+        "A leaving customer is no move out; an account's first scored month is no move in."]})
+
+
+def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
+    """Median touch score overall and per lifecycle stage, and the share at or above the quadrant's cut."""
+    name, cut, rows = "share_in_touch", definitions.quadrants.touch_cut, of_month(scores, month)
+    known = rows[rows["touch_score"].notna()]
+    if known.empty:
+        return Finding.not_measured(name, "the data hold no touches")
+    floor = definitions.claims.min_accounts
+    groups = [("all", known), *[(s.title.en, known[known["stage"] == s.name]) for s in definitions.stages.stages]]
+    table = [_touch_row(label, group, cut, floor) for label, group in groups]
+    high = stats.rate(known["touch_score"] >= cut - 1e-9, clusters(known))
+    sentence = f"{with_interval(high)} of the accounts have a touch score of {cut:g} or more (mean of three months)."
+    return Finding(name, sentence, high.value, high.lower, high.upper, high.n, "", {"rows": table})
+
+
+def _touch_row(label: str, group: pd.DataFrame, cut: float, floor: int) -> dict[str, Any]:
+    if len(group) < floor:
+        return {"stage": label, "n": len(group), "median": None, "share": None, "lower": None, "upper": None}
+    high = stats.rate(group["touch_score"] >= cut - 1e-9, clusters(group))
+    return {"stage": label, "n": len(group), "median": float(group["touch_score"].median()), "share": high.value,
+            "lower": high.lower, "upper": high.upper}
+
+
+# ---------------------------------------------------------------- the data behind
+
+
+def files_read(files: pd.DataFrame) -> Finding:
+    """Rows read, taken in, kept apart and excluded by file; the estimate is the share kept apart."""
+    name = "share_quarantined"
+    if files.empty:
+        return Finding.not_measured(name, "no file was read")
+    total = files[["rows_in", "accepted", "quarantined", "excluded"]].sum()
+    columns = ["file", "table", "outcome", "rows_in", "accepted", "quarantined", "excluded", "codes"]
+    share = total["quarantined"] / total["rows_in"] if total["rows_in"] else 0.0
+    inside, taken, apart, left = (count(int(total[name])) for name in total.index)
+    sentence = (f"Of {inside} rows in {count(len(files), 'file')}, {taken} were taken in, {apart} kept apart and "
+                f"{left} excluded on purpose.")
+    return Finding(name, sentence, float(share), n=int(total["rows_in"]),
+                   details={"rows": files[columns].to_dict("records")})
+
+
+def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
+    """Which indicators of the card are not measured in a month, for how many accounts, and why.
+
+    In: indicators; reasons (measure, reason) of what the data set cannot hold.
+    """
+    name, rows, why = "indicators_measured", of_month(indicators, month), dict(reasons[["measure", "reason"]].values)
+    table = []
+    for indicator in card.indicators:
+        mine = rows[rows["indicator"] == indicator.id]
+        absent = [why[m] for m in (indicator.value, indicator.numerator, indicator.denominator) if m in why]
+        share = float(mine["is_measured"].mean()) if len(mine) else 0.0
+        table.append({"indicator": indicator.id, "name": indicator.name.en, "measured": share,
+                      "why": absent[0] if absent else indicator.missing if share < 1 else ""})
+    whole = sum(line["measured"] > 0 for line in table)
+    sentence = f"{whole} of {count(len(table), 'indicator')} of the card {card.name} are measured in {month:%Y-%m}."
+    return Finding(name, sentence, whole / len(table), n=len(table), details={"rows": table})
+
+
+def restated(scores: pd.DataFrame, history: pd.DataFrame) -> Finding:
+    """Months whose scores changed after they closed, because rows were recorded later."""
+    columns = ["account_id", "month", "health", "touch_score"]
+    both = scores[columns].merge(history[columns], on=["account_id", "month"], suffixes=("", "_then"))
+    moved = {name: (both[name] - both[f"{name}_then"]).abs() > 1e-9 for name in ("health", "touch_score")}
+    appeared = both["health"].isna() != both["health_then"].isna()
+    both = both.assign(changed=moved["health"] | appeared, touched=moved["touch_score"])
+    table = both.groupby("month", as_index=False).agg(accounts=("changed", "size"), health=("changed", "sum"),
+                                                     touch=("touched", "sum"))
+    some = table[(table["health"] > 0) | (table["touch"] > 0)]
+    sentence = (f"{count(int(table['health'].sum()), 'score')} of {count(len(both))} changed after their month had "
+                f"closed, in {count(len(some), 'month')}: rows came in later. Studies use the scores as they stood.")
+    return Finding("scores_restated", sentence, n=len(both), details={"rows": some.to_dict("records")})
