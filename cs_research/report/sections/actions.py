@@ -1,0 +1,104 @@
+"""What to do this month, by team: every account in the first job that fits it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from cs_research.report import formats
+from cs_research.report.phrases import say
+from cs_research.report.sections.renewals import Due
+from cs_research.report.view import View
+
+JOBS = ("renewal", "onboard", "quiet", "expand", "unhealthy")  # in the order in which they claim an account
+PER_TEAM = 2
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of one team: the accounts it is about, the largest first."""
+
+    kind: str
+    team: str
+    accounts: pd.DataFrame
+
+
+def jobs(due: Due) -> list[Job]:
+    """The jobs of this month by urgency, then by size."""
+    view = due.view
+    size = "arr" if view.has_money else "seats"
+    rows = view.now.assign(kind=_kinds(due), team=_teams(view), key=view.now.index).sort_values(
+        [size, "key"], ascending=[False, True], kind="stable")
+    found = []
+    for name in JOBS:
+        of_kind = [Job(name, team, chosen) for team, chosen in rows[rows["kind"] == name].groupby("team", sort=True)]
+        found += sorted(of_kind, key=lambda job: -float(job.accounts[size].sum()))
+    return found
+
+
+def _kinds(due: Due) -> pd.Series:
+    """The job of each account of this month, empty where none fits."""
+    view = due.view
+    now, plan = view.now, view.definitions.quadrants
+    is_due = now.index.isin(due.rows["account_id"])
+    is_bad = now["health_band"].isin(view.card.bands[:2])
+    is_unhealthy = now["health"] < plan.health_cut - 1e-9
+    is_first = now["stage"] == view.definitions.stages.stages[0].name
+    rules = {"renewal": is_bad & is_due, "onboard": is_bad & is_first, "quiet": now["quadrant"] == "D",
+             "expand": (now["health_band"] == view.card.bands[-1]) & is_due,
+             "unhealthy": is_unhealthy & (not view.has_quadrant)}
+    kind = pd.Series("", index=now.index, dtype="str")
+    for name in JOBS:
+        kind = kind.mask((kind == "") & rules[name].fillna(False).astype(bool), name)
+    return kind
+
+
+def _teams(view: View) -> pd.Series:
+    """The team in charge by segment and stage (segments.yml), everyone where none is named."""
+    plan, anyone = view.definitions.segments.teams, str(say("a_everyone"))
+    return pd.Series([plan.get(segment, {}).get(stage, anyone) if isinstance(segment, str) else anyone
+                      for segment, stage in zip(view.now["segment"], view.now["stage"], strict=True)],
+                     index=view.now.index, dtype="str")
+
+
+def actions_section(due: Due, found: list[Job]) -> dict:
+    """The table of jobs; each names its largest accounts."""
+    view = due.view
+    section = {"kicker": say("a_kicker", month=formats.month_name(view.month + pd.DateOffset(months=1))),
+               "notebook": "08_actions"}
+    if not found:
+        return {**section, "title": say("a_none"), "teams": []}
+    teams = {job.team: [j for j in found if j.team == job.team][:PER_TEAM] for job in found}
+    shown = sum(map(len, teams.values()))
+    return {**section, "title": say("a_title", n=shown, shown=formats.word(shown).capitalize(),
+                                    teams=formats.word(len(teams))),
+            "teams": [{"name": team, "rows": [_row(due, job) for job in of_team]} for team, of_team in teams.items()],
+            "caption": say("a_caption", n=PER_TEAM), "has_money": view.has_money}
+
+
+def _row(due: Due, job: Job) -> dict:
+    view = due.view
+    arr = view.arr(job.accounts)
+    return {"do": _do(due, job.kind), "who": say("accounts", n=len(job.accounts)),
+            "arr": formats.money(arr, view.currency) if arr is not None else "", "ends": _ends(view, job.kind),
+            "names": [view.names.get(account, account) for account in job.accounts.index[:NAMED]],
+            "more": len(job.accounts) > NAMED}
+
+
+def _do(due: Due, kind: str) -> Markup:
+    day = formats.short_day(due.last_day)
+    if kind == "quiet":
+        found = due.view.run.findings.get("touch_raises_health")
+        proven = found is not None and found.verdict in ("supported", "contradicted")
+        return say("a_quiet" if proven else "a_quiet_half")
+    if kind == "expand":
+        grown = due.view.finding("good_health_expands_70")
+        return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate)) if grown else \
+            say("a_expand", day=day)
+    return say(f"a_{kind}", day=day)
+
+
+def _ends(view: View, kind: str) -> Markup:
+    plan = view.definitions.quadrants
+    return say(f"a_{kind}_ends", cut=f"{plan.touch_cut if kind == 'quiet' else plan.health_cut:g}")

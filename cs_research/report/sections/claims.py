@@ -1,0 +1,98 @@
+"""The verdicts on the claims, each with a picture of how far the data are from it."""
+
+from math import log
+
+from markupsafe import Markup
+
+from cs_research.definitions.models import Claim
+from cs_research.finding import Finding
+from cs_research.report import formats
+from cs_research.report.charts import claim_row
+from cs_research.report.phrases import say
+from cs_research.report.view import View
+
+ORDER = ("supported", "contradicted", "cannot_tell")
+MARKS = {"supported": "dot", "contradicted": "cross", "cannot_tell": "ring"}
+
+
+def verdicts(view: View) -> dict[str, int]:
+    """How many claims have which verdict; a claim without a Finding cannot be told."""
+    found = [_verdict(view.run.findings.get(name)) for name in view.definitions.claims.claims]
+    return {verdict: found.count(verdict) for verdict in ORDER}
+
+
+def claims_section(view: View) -> dict:
+    """One row per claim: those that hold first, then those that fail, then the open ones."""
+    rules = view.definitions.claims
+    rows = [_row(view, name, claim) for name, claim in rules.claims.items()]
+    rows.sort(key=lambda row: ORDER.index(row["verdict"]))
+    caption = say("v_caption", points=formats.number(100 * rules.rate_tolerance, 0), factor=rules.ratio_tolerance)
+    return {"kicker": say("v_kicker"), "title": _title(verdicts(view)), "notebook": "07_claims", "rows": rows,
+            "caption": caption}
+
+
+def _title(counts: dict[str, int]) -> Markup:
+    n, wrong, right = sum(counts.values()), counts["contradicted"], counts["supported"]
+    holds = say("v_right", n=right) if right else say("v_right_none")
+    if right:
+        holds = Markup(str(holds).replace(formats.count(right), formats.word(right), 1))
+    if not wrong:
+        return say("v_title_none", n=formats.word(n), right=holds)
+    return say("v_title_some", wrong=formats.word(wrong).capitalize(), n=formats.word(n),
+               are="is" if wrong == 1 else "are", right=holds)
+
+
+def _verdict(found: Finding | None) -> str:
+    return found.verdict if found is not None and found.verdict in ORDER else "cannot_tell"
+
+
+def _row(view: View, name: str, claim: Claim) -> dict:
+    found = view.run.findings.get(name)
+    verdict = _verdict(found)
+    measured = _measured(found, claim)
+    told = say("v_alt", claim=claim.text.en, measured=measured)
+    claimed = _number(claim.value, claim) if claim.value is not None else say("v_direction")
+    chart = claim_row(f"cl-{name}", MARKS[verdict], _steps(view, found, claim), claim.form == "direction",
+                      say("v_no_data"), (told, say("v_desc", claimed=claimed, verdict=say(verdict))))
+    return {"claim": claim.text.en, "verdict": verdict, "word": say(verdict), "mark": MARKS[verdict],
+            "measured": measured, "n": say("v_n", n=found.n if found else 0), "chart": chart,
+            "words": found.sentence if found else say("v_untested")}
+
+
+def _measured(found: Finding | None, claim: Claim) -> Markup | str:
+    """The estimate and its interval, in the unit of the claim."""
+    if found is None or found.estimate is None:
+        return say("v_not")
+    unit = found.details.get("unit", claim.form)
+    if found.lower is None or found.upper is None:
+        return f"{_number(found.estimate, claim, unit)} ({say('v_no_interval')})"
+    if claim.form == "rate":
+        return f"{_number(found.estimate, claim, unit)} [{formats.percents(found.lower, found.upper)}]"
+    low, high = (_number(x, claim, unit).lstrip("×+").removesuffix(" pt") for x in (found.lower, found.upper))
+    return f"{_number(found.estimate, claim, unit)} [{low}, {high}]"
+
+
+def _number(x: float, claim: Claim, unit: str = "") -> str:
+    """`unit` points: a difference of rates, of which 0.01 is a point."""
+    if claim.form == "rate":
+        return formats.percent(x)
+    if claim.form == "ratio":
+        return f"×{formats.number(x, 2)}"
+    return f"{formats.signed(100 * x, 0)} pt" if unit == "points" else formats.signed(x, 2)
+
+
+def _steps(view: View, found: Finding | None, claim: Claim) -> tuple[float, float, float] | None:
+    """Lower end, estimate and upper end in tolerances from the claim; None where nothing can be drawn."""
+    if found is None or found.estimate is None:
+        return None
+    rules = view.definitions.claims
+    values = [found.estimate if x is None else x for x in (found.lower, found.estimate, found.upper)]
+    tolerance = found.details.get("tolerance")
+    if claim.form == "ratio":
+        if min(values) <= 0 or not claim.value:
+            return None
+        low, middle, high = (log(x / claim.value) / log(rules.ratio_tolerance) for x in values)
+    else:
+        unit = tolerance if isinstance(tolerance, int | float) and tolerance else rules.rate_tolerance
+        low, middle, high = ((x - (claim.value or 0.0)) / unit for x in values)
+    return low, middle, high

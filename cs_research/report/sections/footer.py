@@ -1,0 +1,92 @@
+"""Where the numbers come from: rows counted, what is not measured, the definitions, the words, the notebooks."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from cs_research.report import formats
+from cs_research.report.phrases import EN, say
+from cs_research.report.view import View
+
+COUNTS = ["rows_in", "accepted", "quarantined", "excluded"]
+
+
+def footer_section(view: View) -> dict:
+    """The four columns and the links below them."""
+    return {"data": _data(view), "not_measured": _not_measured(view), "definitions": _definitions(view),
+            "words": EN["f_glossary"], "notebooks": notebooks(view)}
+
+
+def notebooks(view: View) -> list[dict]:
+    """The notebook pages that this run has, in their order."""
+    pages = sorted(Path(view.run.folder).glob("[0-9][0-9]_*.html")) if view.run.folder else []
+    return [{"name": p.stem, "href": p.name, "title": EN.get(f"nb_{p.stem}", p.stem)} for p in pages]
+
+
+def _data(view: View) -> dict:
+    files = view.run.files
+    total = files[COUNTS].sum()
+    accounted = int(total["accepted"] + total["quarantined"] + total["excluded"])
+    rows_in = int(total["rows_in"])
+    share = f"{100 * total['quarantined'] / rows_in:.1g}%" if total["quarantined"] else ""
+    by_table = files.groupby("table", sort=True).agg(files=("file", "size"), **{c: (c, "sum") for c in COUNTS})
+    codes = {table: _codes(rows["codes"]) for table, rows in files.groupby("table")}
+    return {"lines": [(say("f_in"), formats.count(rows_in), ""),
+                      (say("f_accepted"), formats.count(total["accepted"]), ""),
+                      (say("f_quarantined"), formats.count(total["quarantined"]), share),
+                      (say("f_excluded"), formats.count(total["excluded"]),
+                       say("f_excluded_why") if total["excluded"] else "")],
+            "sums": say("f_sums") if accounted == rows_in else say("f_sums_not", in_=rows_in, out=accounted),
+            "tables": [{"name": str(table), "files": formats.count(row["files"]), "codes": codes[table],
+                        "counts": [formats.count(row[c]) for c in COUNTS]} for table, row in by_table.iterrows()]}
+
+
+def _codes(column: pd.Series) -> str:
+    """The marks of a table's files added up, as "W_RECIPIENTS 3, R_DATE 1"; each cell is JSON or a mapping."""
+    total: dict[str, int] = {}
+    for cell in column:
+        marks = json.loads(cell) if isinstance(cell, str) and cell else cell
+        for code, n in (marks or {}).items() if isinstance(marks, dict) else ():
+            total[code] = total.get(code, 0) + int(n)
+    return ", ".join(f"{code} {formats.count(n)}" for code, n in sorted(total.items()))
+
+
+def _not_measured(view: View) -> list[Markup]:
+    told = []
+    tables = sorted(set(view.definitions.tables) - set(view.run.files["table"]))
+    if tables:
+        told.append(say("f_no_tables", tables=", ".join(t.replace("_", " ") for t in tables)))
+    never, partly = _indicators(view)
+    if never:
+        told.append(say("f_no_indicators", indicators=", ".join(never)))
+    if partly:
+        told.append(say("f_partly", indicators=", ".join(partly)))
+    open_ = [c.text.en for name, c in view.definitions.claims.claims.items() if view.finding(name) is None]
+    if open_:
+        told.append(say("f_findings", questions="; ".join(open_)))
+    return [*(told or [say("f_all")]), say("f_today")]
+
+
+def _indicators(view: View) -> tuple[list[str], list[str]]:
+    """Names of the card's indicators that no account, or not every account, has this month."""
+    share = view.points[view.points["account_id"].isin(view.now.index)].groupby("indicator")["now"].agg(
+        lambda points: points.notna().mean())
+    names = {i.id: i.name.en for i in view.card.indicators}
+    return ([name for i, name in names.items() if share.get(i, 0) == 0],
+            [f"{name} ({formats.percent(share[i])})" for i, name in names.items() if 0 < share.get(i, 0) < 1])
+
+
+def _definitions(view: View) -> list[Markup]:
+    card, plan = view.card, view.definitions.quadrants
+    bands = ", ".join(say("f_band", band=say(band), cut=f"{cut:g}")
+                      for band, cut in zip(card.bands[:-1], card.overall_cuts, strict=True))
+    told = [say("f_card", card=card.name, version=card.version, n=len(card.indicators), bands=Markup(bands),
+                low=f"{view.edges[0]:g}", high=f"{view.edges[-1]:g}", health=f"{plan.health_cut:g}",
+                touch=f"{plan.touch_cut:g}"), say("f_retention"),
+            say("f_clusters_owner" if view.managers else "f_clusters_account")]
+    about = view.run.dataset
+    if about.get("source") or about.get("licence"):
+        told.append(say("f_source", source=about.get("source") or "–", licence=about.get("licence") or "–"))
+    return told

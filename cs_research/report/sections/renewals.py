@@ -1,0 +1,197 @@
+"""Renewals due soon, by band, with what is likely to be lost at the churn that each band has shown."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from cs_research.finding import Estimate
+from cs_research.report import formats
+from cs_research.report.charts import meter_glyph, renewal_bar
+from cs_research.report.phrases import say
+from cs_research.report.view import View
+from cs_research.studies import stats
+from cs_research.studies.evidence import Evidence, Readings
+
+LISTED = 6
+
+
+@dataclass(frozen=True)
+class Band:
+    """Renewals due of one band: their sum (ARR, or accounts), the past churn rate and the likely loss."""
+
+    name: str
+    n: int
+    due: float
+    rate: Estimate
+    enough: bool
+
+    @property
+    def lost(self) -> float | None:
+        return self.due * self.rate.value if self.enough and self.rate.value is not None else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        if self.lost is None or self.rate.lower is None or self.rate.upper is None:
+            return None
+        return self.due * self.rate.lower, self.due * self.rate.upper
+
+
+class Due:
+    """What is due within the plan's days after the month's end, and what past renewals say about it."""
+
+    def __init__(self, view: View):
+        self.view = view
+        self.days = view.definitions.stages.renewal_due_days
+        self.last_day = view.month_end + pd.Timedelta(days=self.days)
+        self.rows = self._rows()
+        self.readings: Readings = Evidence.from_run(view.run).readings
+        self.past = len(self.readings.rows)
+        self.bands = [self._band(name) for name in view.card.bands]
+        unscored = self.rows[self.rows["health_band"].isna()]
+        if len(unscored):
+            self.bands.append(Band("", len(unscored), float(unscored["due"].sum()), stats.NOTHING, False))
+
+    def _rows(self) -> pd.DataFrame:
+        """One row per renewal: account_id, due_date, health_band, due (ARR, or 1 where money is not measured)."""
+        ends = self.view.run.outcomes
+        ends = ends[(ends["due_date"] > self.view.month_end) & (ends["due_date"] <= self.last_day)
+                    & (ends["outcome"] == "not_due")]
+        rows = ends[["account_id", "due_date"]].merge(self.view.now[["health_band", "arr"]], left_on="account_id",
+                                                      right_index=True)
+        rows["due"] = rows["arr"].fillna(0.0) if self.view.has_money else 1.0
+        return rows.sort_values(["due_date", "account_id"], ignore_index=True)
+
+    def _band(self, name: str) -> Band:
+        rows = self.rows[self.rows["health_band"] == name]
+        past = self.readings.rows[self.readings.rows["health_band"] == name]
+        rate = stats.rate(past["is_churned"], past["cluster"])
+        enough = rate.n >= self.view.definitions.claims.min_accounts
+        return Band(name, len(rows), float(rows["due"].sum()), rate, enough)
+
+    @property
+    def total(self) -> float:
+        return float(self.rows["due"].sum())
+
+    @property
+    def lost(self) -> float | None:
+        """The likely loss of all bands; None when it is unknown for more than a tenth of what is due."""
+        known = [band for band in self.bands if band.lost is not None]
+        if not self.total or sum(band.due for band in known) < .9 * self.total:
+            return None
+        return sum(band.lost or 0.0 for band in known)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Ends of the bands' sum: their distances from the estimates added as independent errors."""
+        shown = [(band.lost, *band.interval) for band in self.bands if band.lost is not None and band.interval]
+        if self.lost is None or not shown:
+            return None
+        below = np.sqrt(sum((lost - low) ** 2 for lost, low, _ in shown))
+        above = np.sqrt(sum((high - lost) ** 2 for lost, _, high in shown))
+        return max(self.lost - below, 0.0), min(self.lost + above, self.total)
+
+    @property
+    def heaviest(self) -> tuple[list[str], float]:
+        """The one or two bands that hold more than half of the likely loss (worst first), and their share."""
+        order = sorted((b for b in self.bands if b.lost), key=lambda b: -(b.lost or 0))
+        total = sum(b.lost or 0 for b in order)
+        chosen = order[:1] if order and (order[0].lost or 0) > .5 * total else order[:2]
+        names = [b.name for b in self.bands if b in chosen]
+        return names, sum(b.lost or 0 for b in chosen) / total if total else 0.0
+
+    def amount(self, value: float, estimate: bool = False) -> str:
+        """A sum of money, or a number of renewals where money is not measured."""
+        if self.view.has_money:
+            return formats.money(value, self.view.currency, estimate)
+        return formats.count(value)
+
+    def amounts(self, interval: tuple[float, float]) -> str:
+        if self.view.has_money:
+            return formats.moneys(*interval, self.view.currency)
+        return f"{formats.count(interval[0])}–{formats.count(interval[1])}"
+
+
+def band_words(names: list[str]) -> Markup:
+    """>>> band_words(["yellow", "orange"])
+    Markup('yellow and orange')
+    """
+    words = [say(name) for name in names]
+    return say("and", a=words[0], b=words[1]) if len(words) == 2 else Markup("".join(words))
+
+
+def renewals_section(due: Due) -> dict:
+    """The bars by band and the largest accounts."""
+    day, n = formats.day(due.last_day), len(due.rows)
+    section = {"kicker": say("r_kicker", days=due.days), "notebook": "04_retention"}
+    if not n:
+        return {**section, "title": say("r_none", day=day), "bars": []}
+    scale = max(band.due for band in due.bands)
+    what = say("r_arr" if due.view.has_money else "r_renewals")
+    caption = say("r_caption", n=due.past, what=what, lag=_lag(due)) if any(b.lost is not None for b in due.bands) \
+        else say("r_caption_none", what=what)
+    return {**section, "title": _title(due, day, n), "bars": [_bar(due, band, scale) for band in due.bands if band.n],
+            "caption": caption, "total": _total(due, n), "rows": _largest(due), "heads": _heads(due)}
+
+
+def _lag(due: Due) -> Markup:
+    plan = due.view.definitions.outcomes.reading
+    return say("r_lag", n=plan.months_before) if plan.mode == "renewal" else Markup("")
+
+
+def _title(due: Due, day: str, n: int) -> Markup:
+    names, share = due.heaviest
+    if due.lost and names:
+        not_red = Markup("") if "red" in names else say("r_not_red")
+        return say("r_title", share=formats.percent(share), bands=band_words(names), not_red=not_red)
+    if due.view.has_money:
+        return say("r_title_due", amount=due.amount(due.total), day=day, n=n)
+    return say("r_title_count", n=n, day=day)
+
+
+def _total(due: Due, n: int) -> dict | None:
+    if due.lost is None:
+        return None
+    whole = due.amount(due.total)
+    rest = say("r_of", interval=due.amounts(due.interval), due=whole, n=n) if due.interval else \
+        say("r_of_plain", due=whole, n=n)
+    return {"number": due.amount(due.lost, True), "words": say("r_likely"), "rest": rest}
+
+
+def _bar(due: Due, band: Band, scale: float) -> dict:
+    name = say(band.name) if band.name else say("r_unscored")
+    whole = due.amount(band.due)
+    lost = due.amount(band.lost, True) if band.lost is not None else say("v_no_data")
+    right = say("r_right", due=whole, lost=lost) if band.lost is not None else \
+        say("r_right_few", due=whole, past=band.rate.n)
+    interval = band.interval
+    alt = say("r_alt", band=name, due=whole, lost=lost)
+    label = due.amounts(interval) if interval else ""
+    return {"glyph": meter_glyph(band.name), "name": say("r_band", band=name.capitalize(), n=band.n), "right": right,
+            "chart": renewal_bar(f"rb-{band.name or 'none'}", band.due, band.lost, interval, scale, label, (name, alt))}
+
+
+def _heads(due: Due) -> dict:
+    known = due.lost is not None
+    first = "r_largest" if known else ("r_largest_due" if due.view.has_money else "r_next")
+    return {"first": say(first), "due": say("r_due") if due.view.has_money else "",
+            "stake": say("r_stake") if known and due.view.has_money else "", "date": say("r_date")}
+
+
+def _largest(due: Due) -> list[dict]:
+    """Accounts with the largest likely loss; without rates the largest sums, without money the next dates."""
+    rates = {b.name: b.rate.value for b in due.bands if b.lost is not None}
+    rows = due.rows.assign(stake=due.rows["due"] * due.rows["health_band"].map(rates).fillna(0.0).astype(float))
+    order = ["stake", "due", "due_date", "account_id"] if due.lost is not None else ["due", "due_date", "account_id"]
+    rows = rows.sort_values(order, ascending=[c in ("due_date", "account_id") for c in order], kind="stable")
+    return [_account(due, account) for account in rows.head(LISTED).itertuples()]
+
+
+def _account(due: Due, account: object) -> dict:
+    band, money = account.health_band if isinstance(account.health_band, str) else "", due.view.has_money
+    return {"glyph": meter_glyph(band), "band": say(band) if band else "",
+            "name": due.view.names.get(account.account_id, account.account_id),
+            "due": due.amount(account.due) if money else "",
+            "stake": due.amount(account.stake, True) if money and account.stake else "",
+            "date": formats.short_day(account.due_date)}

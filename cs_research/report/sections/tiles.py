@@ -1,0 +1,176 @@
+"""The tiles: one number each, with its interval, its change, its line and its last thirteen months."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from cs_research.finding import Estimate
+from cs_research.report import formats
+from cs_research.report.charts import sparkline
+from cs_research.report.phrases import say
+from cs_research.report.view import TREND, View
+
+MOST = 6
+CHURN_LINE = .10  # annual churn to reach before investing in growth (004)
+USUAL = 2.66  # times the mean moving range: the limits of an individuals chart
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number over time: `trend` by month (the last is today's), its estimate, what is better and the line."""
+
+    key: str
+    trend: pd.Series
+    estimate: Estimate
+    better: str  # higher, lower, or empty
+    note: str
+    line: float | None = None
+    line_words: Callable[[Estimate], str] | None = field(default=None, compare=False)
+    is_share: bool = True
+
+
+def tiles(view: View) -> list[dict]:
+    """Up to six tiles that this data set can fill, the most telling first."""
+    made = [tile for tile in _candidates(view) if tile is not None and pd.notna(tile.trend.iloc[-1])]
+    return [_shown(tile, view) for tile in made[:MOST]]
+
+
+def _candidates(view: View) -> Iterable[Tile | None]:
+    yield from (_retention(view, name) for name in ("nrr", "grr", "arr_churn"))
+    if not view.has_money:
+        yield _retention(view, "logo_churn")
+    yield _share(view, "a", view.panel["quadrant"].eq("A").where(view.panel["quadrant"].notna()), _moves(view))
+    yield _band(view, "green", "higher")
+    yield _onboarding(view)
+    if view.has_money:
+        yield _retention(view, "logo_churn")
+    if not view.has_quadrant:
+        yield _band(view, "red", "lower")
+    yield _accounts(view)
+
+
+def _retention(view: View, name: str) -> Tile | None:
+    rows = view.retention
+    if not len(rows) or pd.isna(rows[name].iloc[-1]):
+        return None
+    yearly = rows["basis"].iloc[-1] == "trailing_12"
+    if not yearly and name != "logo_churn":
+        return None
+    estimate = view.retained(name)
+    opening = view.month - pd.DateOffset(months=12 if yearly else 1)
+    gone = int(view.monthly["logos_churned"]) if view.monthly is not None else 0
+    note = {"nrr": say("note_retention", n=int(rows["logos_opening"].iloc[-1]), month=formats.short_month(opening)),
+            "grr": say("note_grr")}.get(name, say("note_churn", n=gone, month=formats.month_name(view.month)))
+    churn, line = name.endswith("churn"), {"nrr": 1.0, "grr": None}.get(name, CHURN_LINE if yearly else None)
+    words = _line_words("churn" if churn else "100", line) if line else None
+    key = f"tile_{name}" if yearly else f"tile_{name}_month"
+    return Tile(key, rows[name].tail(TREND), estimate, "lower" if churn else "higher", note, line, words)
+
+
+def _line_words(kind: str, line: float) -> Callable[[Estimate], str]:
+    """Over or under only where the interval excludes the line."""
+    def words(e: Estimate) -> str:
+        if e.lower is None or e.upper is None or e.lower <= line <= e.upper:
+            return say(f"line_{kind}_open")
+        return say(f"line_{kind}_over" if e.lower > line else f"line_{kind}_under")
+    return words
+
+
+def _share(view: View, key: str, flag: pd.Series, note: str) -> Tile | None:
+    """A share of accounts; `flag` by row of the panel, empty where not measured."""
+    trend = flag.astype(float).groupby(view.panel["month"]).mean().dropna().tail(TREND)
+    if not len(trend) or trend.index[-1] != view.month:
+        return None
+    today = flag[view.panel["month"] == view.month].set_axis(view.now.index)
+    return Tile(f"tile_{key}", trend, view.share(today), "lower" if key == "red" else "higher", note)
+
+
+def _band(view: View, band: str, better: str) -> Tile | None:
+    scored = view.now["health_band"].dropna()
+    flag = view.panel["health_band"].eq(band).where(view.panel["health_band"].notna())
+    return _share(view, band, flag, say("note_of", n=int((scored == band).sum()), total=len(scored)))
+
+
+def _moves(view: View) -> str:
+    inside, was = view.now["quadrant"].eq("A"), view.before["quadrant"].eq("A")
+    was_a, is_a = set(was.index[was]), set(inside.index[inside])
+    gone = was_a - set(view.now.index)
+    entered = int(view.now["moved_into_a"].fillna(False).astype(bool).sum())
+    return say("note_a", entered=entered, left_a=len(was_a - is_a - gone), gone=len(gone))
+
+
+def _onboarding(view: View) -> Tile | None:
+    """From the Finding that the onboarding notebook leaves; its rows may carry the months before."""
+    found = view.finding("onboarding_success")
+    if found is None:
+        return None
+    trend = pd.Series({pd.Timestamp(r["month"]): r["rate"] for r in found.rows
+                       if r.get("month") and r.get("rate") is not None}, dtype=float).sort_index().tail(TREND)
+    if not len(trend):
+        trend = pd.Series({view.month: found.estimate})
+    estimate = Estimate(found.estimate, found.lower, found.upper, found.n, found.n)
+    return Tile("tile_onboarding", trend, estimate, "higher", say("note_starts", n=found.n))
+
+
+def _accounts(view: View) -> Tile:
+    trend = view.panel.groupby("month").size().tail(TREND).astype(float)
+    month = view.monthly
+    note = say("note_accounts", new=int(month["logos_new"]), gone=int(month["logos_churned"])) \
+        if month is not None else ""
+    return Tile("tile_accounts", trend, Estimate(float(len(view.now)), None, None, len(view.now), 0), "", note,
+                is_share=False)
+
+
+def _shown(tile: Tile, view: View) -> dict:
+    value, e = float(tile.trend.iloc[-1]), tile.estimate
+    has_interval = tile.is_share and e.lower is not None and e.upper is not None
+    interval = formats.percents(e.lower, e.upper) if has_interval else ""
+    title = say(tile.key)
+    write = formats.percent if tile.is_share else formats.count
+    number = write(value)
+    ends = tuple(formats.short_month(m) for m in (tile.trend.index[0], tile.trend.index[-1]))
+    described = say("tile_alt", title=title, value=number, interval=f" ({interval})" if interval else "",
+                    first=write(tile.trend.iloc[0]), start=ends[0], last=number, end=ends[1])
+    key = f"sp-{tile.key.removeprefix('tile_')}"
+    return {
+        "title": title, "number": number.removesuffix("%"), "unit": "%" if tile.is_share else "",
+        "interval": say("interval", interval=interval) if interval else (say("too_few") if tile.is_share else ""),
+        "chart": _chart(key, tile, ends, (title, described), has_interval),
+        "change": _change(tile, view), "swing": _swing(tile),
+        "line": tile.line_words(e) if tile.line_words else "", "note": tile.note,
+    }
+
+
+def _chart(key: str, tile: Tile, ends: tuple[str, ...], alt: tuple[str, str], has_interval: bool) -> str:
+    if len(tile.trend) < 3:
+        return ""
+    values = [None if pd.isna(v) else float(v) for v in tile.trend]
+    interval = (tile.estimate.lower, tile.estimate.upper) if has_interval else None
+    return sparkline(key, values, (ends[0], ends[1]), alt, interval=interval, line=tile.line)
+
+
+def _change(tile: Tile, view: View) -> str:
+    if len(tile.trend) < 2 or tile.trend.index[-2] != view.month_before or pd.isna(tile.trend.iloc[-2]):
+        return say("change_first")
+    change = float(tile.trend.iloc[-1] - tile.trend.iloc[-2]) * (100 if tile.is_share else 1)
+    points = formats.number(abs(change), 1 if tile.is_share else 0)
+    month = formats.month_name(view.month_before)[:3]
+    if points in ("0.0", "0"):
+        return say("change_none", month=month)
+    return say("change" if tile.is_share else "change_count", arrow="▲" if change > 0 else "▼", points=points,
+               month=month)
+
+
+def _swing(tile: Tile) -> str:
+    """Better or worse, and whether the change is larger than those of the months before would lead to expect."""
+    moves = np.diff(tile.trend.to_numpy(float))
+    if not tile.better or not len(moves) or np.isnan(moves[-1]) or abs(moves[-1]) < .0005:
+        return ""
+    word = say("better" if (moves[-1] > 0) == (tile.better == "higher") else "worse")
+    earlier = moves[:-1][~np.isnan(moves[:-1])]
+    if len(earlier) < 6:
+        return word
+    usual = abs(moves[-1]) <= USUAL * np.abs(earlier).mean() + 1e-12
+    return say("swing", word=word, usual=say("within" if usual else "beyond"))

@@ -1,0 +1,147 @@
+"""What the page looks at: the month, the month before and the accounts of one run, by the card it leads with.
+
+This module may select and join; it computes no score and words nothing.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from cs_research.finding import Estimate, Finding
+from cs_research.scores import lowest_total
+from cs_research.studies import stats
+from cs_research.studies.evidence import clusters
+from cs_research.studies.money import opening_cohort
+
+TREND = 13  # months in a tile's trend: a year back and today
+
+
+class View:
+    """A run as the page needs it. `panel` holds the leading card's scores of all months up to the report's.
+
+    `now` and `before` are the rows of this month and the one before, indexed by account_id in that order.
+    """
+
+    def __init__(self, run: Any):
+        self.run = run
+        self.definitions = run.definitions
+        self.month = pd.Timestamp(run.month)
+        self.card = run.definitions.scorecards[run.dataset["scorecard"]]
+        self.currency = run.dataset.get("currency")
+        self.panel = self._of_card(run.scores)
+
+    def _of_card(self, frame: pd.DataFrame) -> pd.DataFrame:
+        is_ours = (frame["scorecard"] == self.card.name) & (frame["month"] <= self.month)
+        if "version" in frame:
+            is_ours &= frame["version"] == self.card.version
+        return frame[is_ours].sort_values(["account_id", "month"], ignore_index=True)
+
+    def at(self, months_ago: int) -> pd.DataFrame:
+        """Rows of the month so many months ago, indexed by account_id."""
+        month = self.month - pd.DateOffset(months=months_ago)
+        return self.panel[self.panel["month"] == month].set_index("account_id")
+
+    @cached_property
+    def now(self) -> pd.DataFrame:
+        return self.at(0)
+
+    @cached_property
+    def before(self) -> pd.DataFrame:
+        return self.at(1)
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """Points of each indicator this month and the one before: account_id, indicator, now, before."""
+        rows = self.run.indicators
+        rows = rows[rows["scorecard"] == self.card.name]
+        keys = ["account_id", "indicator"]
+        now, then = (rows[rows["month"] == m][[*keys, "points"]]
+                     for m in (self.month, self.month - pd.DateOffset(months=1)))
+        return now.merge(then, on=keys, how="outer", suffixes=("_now", "_before")).rename(
+            columns={"points_now": "now", "points_before": "before"}).sort_values(keys, ignore_index=True)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """account_id -> name, the id itself where no name is known."""
+        facts = self.run.account_facts
+        return dict(zip(facts["account_id"], facts["account_name"].fillna(facts["account_id"]), strict=True))
+
+    @property
+    def has_money(self) -> bool:
+        return bool(self.now["arr"].notna().any())
+
+    @property
+    def has_health(self) -> bool:
+        return bool(self.now["health"].notna().any())
+
+    @property
+    def has_quadrant(self) -> bool:
+        return bool(self.now["quadrant"].notna().any())
+
+    @property
+    def month_end(self) -> pd.Timestamp:
+        return self.month + pd.offsets.MonthEnd(0)
+
+    @property
+    def month_before(self) -> pd.Timestamp:
+        return self.month - pd.DateOffset(months=1)
+
+    @property
+    def edges(self) -> list[float]:
+        """The limits of the card's bands, from the lowest possible total to the highest."""
+        return [lowest_total(self.card), *self.card.overall_cuts, self.card.total]
+
+    @property
+    def managers(self) -> int:
+        """How many managers look after the accounts of this month; 0 when none is named."""
+        return int(self.now["owner"].nunique())
+
+    def arr(self, frame: pd.DataFrame) -> float | None:
+        """ARR of the accounts in `frame`, None where money is not measured."""
+        return float(frame["arr"].fillna(0).sum()) if self.has_money else None
+
+    def share(self, flag: pd.Series) -> Estimate:
+        """Share of this month's accounts with `flag` (empty: not counted), with its clustered interval."""
+        known = flag.dropna()
+        who = clusters(self.now.reset_index()).set_axis(self.now.index)
+        return stats.rate(known.astype(float), who.loc[known.index])
+
+    def finding(self, question: str) -> Finding | None:
+        """The Finding of a question, None when the run did not ask it or it has no estimate."""
+        found = self.run.findings.get(question)
+        return found if found is not None and found.estimate is not None else None
+
+    @cached_property
+    def retention(self) -> pd.DataFrame:
+        """Retention of all segments together, one row per month, indexed by month: over the last twelve months,
+        or by month (column `basis`) while no month of the run has twelve before it."""
+        rows = self.run.retention
+        rows = rows[(rows["segment"] == "all") & (rows["month"] <= self.month) & (rows["logos_opening"] > 0)]
+        for basis in ("trailing_12", "month"):
+            chosen = rows[rows["basis"] == basis].set_index("month").sort_index()
+            if self.month in chosen.index:
+                return chosen
+        return rows.iloc[:0].set_index("month")
+
+    @cached_property
+    def monthly(self) -> pd.Series | None:
+        """This month's bridge, None before the second month."""
+        rows = self.run.retention
+        rows = rows[(rows["segment"] == "all") & (rows["basis"] == "month") & (rows["month"] == self.month)]
+        return rows.iloc[0] if len(rows) else None
+
+    def retained(self, name: str) -> Estimate:
+        """nrr, grr, arr_churn or logo_churn as the table `retention` has it, with the interval of the accounts of
+        twelve months ago; over a single month no interval is given."""
+        last = self.retention.loc[self.month]
+        about = self._of_cohort(name) if last["basis"] == "trailing_12" else stats.NOTHING
+        return Estimate(float(last[name]), about.lower, about.upper, int(last["logos_opening"]), about.clusters)
+
+    def _of_cohort(self, name: str) -> Estimate:
+        rows = opening_cohort(self.panel, self.run.month)
+        if name == "logo_churn":
+            return stats.rate(~rows["is_here"], rows["cluster"])
+        top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
+               "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]
+        return stats.total_ratio(top, rows["opening"], rows["cluster"])
