@@ -1,0 +1,229 @@
+"""The file gate: decides whether a file may be read at all, and hands the loader plain UTF-8 text or Parquet.
+
+It may not look at values. Raises Rejected with the code of rules.yml.
+"""
+
+import codecs
+import csv
+import hashlib
+import io
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cs_research.ingest.dataset import Files, Limits
+from cs_research.ingest.records import Count, count_records
+from cs_research.ingest.rules import Rejected
+
+CHUNK = 1 << 20
+MAX_HEADER = 1_000_000
+NOT_TEXT = {b"PK\x03\x04": "a ZIP or XLSX file", b"%PDF": "a PDF file", b"\xd0\xcf\x11\xe0": "an old Excel file",
+            b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that passed the gate. `path` is what the loader reads; `records` counts the rows after the header."""
+
+    path: Path
+    format: str
+    header: tuple[str, ...]
+    records: int
+    delimiter: str = ","
+    skip: int = 0
+    skipped_records: int = 0
+    types: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def open_file(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
+    """Pass a file through the gate; copies in UTF-8 are made in `work` where the file is not that already."""
+    _check_sidecar(path)
+    if path.stat().st_size == 0:
+        raise Rejected("F_EMPTY", rows_in=0)
+    if path.name.endswith(".parquet"):
+        return _open_parquet(path, spec)
+    return _open_text(path, spec, limits, work)
+
+
+def _check_sidecar(path: Path) -> None:
+    sidecar = path.with_name(path.name + ".sha256")
+    if sidecar.exists():
+        stated = sidecar.read_text(encoding="utf-8", errors="replace").split()
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not stated or stated[0].lower() != found:
+            raise Rejected("F_SHA256", f"found {found[:12]}...")
+
+
+def _open_parquet(path: Path, spec: Files) -> Opened:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise Rejected("F_PARQUET", _short(error)) from None
+    try:
+        for _ in file.iter_batches(batch_size=1 << 17):
+            pass
+    except (pa.ArrowException, OSError) as error:
+        code = "F_PARQUET_CHECKSUM" if "checksum" in str(error).lower() or "CRC" in str(error) else "F_PARQUET"
+        raise Rejected(code, _short(error)) from None
+    schema = file.schema_arrow
+    if file.metadata.num_rows == 0 and not spec.allow_no_rows:
+        raise Rejected("F_NO_ROWS", rows_in=0)
+    return Opened(path, "parquet", tuple(schema.names), file.metadata.num_rows,
+                  types={name: str(schema.field(name).type) for name in dict.fromkeys(schema.names)})
+
+
+def _open_text(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
+    plain = _expanded(path, limits, work) if path.name.endswith(".gz") else path
+    with plain.open("rb") as file:
+        head = file.read(CHUNK)
+    _check_text(head)
+    plain, encoding = _as_utf8(plain, head, spec.encoding, work)
+    plain = _with_plain_line_ends(plain, work)
+    delimiter = spec.delimiter or ("\t" if encoding == "utf-16" or ".tsv" in path.name else ",")
+    count = count_records(plain, delimiter)
+    if count.records == 0:
+        raise Rejected("F_EMPTY", rows_in=0)
+    if count.unclosed_line is not None:
+        raise Rejected("F_QUOTE", f"line {count.unclosed_line}")
+    header, skip = _header(plain, delimiter, spec.skip_rows)
+    rows = count.records - 1 - spec.skip_rows
+    if rows <= 0 and not spec.allow_no_rows:
+        raise Rejected("F_NO_ROWS", rows_in=0)
+    return Opened(plain, "csv", header, rows, delimiter, skip, spec.skip_rows, warnings=_warnings(encoding, count))
+
+
+def _warnings(encoding: str, count: Count) -> tuple[str, ...]:
+    code = {"utf-8": None, "cp932": "W_ENCODING_CP932", "utf-16": "W_ENCODING_UTF16"}.get(
+        encoding, "W_ENCODING_DECLARED")
+    return tuple(filter(None, (code, None if count.ends_with_newline else "W_NO_FINAL_NEWLINE")))
+
+
+def _expanded(path: Path, limits: Limits, work: Path) -> Path:
+    """Expand gzip with its CRC checked and its size bounded; nothing of a damaged file is used."""
+    target, size, out = work / f"{path.name}.plain", path.stat().st_size, 0
+    unzip = zlib.decompressobj(31)
+    with path.open("rb") as packed, target.open("wb") as plain:
+        while chunk := packed.read(1 << 16):
+            while chunk:
+                try:
+                    data = unzip.decompress(chunk, CHUNK)
+                except zlib.error as error:
+                    code = "F_GZIP_CRC" if "check" in str(error) else "F_NOT_CSV"
+                    raise Rejected(code, _short(error)) from None
+                out += len(data)
+                if out > limits.expanded_mb << 20 or out > max(limits.ratio * size, CHUNK):
+                    raise Rejected("F_SIZE_LIMIT", f"more than {out:,} bytes from {size:,}")
+                plain.write(data)
+                chunk = unzip.unconsumed_tail
+                if unzip.eof:
+                    chunk, unzip = unzip.unused_data, zlib.decompressobj(31) if unzip.unused_data else unzip
+    if not unzip.eof:
+        raise Rejected("F_GZIP_TRUNCATED")
+    return target
+
+
+def _check_text(head: bytes) -> None:
+    for magic, what in NOT_TEXT.items():
+        if head.startswith(magic):
+            raise Rejected("F_NOT_CSV", what)
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        raise Rejected("F_NOT_CSV", "a web page")
+    if start[:1] in (b"{", b"[") and b'":' in start.replace(b" ", b""):
+        raise Rejected("F_NOT_CSV", "JSON")
+    if not start:
+        raise Rejected("F_EMPTY", rows_in=0)
+
+
+def _as_utf8(path: Path, head: bytes, declared: str | None, work: Path) -> tuple[Path, str]:
+    """The file in UTF-8 and the encoding it was in: declared, by its mark, or UTF-8 before CP932."""
+    if declared is not None and declared.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
+        return _decoded(path, declared, work), declared.lower()
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decoded(path, "utf-16", work), "utf-16"
+    if _is_utf8(path) or declared is not None:
+        return path, "utf-8"
+    damaged = text = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                text += 1
+                damaged += not _decodes(line, "utf-8")
+    if damaged * 2 <= text:  # mostly UTF-8: the loader sets the damaged rows aside
+        return path, "utf-8"
+    try:
+        return _decoded(path, "cp932", work), "cp932"
+    except Rejected:
+        raise Rejected("F_ENCODING", f"{damaged:,} lines are neither UTF-8 nor CP932") from None
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK << 2):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(path: Path, encoding: str, work: Path) -> Path:
+    target = work / f"{path.name}.utf8"
+    try:
+        with path.open(encoding=encoding, newline="") as old, target.open("w", encoding="utf-8", newline="") as new:
+            while text := old.read(CHUNK):
+                new.write(text)
+    except (UnicodeError, LookupError) as error:
+        raise Rejected("F_ENCODING", _short(error)) from None
+    return target
+
+
+def _with_plain_line_ends(path: Path, work: Path) -> Path:
+    """Carriage returns, alone or mixed with newlines outside quotes, become newlines in a copy."""
+    feeds = returns = pairs = 0
+    last = b""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            feeds, returns = feeds + chunk.count(b"\n"), returns + chunk.count(b"\r")
+            pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            last = chunk[-1:]
+    if returns == 0 or feeds == returns == pairs:
+        return path
+    parts = path.read_bytes().split(b'"')
+    parts[::2] = [part.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for part in parts[::2]]
+    target = work / f"{path.name}.lines"
+    target.write_bytes(b'"'.join(parts))
+    return target
+
+
+def _header(path: Path, delimiter: str, skip_rows: int) -> tuple[tuple[str, ...], int]:
+    """The header's fields and the number of physical lines up to its end."""
+    with path.open("rb") as file:
+        text = file.read(MAX_HEADER).decode("utf-8-sig", errors="replace")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = (row for row in reader if row)
+    try:
+        for _ in range(skip_rows):
+            next(rows)
+        return tuple(next(rows)), reader.line_num - 1
+    except (csv.Error, StopIteration) as error:
+        raise Rejected("F_HEADER", _short(error)) from None
+
+
+def _short(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,0 +1,105 @@
+"""Which source column is which canonical column. It may not guess: names match, or the mapping names them."""
+
+import csv
+import io
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from cs_research.definitions.models import Table
+from cs_research.ingest.dataset import Files
+from cs_research.ingest.gate import Opened
+from cs_research.ingest.rules import Rejected
+
+DATA_LIKE = re.compile(r"\s*[-+(]?[¥$€]?[0-9][0-9.,:/TZ+ -]*\s*|.*@.*\..*")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Canonical column -> position in the source, and what was odd about the names."""
+
+    positions: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+def matched(opened: Opened, table: Table, spec: Files) -> Header:
+    """Match the header against the table. Raises Rejected (F_HEADER, F_HEADER_DUPLICATE, F_COLUMN_MISSING ...)."""
+    wanted = {name: spec.columns.get(name, name) for name in table.columns}
+    _check_header(opened, set(wanted.values()), {spec.columns.get(c, c) for c in needed(table, spec)})
+    exact = {name: index for index, name in enumerate(opened.header)}
+    folded = {_folded(name): index for index, name in enumerate(opened.header)}
+    positions, normalised = {}, False
+    for column, source in wanted.items():
+        index = exact.get(source, folded.get(_folded(source)))
+        if index is not None:
+            positions[column] = index
+            normalised |= opened.header[index] != source
+    _check_missing(opened, table, spec, positions)
+    extra = [name for index, name in enumerate(opened.header)
+             if index not in positions.values() and name not in spec.ignore and not name.startswith("_")]
+    codes = [code for code, is_so in (("W_HEADER_NORMALISED", normalised), ("W_COLUMN_EXTRA", bool(extra))) if is_so]
+    return Header(positions, tuple(codes))
+
+
+def needed(table: Table, spec: Files) -> list[str]:
+    """Columns that the source must have."""
+    return [name for name, column in table.columns.items()
+            if (column.required or column.present) and name not in spec.defaults]
+
+
+def check_source_header(opened: Opened) -> None:
+    """A source of a query: names are free, but must be a header."""
+    _check_header(opened, set(opened.header), set())
+
+
+def _check_header(opened: Opened, names: set[str], must: set[str]) -> None:
+    folded = [_folded(name) for name in opened.header]
+    known = {_folded(name) for name in names}
+    hits = sum(name in known for name in folded)
+    if opened.format == "csv":
+        if len(folded) == 1 and len(must) > 1 and (other := _other_delimiter(opened, known)):
+            raise Rejected("F_DELIMITER", f"it looks like {other!r}")
+        if hits < 2 and len(must) > 1 and (line := _header_below(opened, known)):
+            raise Rejected("F_HEADER", f"line {line} looks like it: skip_rows: {line - 1}")
+        if any(DATA_LIKE.fullmatch(name) for name in opened.header) and hits < len(folded):
+            raise Rejected("F_HEADER", f"it begins {_shown(opened.header[:3])}")
+    twice = sorted({name for name in folded if folded.count(name) > 1})
+    if twice:
+        raise Rejected("F_HEADER_DUPLICATE", _shown(twice))
+    if "" in folded:
+        raise Rejected("F_HEADER", "a column has no name")
+
+
+def _other_delimiter(opened: Opened, known: set[str]) -> str | None:
+    for delimiter in ";\t,|":
+        parts = opened.header[0].split(delimiter)
+        if delimiter != opened.delimiter and sum(_folded(part) in known for part in parts) > 1:
+            return delimiter
+    return None
+
+
+def _header_below(opened: Opened, known: set[str]) -> int | None:
+    with Path(opened.path).open("rb") as file:
+        text = file.read(1 << 16).decode("utf-8-sig", errors="replace")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=opened.delimiter)
+    for _, row in zip(range(20), rows, strict=False):
+        if rows.line_num > opened.skip + 1 and sum(_folded(name) in known for name in row) > 1:
+            return rows.line_num
+    return None
+
+
+def _check_missing(opened: Opened, table: Table, spec: Files, positions: dict[str, int]) -> None:
+    missing = [name for name in needed(table, spec) if name not in positions]
+    if missing:
+        mapping = ", ".join(f'{name}: "<header>"' for name in missing)
+        raise Rejected("F_COLUMN_MISSING", f"missing {', '.join(missing)}; found {_shown(opened.header)}; "
+                                           f"write columns: {{{mapping}}} for this table in dataset.yml")
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_]+", "_", unicodedata.normalize("NFKC", name).strip().casefold())
+
+
+def _shown(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(repr(name[:60]) for name in names[:20])

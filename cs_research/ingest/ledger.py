@@ -1,0 +1,102 @@
+"""The books of an ingest: for every file rows in = accepted + quarantined + excluded, with codes and places."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from cs_research.ingest.readers import Raw
+from cs_research.ingest.rules import sentence
+
+SHOWN_WARNINGS = 100  # places listed per code and file; all are counted
+
+
+@dataclass
+class Entry:
+    """One file, or the output of one query, and what became of its rows."""
+
+    number: int
+    file: str
+    table: str
+    raw: Raw | None = None
+    rejected: str | None = None
+    detail: str = ""
+    rows_in: int | None = 0
+    accepted: int = 0
+    quarantined: int = 0
+    excluded: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        """accept, accept_warn, quarantine or reject_file."""
+        if self.rejected:
+            return "reject_file"
+        return "quarantine" if self.quarantined else "accept_warn" if self.codes else "accept"
+
+    def as_json(self) -> dict[str, Any]:
+        """The file in the form of `check --json` (data contract)."""
+        return {"file": self.file, "table": self.table, "outcome": self.outcome, "rows_in": self.rows_in,
+                "accepted": self.accepted, "quarantined": self.quarantined, "excluded": self.excluded,
+                "codes": dict(sorted(self.codes.items())), "rows": self.rows}
+
+    def reject(self, code: str, detail: str, rows_in: int | None) -> None:
+        """Close the file as rejected."""
+        self.rejected, self.detail, self.rows_in = code, detail, rows_in
+        self.codes = Counter({code: 1})
+
+    def told(self) -> str:
+        """The rejection in words."""
+        return f"{self.rejected} {self.file}: {sentence(self.rejected or '', self.detail)}"
+
+
+def settle(con: duckdb.DuckDBPyConnection, entry: Entry, warnings: tuple[str, ...]) -> None:
+    """Close the books of a loaded file from the ledgers in DuckDB; raises AssertionError when they do not add up."""
+    assert entry.raw is not None
+    raw, mine = entry.raw, f"WHERE _file = {entry.number}"
+    entry.excluded = con.execute(f"SELECT count(DISTINCT _row) FROM excluded {mine}").fetchone()[0]
+    faulty = con.execute(f"SELECT count(DISTINCT _row) FROM faults {mine}").fetchone()[0]
+    entry.quarantined = faulty + len(raw.unloaded)
+    entry.rows_in = raw.opened.records
+    loaded = con.execute(f"SELECT count(*) FROM {raw.relation}").fetchone()[0]
+    entry.accepted = loaded - faulty - entry.excluded
+    entry.codes.update({code: 1 for code in warnings})
+    for ledger in ("faults", "warnings"):
+        entry.codes.update(dict(con.execute(
+            f"SELECT code, count(DISTINCT _row) FROM {ledger} {mine} GROUP BY code").fetchall()))
+    entry.codes.update(item.code for item in raw.unloaded)
+    entry.rows = _places(con, entry)
+    total = entry.accepted + entry.quarantined + entry.excluded
+    assert total == entry.rows_in, f"{entry.file}: {entry.rows_in:,} rows in, {total:,} accounted for"
+
+
+def files_table(entries: list[Entry]) -> pd.DataFrame:
+    """The table `files` of the data contract: one row per file, codes as JSON text."""
+    rows = [{"file": e.file, "table": e.table, "outcome": e.outcome, "rows_in": e.rows_in or 0, "accepted": e.accepted,
+             "quarantined": e.quarantined, "excluded": e.excluded, "codes": json.dumps(dict(sorted(e.codes.items())))}
+            for e in entries]
+    columns = ["file", "table", "outcome", "rows_in", "accepted", "quarantined", "excluded", "codes"]
+    return pd.DataFrame(rows, columns=columns).sort_values("file", ignore_index=True)
+
+
+def _places(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[dict[str, Any]]:
+    """Record, line, column, code and value of every fault, and of the first warnings of each code."""
+    assert entry.raw is not None
+    found = con.execute(f"""
+        SELECT _row, column_name, code, value FROM faults WHERE _file = {entry.number}
+        UNION ALL SELECT _row, column_name, code, value FROM (
+            SELECT *, row_number() OVER (PARTITION BY code ORDER BY _row, position) AS nth
+            FROM warnings WHERE _file = {entry.number}) WHERE nth <= {SHOWN_WARNINGS}
+        ORDER BY ALL""").fetchall()
+    records = list(entry.raw.records_of(np.array([row[0] for row in found], dtype=np.int64)))
+    places = [(int(record), *row[1:]) for record, row in zip(records, found, strict=True)]
+    places += [(item.record, "", item.code, item.text[:1000]) for item in entry.raw.unloaded]
+    places.sort(key=lambda place: (place[0], place[1], place[2]))
+    lines = entry.raw.lines_of(np.array([place[0] for place in places], dtype=np.int64))
+    return [{"record": record, "line": int(line) or None, "column": column, "code": code, "value": value}
+            for (record, column, code, value), line in zip(places, lines, strict=True)]

@@ -1,0 +1,123 @@
+"""Reads an opened file into DuckDB as it stands: text stays text, every row that fails to load is set aside.
+
+It may not change a value. Each file becomes the relation `raw_<n>` with `_row` (0, 1, ... in file order) and one
+column per source column, `c0`, `c1`, ...
+"""
+
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cs_research.ingest.columns import identifier, quoted
+from cs_research.ingest.gate import Opened
+from cs_research.ingest.records import lines_of, locate
+from cs_research.ingest.rules import Rejected
+
+REJECTS = {"INVALID ENCODING": "R_ENCODING", "MISSING COLUMNS": "R_FIELD_COUNT", "TOO MANY COLUMNS": "R_FIELD_COUNT",
+           "UNQUOTED VALUE": "R_QUOTE", "INVALID STATE": "R_QUOTE", "LINE SIZE OVER MAXIMUM": "R_TEXT_TOO_LONG"}
+MAX_LINE = 8_000_000
+
+
+@dataclass(frozen=True)
+class Unloaded:
+    """A record that the loader could not split into fields (record numbers from 1, without the header)."""
+
+    record: int
+    code: str
+    text: str
+
+
+@dataclass
+class Raw:
+    """A loaded file: its relation, the SQL type of every source column, and the records that did not load."""
+
+    opened: Opened
+    relation: str
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    unloaded: list[Unloaded] = field(default_factory=list)
+
+    def records_of(self, rows: np.ndarray) -> np.ndarray:
+        """Record numbers (from 1) of loaded rows (from 0): the unloaded ones lie between them."""
+        gaps = np.array(sorted(item.record for item in self.unloaded), dtype=np.int64)
+        before = gaps - np.arange(1, len(gaps) + 1)  # loaded rows ahead of each gap
+        return rows + 1 + np.searchsorted(before, rows, side="right")
+
+    def lines_of(self, records: np.ndarray) -> np.ndarray:
+        """First physical line of the records; 0 where the file has no lines (Parquet)."""
+        if self.opened.format != "csv":
+            return np.zeros(len(records), dtype=np.int64)
+        first = self.opened.skipped_records
+        return lines_of(self.opened.path, self.opened.delimiter, records + first)[0]
+
+
+def connect(temporary: str) -> duckdb.DuckDBPyConnection:
+    """A DuckDB for one ingest: deterministic order, UTC, spilling to `temporary`, and the NFKC folding."""
+    con = duckdb.connect()
+    con.execute(f"SET temp_directory = {quoted(temporary)}; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+    con.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
+    return con
+
+
+def _nfkc(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_normalize(values, form="NFKC")
+
+
+def load(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:
+    """Load an opened file as `relation`. Raises Rejected when records and rows do not add up."""
+    if opened.format == "parquet":
+        raw = _load_parquet(con, opened, relation)
+    else:
+        raw = _load_csv(con, opened, relation)
+    loaded = con.execute(f"SELECT count(*) FROM (SELECT * FROM {relation})").fetchone()[0]
+    if loaded == 0 and raw.unloaded and all(item.code == "R_FIELD_COUNT" for item in raw.unloaded):
+        raise Rejected("F_FIELD_COUNT", f"{len(raw.unloaded):,} rows against {len(opened.header)} header names")
+    if loaded + len(raw.unloaded) != opened.records:
+        raise Rejected("F_COUNT", f"{opened.records:,} records counted, {loaded + len(raw.unloaded):,} loaded")
+    return raw
+
+
+def _load_parquet(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:
+    scan = f"read_parquet({quoted(str(opened.path))}, file_row_number = true)"
+    described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {scan}").fetchall()
+    columns = ", ".join(f"{identifier(row[0])} AS c{index}" for index, row in enumerate(described))
+    con.execute(f"CREATE TEMP VIEW {relation} AS SELECT file_row_number AS _row, {columns} FROM {scan}")
+    return Raw(opened, relation, opened.header, tuple(row[1] for row in described))
+
+
+def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:
+    columns = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(opened.header)))
+    con.execute(f"""
+        CREATE TEMP TABLE loaded_{relation} AS SELECT * FROM read_csv({quoted(str(opened.path))},
+            columns = {{{columns}}}, header = true, skip = {opened.skip}, auto_detect = false,
+            delim = {quoted(opened.delimiter)}, quote = '"', escape = '"', comment = '', null_padding = false,
+            strict_mode = true, max_line_size = {MAX_LINE}, store_rejects = true,
+            rejects_table = 'rejects_{relation}', rejects_scan = 'scans_{relation}')""")
+    con.execute(f"CREATE TEMP VIEW {relation} AS SELECT rowid AS _row, * FROM loaded_{relation}")
+    raw = Raw(opened, relation, opened.header, ("VARCHAR",) * len(opened.header))
+    raw.unloaded.extend(_unloaded(con, opened, relation))
+    return raw
+
+
+def _unloaded(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> list[Unloaded]:
+    rows = con.execute(f"""
+        SELECT line_byte_position - 1, arg_min(error_type::VARCHAR, error_type) FROM rejects_{relation}
+        GROUP BY ALL ORDER BY 1""").fetchall()
+    if not rows:
+        return []
+    starts = np.array([row[0] for row in rows], dtype=np.int64)
+    records = locate(opened.path, opened.delimiter, starts)
+    lost = records < 0
+    if lost.any():
+        raise Rejected("F_COUNT", f"{int(lost.sum())} unreadable records begin where the counter sees none")
+    found = []
+    with opened.path.open("rb") as file:
+        for (start, error), record in zip(rows, records, strict=True):
+            file.seek(start)
+            text = file.readline(MAX_LINE).decode("utf-8", errors="backslashreplace").rstrip("\r\n")
+            code = "R_ROW_EMPTY" if not text.strip() else REJECTS.get(error, "R_QUOTE")
+            found.append(Unloaded(int(record) - opened.skipped_records, code, text))
+    return found

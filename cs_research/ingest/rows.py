@@ -1,0 +1,217 @@
+"""Judges every row of a loaded file: which are accepted as typed values, which have a fault, which are odd.
+
+It may not drop a row: each one is accepted, in `faults`, or excluded by a condition with a name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+
+from cs_research.definitions.models import Column, Table
+from cs_research.ingest.columns import (
+    CONTROL_IN_TEXT,
+    SQL_TYPES,
+    Judged,
+    Zones,
+    identifier,
+    judge_text,
+    judge_typed,
+    matches,
+    quoted,
+)
+from cs_research.ingest.dataset import Files
+from cs_research.ingest.readers import Raw
+from cs_research.ingest.rules import Rejected
+
+FIELD_LIMIT = 32_767
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+# rules over several columns of one row: table -> (column that is shown, code, condition over values)
+ROW_RULES = {"contracts": [("end_date", "R_PERIOD_NEGATIVE", "end_date_v < start_date_v")]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The SQL of a file's judgement: one column plan per canonical column."""
+
+    raw: Raw
+    table: Table
+    spec: Files
+    inputs: dict[str, str]
+    judged: dict[str, Judged]
+    name: str
+
+
+def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
+    """The tables that hold what happened to rows: faults, warnings and exclusions, by file and row."""
+    con.execute("""
+        CREATE TEMP TABLE faults (_file INTEGER, _row BIGINT, position INTEGER, column_name VARCHAR, code VARCHAR,
+                                  value VARCHAR);
+        CREATE TEMP TABLE warnings AS FROM faults;
+        CREATE TEMP TABLE excluded (_file INTEGER, _row BIGINT, name VARCHAR)""")
+
+
+def planned(name: str, table: Table, spec: Files, raw: Raw, positions: dict[str, int], zones: Zones,
+            touch_types: tuple[str, ...]) -> Plan:
+    """Plan the judgement of a file. Raises Rejected (F_COLUMN_TYPE)."""
+    inputs, judged = {}, {}
+    for column_name, column in table.columns.items():
+        if column_name == "touch_type" and column.values is None:
+            column = column.model_copy(update={"values": touch_types})
+        index = positions.get(column_name)
+        source, judgement = _input(column_name, column, spec, raw, index, zones)
+        inputs[column_name] = source
+        judged[column_name] = judgement
+    return Plan(raw, table, spec, inputs, judged, name)
+
+
+def create_table(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+    """The table `t_<name>` that takes the typed rows of all files of a canonical table."""
+    columns = ", ".join(f"{column} {SQL_TYPES[kind.type]}" for column, kind in table.columns.items())
+    con.execute(f"CREATE TEMP TABLE t_{name} (_file INTEGER, _row BIGINT, {columns}, _excluded VARCHAR, _odd BOOLEAN)")
+
+
+def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
+    """Insert every row of the file into `t_<table>` and write what is wrong with which into the ledgers.
+
+    One pass makes the values and marks odd rows; only odd rows are looked at again for what is odd in them.
+    """
+    values = ", ".join(f"{name}_v" for name in plan.table.columns)
+    odd = " OR ".join(f"coalesce({condition}, false)" for condition in _conditions(plan)) or "false"
+    con.execute(f"INSERT INTO t_{plan.name} SELECT {file}, _row, {values}, _excluded, ({odd}) "
+                f"FROM ({_stages(plan, plan.raw.relation)})")
+    mine = f"FROM t_{plan.name} WHERE _file = {file} AND"
+    con.execute(f"INSERT INTO excluded SELECT {file}, _row, _excluded {mine} _excluded IS NOT NULL")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {plan.raw.relation} "
+                f"WHERE _row IN (SELECT _row {mine} _odd AND _excluded IS NULL)")
+    if con.execute("SELECT count(*) FROM odd").fetchone()[0]:
+        _look_again(con, plan, file)
+
+
+def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: int, alias: str) -> None:
+    """Judge a file of a source of queries, whose columns have no contract, and create the view `alias`."""
+    text = [index for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
+    shown = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(raw.names))
+    checks = [("R_CONTROL_CHAR", index, matches(f"c{index}", CONTROL_IN_TEXT)) for index in text]
+    checks += [("R_TEXT_TOO_LONG", index, f"length(c{index}) > {FIELD_LIMIT}") for index in text]
+    con.execute(f"""
+        INSERT INTO excluded SELECT {file}, _row, _excluded
+        FROM (SELECT _row, {_exclusion(spec)} AS _excluded FROM (SELECT _row, {shown} FROM {raw.relation}))
+        WHERE _excluded IS NOT NULL""")
+    for code, condition in _row_faults(raw):
+        con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM {raw.relation} WHERE {condition}"
+                    f" AND _row NOT IN (SELECT _row FROM excluded WHERE _file = {file})")
+    for code, index, condition in checks:
+        con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(raw.names[index])}, '{code}', c{index} "
+                    f"FROM {raw.relation} WHERE {condition} AND _row NOT IN (FROM (SELECT _row FROM excluded "
+                    f"WHERE _file = {file} UNION ALL SELECT _row FROM faults WHERE _file = {file}))")
+    con.execute(f"""
+        CREATE TEMP VIEW {alias} AS SELECT _row + {file} * (1::BIGINT << 40) AS _row, {_source_columns(raw, spec)}
+        FROM {raw.relation} WHERE _row NOT IN (FROM (SELECT _row FROM excluded WHERE _file = {file}
+                                              UNION ALL SELECT _row FROM faults WHERE _file = {file}))""")
+
+
+def _input(name: str, column: Column, spec: Files, raw: Raw, index: int | None, zones: Zones) -> tuple[str, Judged]:
+    default = quoted(spec.defaults[name]) if name in spec.defaults else None
+    if index is None:
+        if default is None:
+            return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
+        return default, judge_text(name, column, spec, zones)
+    kind = raw.types[index]
+    mapped = default is not None or name in spec.values
+    typed = None if mapped else judge_typed(name, column, kind, zones)
+    if typed is not None:
+        return f"c{index}", typed
+    text = _as_text(column, spec, raw, index)
+    if name in spec.values:
+        cases = " ".join(f"WHEN {quoted(old)} THEN {quoted(new)}" for old, new in spec.values[name].items())
+        text = f"CASE {text} {cases} ELSE {text} END"
+    if default is not None:
+        text = f"CASE WHEN coalesce(trim({text}), '') = '' THEN {default} ELSE {text} END"
+    return text, judge_text(name, column, spec, zones)
+
+
+def _as_text(column: Column, spec: Files, raw: Raw, index: int) -> str:
+    """A source column as text; a number is no id unless the mapping says so."""
+    kind, name = raw.types[index], raw.names[index]
+    if kind == "VARCHAR":
+        return f"c{index}"
+    if column.type == "id" or kind == "BLOB":
+        return _id_text(spec, raw, index, name)
+    return f"CAST(c{index} AS VARCHAR)"
+
+
+def _id_text(spec: Files, raw: Raw, index: int, name: str) -> str:
+    if name not in spec.id_from_integer or raw.types[index] not in INTEGERS:
+        raise Rejected("F_COLUMN_TYPE", f"column {name!r} is {raw.types[index]}")
+    width = spec.id_width.get(name, 0)
+    text = f"CAST(c{index} AS VARCHAR)"
+    return f"CASE WHEN length({text}) < {width} THEN lpad({text}, {width}, '0') ELSE {text} END" if width else text
+
+
+def _source_columns(raw: Raw, spec: Files) -> str:
+    shown = []
+    for index, (name, kind) in enumerate(zip(raw.names, raw.types, strict=True)):
+        is_id = name.lower().endswith("id") and kind in (*INTEGERS, "FLOAT", "DOUBLE")
+        value = _id_text(spec, raw, index, name) if is_id or name in spec.id_from_integer else f"c{index}"
+        shown.append(f"{value} AS {identifier(name)}")
+    return ", ".join(shown)
+
+
+def _stages(plan: Plan, relation: str, where: str = "true") -> str:
+    """Nested selects: source columns, exclusions, then the steps of all columns side by side."""
+    extra = {name: f"c{index}" for index, name in enumerate(plan.raw.names) if name not in plan.inputs}
+    named = ", ".join(f"{source} AS {identifier(name)}" for name, source in {**extra, **plan.inputs}.items())
+    sql = f"SELECT _row, {named} FROM {relation} WHERE {where}"
+    stated = ", ".join(f"{name} AS {name}_s" for name in plan.inputs)
+    sql = f"SELECT _row, {_exclusion(plan.spec)} AS _excluded, {stated} FROM ({sql})"
+    depth = max(len(judged.steps) for judged in plan.judged.values())
+    for level in range(depth):
+        steps = [judged.steps[level] for judged in plan.judged.values() if level < len(judged.steps)]
+        sql = f"SELECT *, {', '.join(f'{expression} AS {name}' for name, expression in steps)} FROM ({sql})"
+    return sql
+
+
+def _exclusion(spec: Files) -> str:
+    cases = " ".join(f"WHEN ({item.where}) THEN {quoted(item.name)}" for item in spec.exclude)
+    return f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
+
+
+def _conditions(plan: Plan) -> Iterator[str]:
+    for judged in plan.judged.values():
+        yield from (condition for _, condition in (*judged.faults, *judged.warnings))
+    yield from (condition for _, _, condition in ROW_RULES.get(plan.name, ()))
+    if plan.raw.opened.format == "csv":  # the header again, where no value would tell
+        for name, source in plan.inputs.items():
+            if source.startswith("c") and source[1:].isdigit():
+                yield f"{name}_s = {quoted(plan.raw.names[int(source[1:])])}"
+                break
+
+
+def _row_faults(raw: Raw) -> list[tuple[str, str]]:
+    """Faults of a row as a whole, over the source columns."""
+    blank = " AND ".join(f"(c{i} IS NULL OR trim(CAST(c{i} AS VARCHAR)) = '')" for i in range(len(raw.names)))
+    again = " AND ".join(f"c{index} = {quoted(name)}" for index, name in enumerate(raw.names))
+    return [("R_ROW_EMPTY", blank)] + ([("R_HEADER_REPEATED", again)] if raw.opened.format == "csv" else [])
+
+
+def _look_again(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
+    """Write the faults and warnings of the odd rows."""
+    for code, condition in _row_faults(plan.raw):
+        con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM odd WHERE {condition}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE seen AS {_stages(plan, 'odd')}")
+    whole = f"_row IN (SELECT _row FROM faults WHERE _file = {file} AND position = 0)"
+    for position, (name, judged) in enumerate(plan.judged.items(), 1):
+        rules = [*judged.faults, *((c, condition) for shown, c, condition in ROW_RULES.get(plan.name, ()) if shown == name)]
+        if rules:
+            cases = " ".join(f"WHEN {condition} THEN '{code}'" for code, condition in rules)
+            con.execute(f"""INSERT INTO faults SELECT {file}, _row, {position}, '{name}', code, value FROM (
+                SELECT _row, CASE {cases} END AS code, CAST({name}_s AS VARCHAR) AS value FROM seen WHERE NOT {whole})
+                WHERE code IS NOT NULL""")
+    faulty = f"SELECT _row FROM faults WHERE _file = {file}"
+    for position, (name, judged) in enumerate(plan.judged.items(), 1):
+        for code, condition in judged.warnings:
+            con.execute(f"""INSERT INTO warnings SELECT {file}, _row, {position}, '{name}', '{code}',
+                CAST({name}_s AS VARCHAR) FROM seen WHERE ({condition}) AND _row NOT IN ({faulty})""")
+
+
