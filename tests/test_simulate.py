@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from cs_research.errors import Refused
-from cs_research.simulate import calendar, card, simulate
+from cs_research.simulate import calendar, card, simulate, team_tables
+from cs_research.simulate.block import Block
 from cs_research.simulate.life import Life
 from cs_research.simulate.population import draw_managers, draw_population
 from cs_research.simulate.terms import CHURNED, EXPANDED
@@ -55,15 +56,20 @@ def day(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column.astype(object).astype(str).str[:10], errors="coerce")
 
 
-def live(world: str, accounts: int = 1500, seed: int = 5) -> Life:
-    rng, months = np.random.default_rng(seed), 26
+def live(world: str) -> Life:
+    rng, months = np.random.default_rng(5), 26
     managers = draw_managers(rng, 50, WORLDS[world])
-    people = draw_population(rng, accounts, months, managers)
+    people = draw_population(rng, 1500, months, managers)
     return Life(people, managers, WORLDS[world], calendar.Calendar("2026-10", months), rng).run()
 
 
-def readings(world: str) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame(entry) for entry in live(world).log["readings"]], ignore_index=True)
+@pytest.fixture(scope="module")
+def claims() -> Life:
+    return live("claims")
+
+
+def noted(lived: Life, name: str) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame(entry) for entry in lived.log[name]], ignore_index=True)
 
 
 def test_every_canonical_table_is_written_once(folder, tables):
@@ -117,6 +123,26 @@ def test_a_churned_term_has_no_successor_and_a_renewed_one_has(tables):
     assert not follows[contracts["status"] == "churned"].any()
 
 
+def test_the_truth_of_the_onboarding_stands_in_the_milestones(claims):
+    """In time is what the tables say: all four milestones done by their due dates."""
+    ids = np.char.mod("%05d", np.arange(len(claims.people)))
+    block = Block(claims, ids, ids, np.arange(50), np.random.default_rng(0))
+    rows = team_tables.milestones(block)
+    late = rows["completed_date"].isna() | (rows["completed_date"] > rows["due_date"])
+    in_time = (~late).groupby(rows["account_id"]).sum().reindex(ids, fill_value=0) == 4
+    settled = claims.landmark_month() < claims.calendar.months
+    agree = in_time.to_numpy()[settled] == claims.is_onboarded[settled]
+    assert agree.mean() > 0.97, "but for rows that nobody has recorded yet"
+
+
+def test_an_addon_runs_beside_a_term_and_ends_with_it(claims):
+    terms = noted(claims, "terms")
+    main = terms[~terms["is_addon"]]
+    addons = terms[terms["is_addon"]].merge(main, on=["account", "end"], suffixes=("", "_main"))
+    assert len(addons) == terms["is_addon"].sum() > 0
+    assert (addons["start"] > addons["start_main"]).all()
+
+
 def test_nobody_uses_the_service_outside_a_contract(tables):
     contracts, used = tables["contracts"], tables["usage_events"]
     unfiled = (day(contracts["end_date"]) <= AS_OF) & (contracts["status"] == "active")
@@ -166,19 +192,19 @@ def test_stamps_carry_the_offset(tables):
         assert tables[name]["occurred_at"].str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00\+09:00").all()
 
 
-def test_in_claims_health_decides_and_in_null_it_does_not():
-    claims, null = readings("claims"), readings("null")
-    for frame, low, high in ((claims, 0.4, 0.6), (null, 0.05, 0.25)):
+def test_in_claims_health_decides_and_in_null_it_does_not(claims):
+    held, null = noted(claims, "readings"), noted(live("null"), "readings")
+    for frame, low, high in ((held, 0.4, 0.6), (null, 0.05, 0.25)):
         churned = (frame["fate"] == CHURNED)[card.band(frame["health"]) == 0].mean()
         assert low < churned < high
-    expanded = (claims["fate"] == EXPANDED)[card.band(claims["health"]) == 3].mean()
+    expanded = (held["fate"] == EXPANDED)[card.band(held["health"]) == 3].mean()
     assert 0.6 < expanded < 0.8
     assert null["churn"].corr(null["health"]) == pytest.approx(0, abs=0.15)
-    assert claims["churn"].corr(claims["health"]) < -0.8
+    assert held["churn"].corr(held["health"]) < -0.8
 
 
-def test_all_four_colours_occur_and_none_rules():
-    bands = card.band(readings("claims")["health"])
+def test_all_four_colours_occur_and_none_rules(claims):
+    bands = card.band(noted(claims, "readings")["health"])
     share = np.bincount(bands, minlength=4) / len(bands)
     assert share.min() > 0.05 and share.max() < 0.6
 
@@ -191,20 +217,19 @@ def test_onboarding_doubles_health_in_claims_and_does_nothing_in_null(folder, tm
     assert nothing["ratio"] == 1.0
 
 
-def test_usage_fades_before_a_customer_leaves():
-    lived = live("claims")
-    ends = pd.concat([pd.DataFrame(entry) for entry in lived.log["ends"]], ignore_index=True)
+def test_usage_fades_before_a_customer_leaves(claims):
+    ends = noted(claims, "ends")
     gone = ends[ends["fate"] == CHURNED]
-    month = (gone["end"].to_numpy().astype("M8[M]") - lived.calendar.first).astype(int)
+    month = (gone["end"].to_numpy().astype("M8[M]") - claims.calendar.first).astype(int)
     gone, month = gone["account"].to_numpy()[month < 26], month[month < 26]
-    fall = lived.engagement[gone, month - 1] - lived.engagement[gone, month - 5]
+    fall = claims.engagement[gone, month - 1] - claims.engagement[gone, month - 5]
     assert np.nanmean(fall) < -1
 
 
 def test_the_card_scores_the_example_of_the_document_at_26():
     example = {
-        "D-1": 0.32, "D-2": 0.89, "D-3": 0.63, "D-4": 0.35, "E-1": 0.3, "E-2": -1.0, "A-1": 0.78, "A-2": 245.0,
-        "A-3": 0.43, "R-1": 0.50,
+        "D-1": 0.32, "D-2": 0.89, "D-3": 0.63, "D-4": 0.35, "E-1": 0.3, "E-2": -1.0, "A-1": 0.78,
+        "A-2": 245.0, "A-3": 0.43, "R-1": 0.50,
     }  # fmt: skip
     total = card.health({name: np.array([value]) for name, value in example.items()})
     assert total[0] == pytest.approx(26)

@@ -77,7 +77,7 @@ def draw_population(rng: np.random.Generator, count: int, months: int, managers:
     seats = _seats(rng, enterprise)
     lead = 0.35 * enterprise + 0.15 * (industry - 3) + 0.2 * (np.log(seats) - 2.7)
     onboarded = rng.random(count) < _expit(0.3 + 1.3 * lead)
-    target = np.maximum(np.round(seats / rng.uniform(0.2, 1.05, count)), 1)
+    target = np.maximum(np.round(seats / rng.uniform(0.18, 0.85, count)), 1)
     target[rng.random(count) < 0.15] = np.nan
     capacity = np.ceil(seats * 1.8).astype(int) + 2
     slot_account = np.repeat(np.arange(count), capacity)

@@ -16,7 +16,7 @@ because churn falls fastest just above red."""
 class World:
     """True parameters. Rates are given at `HEALTH_KNOTS`, effects on the logit of monthly engagement."""
 
-    churn: tuple[float, ...] = (0.68, 0.45, 0.27, 0.12, 0.04, 0.015)
+    churn: tuple[float, ...] = (0.69, 0.45, 0.24, 0.10, 0.03, 0.015)
     expansion: tuple[float, ...] = (0.04, 0.09, 0.15, 0.33, 0.66, 0.77)
     contraction: tuple[float, ...] = (0.12, 0.12, 0.11, 0.09, 0.04, 0.02)
     base: float = -1.35
