@@ -77,8 +77,9 @@ def onboarding_success(evidence: Evidence) -> Finding:
         table.append({"month": month, "rate": recent["is_success"].mean() if enough else None, "n": len(recent)})
     recent = frame[frame["landmark"] > last - pd.DateOffset(months=RECENT)]
     if len(recent) < floor:
-        return Finding(name, f"Too few to say: {count(len(recent), 'onboarding')} should have ended in the last {RECENT} "
-                       "months.", n=len(recent), details={"rows": table})
+        due = count(len(recent), "onboarding")
+        return Finding(name, f"Too few to say: {due} should have ended in the last {RECENT} months.", n=len(recent),
+                       details={"rows": table})
     estimate = stats.rate(recent["is_success"], recent["cluster"])
     sentence = f"{with_interval(estimate)} of the onboardings of the last {RECENT} months succeeded ({words})."
     return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, details={"rows": table})

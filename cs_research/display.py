@@ -1,0 +1,150 @@
+"""What a notebook shows: a drawing as SVG with words beside it, and a table that reads well.
+
+This layer may not estimate or select anything. The same input gives the same bytes: no dates, no random ids,
+no font of the machine in a drawing; every text from a data set is escaped.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from io import StringIO
+from typing import Any
+
+import pandas as pd
+
+from cs_research.finding import Finding, count, number, percent
+
+# Each colour under the name of its CSS variable, so that a page may restyle a drawing for the dark.
+COLOURS = {"bg": "#ffffff", "ink": "#17202a", "ink2": "#56616c", "accent": "#1f5c99", "hex": "#7c95ae",
+           "axis": "#8a95a0", "hair": "#d6dce2", "due": "#d9dfe6", "lost": "#3e4c5a", "zone": "#e4ecf4",
+           "red": "#a31f3d", "orange": "#db7a2a", "yellow": "#ebc64a", "green": "#1f7a72"}
+FONTS = ("-apple-system, 'Helvetica Neue', Arial, 'Liberation Sans', 'Hiragino Sans', 'Yu Gothic UI', "
+         "'Noto Sans CJK JP', sans-serif")
+WIDTH = 648  # px; one SVG unit is one CSS pixel
+STYLE = {
+    "svg.fonttype": "none", "text.parse_math": False, "font.family": "DejaVu Sans", "font.size": 12.5,
+    "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
+    "axes.edgecolor": COLOURS["axis"], "axes.labelcolor": COLOURS["ink2"], "text.color": COLOURS["ink"],
+    "xtick.color": COLOURS["ink2"], "ytick.color": COLOURS["ink"], "axes.titlesize": 12.5, "axes.labelsize": 12.5,
+    "xtick.labelsize": 12, "ytick.labelsize": 12.5, "axes.spines.top": False, "axes.spines.right": False,
+    "ytick.major.size": 0, "axes.unicode_minus": True, "lines.linewidth": 2, "lines.solid_capstyle": "butt",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing as inline SVG, with its title and the description that a screen reader says."""
+
+    svg: str
+    title: str
+    description: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": f"{self.title}. {self.description}"}
+
+
+@contextmanager
+def drawing(key: str, title: str, description: str, height: int, left: float = 0.12,
+             right: float = 0.97) -> Iterator[tuple[Any, list[Chart]]]:
+    """Axes to draw on; afterwards the list holds the finished chart."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    done: list[Chart] = []
+    with rc_context({**STYLE, "svg.hashsalt": key, "svg.id": key}), warnings.catch_warnings():
+        # Text stays text: the reader's fonts have the glyphs that the measuring font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=(WIDTH / 72, height / 72))
+        axes = figure.add_axes((left, 46 / height, right - left, 1 - 70 / height))
+        yield axes, done
+        buffer = StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    done.append(Chart(_accessible(buffer.getvalue(), key, title, description), title, description))
+
+
+def _accessible(svg: str, key: str, title: str, description: str) -> str:
+    """The drawing without its prologue, named for readers, with our fonts and the page's colours."""
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", FONTS.replace("\\", ""), svg)
+    for name, colour in COLOURS.items():
+        svg = re.sub(rf"(fill|stroke): {colour}\b", rf"\1: var(--{name}, {colour})", svg)
+    head, rest = svg.split(">", 1)
+    head = re.sub(r' (width|height)="([\d.]+)pt"', r' \1="\2"', head)
+    return (f'{head} role="img" aria-labelledby="{key}-t {key}-d" style="max-width: 100%; height: auto">'
+            f'<title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(description)}</desc>{rest}')
+
+
+def nothing(key: str, title: str, finding: Finding) -> Chart:
+    """A drawing that says in words why there is none."""
+    words = escape(finding.sentence)
+    return Chart(f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="40" viewBox="0 0 {WIDTH} 40" '
+                 f'role="img" aria-labelledby="{key}-t"><title id="{key}-t">{escape(title)}: {words}</title>'
+                 f'<text x="0" y="25" style="font: 13px {FONTS}; fill: var(--ink2, {COLOURS["ink2"]})">Nothing to draw.'
+                 "</text></svg>", title, finding.sentence)
+
+
+# ---------------------------------------------------------------- tables
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as an HTML table: words in the head, shares as percent, numbers to the right, text escaped.
+
+    >>> Table([{"share": .579}], {"share": "share"})._repr_html_().count("58%")
+    1
+    """
+
+    rows: list[dict[str, Any]]
+    heads: dict[str, str]
+    caption: str = ""
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return "<p>No rows to show.</p>"
+        names = list(self.heads)
+        head = "".join(f'<th scope="col"{_side(name, self.rows)}>{escape(self.heads[name])}</th>' for name in names)
+        body = "".join("<tr>" + "".join(f"<td{_side(name, self.rows)}>{escape(_cell(name, row.get(name)))}</td>"
+                                        for name in names) + "</tr>" for row in self.rows)
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate")
+HEADS = {"n": "n", "arr": "ARR", "rate": "rate", "lower": "95% from", "upper": "95% to"}
+
+
+def show_table(source: Finding | pd.DataFrame, caption: str = "", **heads: str) -> Table:
+    """The table of a Finding, or a DataFrame, with its columns named in words.
+
+    `heads` chooses the columns and names them, in that order; without it all are shown.
+    """
+    rows = source.rows if isinstance(source, Finding) else source.to_dict("records")
+    names = heads or {name: HEADS.get(name, name.replace("_", " ")) for name in (rows[0] if rows else {})}
+    return Table(rows, names, caption)
+
+
+def _cell(name: str, value: Any) -> str:
+    """A value in words: shares as percent, months as 2026-10, nothing as a dash."""
+    if value is None or value is pd.NaT or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else ", ".join(
+            map(str, value))
+    if name == "month":
+        return str(value)[:7]
+    if isinstance(value, str):
+        return value
+    if name in SHARES or name.endswith("_rate"):
+        return percent(float(value))
+    return count(int(value)) if float(value).is_integer() else number(float(value), 2)
+
+
+def _side(name: str, rows: list[dict[str, Any]]) -> str:
+    is_number = all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
+    return ' class="right"' if is_number else ""

@@ -1,0 +1,323 @@
+"""Draws what a Finding holds, for notebooks: one chart per question.
+
+This layer may not estimate or select rows: it draws the table of a Finding (or the scores of a month) as it is.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from cs_research.definitions import Definitions, models
+from cs_research.display import COLOURS, Chart, drawing, nothing
+from cs_research.finding import VERDICTS, Finding, count, number, percent
+
+MARKS = {"supported": "o", "contradicted": "x", "cannot_tell": "o"}
+
+
+def draw_bands(finding: Finding) -> Chart:
+    """Bars of `share` by `band` (state.health_bands): the colour, the word and the count."""
+    return _bars(finding, "bands", "Accounts by colour of health", "band",
+                 [COLOURS.get(row["band"], COLOURS["hex"]) for row in finding.rows])
+
+
+def draw_quadrant_counts(finding: Finding) -> Chart:
+    """Bars of `share` by `quadrant` (state.quadrants_now)."""
+    return _bars(finding, "quadrant-counts", "Accounts by health and touch", "quadrant",
+                 [COLOURS["hex"]] * len(finding.rows))
+
+
+def _bars(finding: Finding, key: str, title: str, label: str, colours: list[str]) -> Chart:
+    rows = finding.rows
+    if not rows:
+        return nothing(key, title, finding)
+    words = [f"{row[label]}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
+    with drawing(key, title, "; ".join(words), 34 * len(rows) + 40) as (axes, chart):
+        axes.barh([row[label] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
+        for y, row in enumerate(rows):
+            axes.text(row["share"], y, f"  {count(row['accounts'])} · {percent(row['share'])}", va="center")
+        axes.set_xlim(0, max(row["share"] for row in rows) * 1.3 or 1)
+        _bare(axes)
+    return chart[0]
+
+
+def draw_health_by_month(finding: Finding, card: models.Scorecard) -> Chart:
+    """Share of each colour by month, stacked from the worst (state.health_by_month)."""
+    rows, key, title = finding.rows, "health-by-month", "Share of accounts by colour, month by month"
+    if not rows:
+        return nothing(key, title, finding)
+    last = rows[-1]
+    words = f"In {last['month'][:7]}: " + ", ".join(f"{band} {percent(last[band])}" for band in card.bands)
+    with drawing(key, title, words, 300, right=0.84) as (axes, chart):
+        months, base = [row["month"][:7] for row in rows], [0.0] * len(rows)
+        for band in card.bands:
+            heights = [row[band] for row in rows]
+            axes.bar(months, heights, bottom=base, width=0.86, color=COLOURS.get(band, COLOURS["hex"]))
+            axes.text(len(rows) - 0.4, base[-1] + heights[-1] / 2, f"{band} {percent(heights[-1])}", va="center")
+            base = [low + high for low, high in zip(base, heights, strict=True)]
+        axes.set_ylim(0, 1)
+        axes.set_xlim(-0.6, len(rows) - 0.4)
+        _percent_axis(axes.yaxis)
+        _some_months(axes, months)
+    return chart[0]
+
+
+def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
+    """One bar per indicator: the share of accounts in each colour, blank where not measured."""
+    rows, key, title = finding.rows[::-1], "indicators", "Colours of each indicator"
+    if not rows:
+        return nothing(key, title, finding)
+    words = "; ".join(f"{row['name']}: " + ", ".join(f"{band} {percent(row[band])}" for band in card.bands)
+                      for row in finding.rows)
+    with drawing(key, title, words, 32 * len(rows) + 60, left=0.36) as (axes, chart):
+        names, base = [f"{row['name']} {row['indicator']}" for row in rows], [0.0] * len(rows)
+        for band in card.bands:
+            widths = [row[band] for row in rows]
+            axes.barh(names, widths, left=base, height=0.66, color=COLOURS.get(band, COLOURS["hex"]))
+            base = [low + high for low, high in zip(base, widths, strict=True)]
+        for y, row in enumerate(rows):
+            if row["not_measured"] > 0.2:
+                axes.text(1 - row["not_measured"] / 2, y, "not measured", va="center", ha="center",
+                          color=COLOURS["ink2"], fontsize=12)
+        axes.set_xlim(0, 1)
+        _percent_axis(axes.xaxis)
+        axes.set_xlabel(f"share of accounts, from {card.bands[0]} (left) to {card.bands[-1]} (right)")
+    return chart[0]
+
+
+def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) -> Chart:
+    """Every account of the month by touch and health; words in the corners, lines at the cuts."""
+    import seaborn
+
+    plan, title = definitions.quadrants, "Health and touch of every account"
+    rows = scores[(scores["month"] == pd.Timestamp(month)) & scores["quadrant"].notna()]
+    if rows.empty:
+        return nothing("quadrants", title, Finding.not_measured("", "no account has both health and a touch score"))
+    counts = rows["quadrant"].value_counts()
+    words = "; ".join(f"{text.en}: {count(int(counts.get(letter, 0)))}" for letter, text in plan.names.items())
+    widest = max(2 * plan.touch_cut, float(rows["touch_score"].quantile(0.98)) * 1.05)
+    with drawing("quadrants", title, words, 420) as (axes, chart):
+        seaborn.scatterplot(x=rows["touch_score"].clip(upper=widest), y=rows["health"], ax=axes, s=20, alpha=0.45,
+                            color=COLOURS["hex"], linewidth=0, legend=False)
+        axes.axhline(plan.health_cut, color=COLOURS["ink"], linewidth=1)
+        axes.axvline(plan.touch_cut, color=COLOURS["ink"], linewidth=1)
+        for letter, x, y, ha in (("A", 1, 1, "right"), ("B", 1, 0, "right"), ("C", 0, 1, "left"), ("D", 0, 0, "left")):
+            axes.text(x, 1.03 if y else -0.2, f"{plan.names[letter].en}: {count(int(counts.get(letter, 0)))}",
+                      transform=axes.transAxes, ha=ha, va="bottom", weight="bold")
+        axes.set_xlim(-0.02 * widest, widest)
+        axes.set_xlabel("touch score, mean of three months")
+        axes.set_ylabel("health")
+    return chart[0]
+
+
+def draw_moves(finding: Finding) -> Chart:
+    """Accounts that moved into (up) and out of (down) the good corner, by month (state.moves_by_month)."""
+    rows, key, title = finding.rows, "moves", "Moves into and out of healthy and in touch"
+    if not rows:
+        return nothing(key, title, finding)
+    last = rows[-1]
+    words = f"In {last['month'][:7]}: {count(last['into'])} in, {count(last['out'])} out"
+    with drawing(key, title, words, 260, right=0.9) as (axes, chart):
+        months = [row["month"][:7] for row in rows]
+        axes.bar(months, [row["into"] for row in rows], color=COLOURS["accent"], width=0.72)
+        axes.bar(months, [-row["out"] for row in rows], color=COLOURS["hex"], width=0.72)
+        axes.axhline(0, color=COLOURS["ink"], linewidth=1)
+        axes.text(len(rows) - 0.4, last["into"] / 2, f"{count(last['into'])} in", va="center")
+        axes.text(len(rows) - 0.4, -last["out"] / 2, f"{count(last['out'])} out", va="center")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
+        _some_months(axes, months)
+    return chart[0]
+
+
+def draw_retention(finding: Finding) -> Chart:
+    """GRR, NRR and the accounts kept over twelve months, by month (money.retention_by_month)."""
+    import seaborn
+
+    rows, key, title = finding.rows, "retention", "Kept over twelve months: revenue and accounts"
+    if not rows:
+        return nothing(key, title, finding)
+    months = [row["month"][:7] for row in rows]
+    kept = [None if row["logo_churn"] is None else 1 - row["logo_churn"] for row in rows]
+    lines = {"NRR": [row["nrr"] for row in rows], "GRR": [row["grr"] for row in rows], "accounts": kept}
+    lines = {name: values for name, values in lines.items() if values[-1] is not None}
+    words = f"{months[-1]}: " + ", ".join(f"{name} {percent(values[-1])}" for name, values in lines.items())
+    with drawing(key, title, words, 300, right=0.84) as (axes, chart):
+        styles = {"NRR": ("accent", "-"), "GRR": ("ink", "-"), "accounts": ("hex", "--")}
+        for (name, values), y in zip(lines.items(), _apart([v[-1] for v in lines.values()], 0.02), strict=True):
+            colour, dashes = styles[name]
+            seaborn.lineplot(x=range(len(months)), y=values, ax=axes, color=COLOURS[colour], linestyle=dashes)
+            axes.text(len(months) - 0.8, y, f"{name} {percent(values[-1])}", va="center")
+        axes.axhline(1, color=COLOURS["hair"], linewidth=1)
+        axes.set_xlim(-0.3, len(months) - 0.9)
+        _percent_axis(axes.yaxis)
+        _some_months(axes, months)
+    return chart[0]
+
+
+def draw_bridge(finding: Finding) -> Chart:
+    """ARR from the opening to the closing, each step from where the last one ended (money.bridge)."""
+    rows, key, title = finding.rows, "bridge", "ARR from a year ago to now"
+    if not rows:
+        return nothing(key, title, finding)
+    unit, word = next((u, w) for u, w in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"), (1, ""))
+                      if abs(rows[-1]["arr"]) >= u or u == 1)
+    words = "; ".join(f"{row['step']} {number(row['arr'] / unit)}" for row in rows) + f" {word}"
+    with drawing(key, title, words, 300) as (axes, chart):
+        level = 0.0
+        for x, row in enumerate(rows):
+            amount, is_end = row["arr"] / unit, row["step"] in ("opening", "closing")
+            colour = COLOURS["hex"] if is_end else COLOURS["accent"] if amount > 0 else COLOURS["lost"]
+            axes.bar(x, amount, bottom=0 if is_end else level, color=colour, width=0.62)
+            level = amount if is_end else level + amount
+            top = max(level, level - (0 if is_end else amount))
+            axes.text(x, top, number(amount), ha="center", va="bottom")
+        axes.set_xticks(range(len(rows)), [row["step"] for row in rows])
+        axes.set_ylabel(f"ARR, {word}".rstrip(", "))
+        axes.margins(y=0.12)
+    return chart[0]
+
+
+def draw_renewals(finding: Finding) -> Chart:
+    """Renewals due by month and how they ended, lost at the bottom (money.renewals)."""
+    rows, key, title = finding.rows, "renewals", "Renewals due by month and how they ended"
+    if not rows:
+        return nothing(key, title, finding)
+    months, base = [row["month"][:7] for row in rows], [0] * len(rows)
+    total = {name: sum(row[name] for row in rows) for name in ("churned", "contracted", "renewed", "expanded")}
+    words = ", ".join(f"{name} {count(n)}" for name, n in total.items())
+    with drawing(key, title, words, 280, right=0.82) as (axes, chart):
+        for name, colour in zip(total, ("lost", "hex", "due", "accent"), strict=True):
+            heights = [row[name] for row in rows]
+            label = f"{name} {count(total[name])}"
+            axes.bar(months, heights, bottom=base, color=COLOURS[colour], width=0.72, label=label)
+            base = [low + high for low, high in zip(base, heights, strict=True)]
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True, handlelength=1)
+        _some_months(axes, months)
+    return chart[0]
+
+
+def draw_rates(finding: Finding, label: str = "group") -> Chart:
+    """Rates with their intervals, one row each; the claimed rate dashed; rows with too few say so."""
+    rows = [{**row, "estimate": row.get("rate")} for row in finding.rows]
+    return _intervals(finding, rows, label, finding.details.get("claimed"), percent, "rate")
+
+
+def draw_ratios(finding: Finding) -> Chart:
+    """Ratios with their intervals (onboarding); 1 is no difference, the claim dashed."""
+    rows = [row for row in finding.rows if row["form"] == "ratio"]
+    return _intervals(finding, rows, "what", finding.details.get("claimed"), lambda x: number(x, 2), "ratio", 1.0)
+
+
+def draw_discrimination(finding: Finding) -> Chart:
+    """AUC of the card and its baselines with intervals; one half is a coin."""
+    return _intervals(finding, finding.rows, "what", None, percent, "pairs in the right order", 0.5)
+
+
+def _intervals(finding: Finding, rows: list[dict[str, Any]], label: str, claimed: float | None,
+               write: Callable[[float], str], unit: str, neutral: float | None = None) -> Chart:
+    key, title = finding.question.replace("_", "-"), finding.question.replace("_", " ").capitalize()
+    if not rows:
+        return nothing(key, title, finding)
+    words = "; ".join(f"{row[label]}: " + (f"{write(row['estimate'])}, n {count(row['n'])}"
+                                           if row["estimate"] is not None else "too few") for row in rows)
+    with drawing(key, title, words, 36 * len(rows) + 62, left=0.4, right=0.8) as (axes, chart):
+        for y, row in enumerate(reversed(rows)):
+            value = "too few" if row["estimate"] is None else write(row["estimate"])
+            _beside(axes, y, f"{value} (n = {count(row['n'])})")
+            if row["estimate"] is not None:
+                _interval(axes, y, row["lower"], row["upper"])
+                axes.plot(row["estimate"], y, "o", color=COLOURS["accent"], markersize=8)
+        for value, style in ((claimed, (0, (4, 3))), (neutral, "-")):
+            if value is not None:
+                axes.axvline(value, color=COLOURS["ink" if value == claimed else "axis"], linewidth=1, linestyle=style)
+        axes.set_yticks(range(len(rows)), [_wrapped(row[label]) for row in reversed(rows)])
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        axes.xaxis.set_major_formatter(lambda value, _: write(value))
+        axes.set_xlabel(unit + (f", 95% interval; dashed: {write(claimed)} claimed" if claimed is not None
+                                else ", 95% interval"))
+    return chart[0]
+
+
+def draw_verdicts(findings: tuple[Finding, ...], definitions: Definitions) -> Chart:
+    """Every claim on one scale: how many tolerances the data are from it. Inside the zone is as claimed."""
+    title, rules = "How far the data are from each claim", definitions.claims
+    rows = [(rules.claims[f.question].text.en, f) for f in findings]
+    words = "; ".join(f"{name}: {VERDICTS[f.verdict]}" for name, f in rows)
+    with drawing("verdicts", title, words, 44 * len(rows) + 60, left=0.42, right=0.84) as (axes, chart):
+        axes.axvspan(-1, 1, color=COLOURS["zone"], linewidth=0)
+        axes.axvline(0, color=COLOURS["axis"], linewidth=1)
+        for y, (_, finding) in enumerate(reversed(rows)):
+            _verdict_mark(axes, y, finding)
+        axes.set_yticks(range(len(rows)), [_wrapped(name) for name, _ in reversed(rows)])
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        axes.set_xlim(-8, 8)
+        axes.set_xlabel("tolerances from the claim; inside the zone is as claimed (a direction: right of the line)")
+    return chart[0]
+
+
+def _verdict_mark(axes: Any, y: int, finding: Finding) -> None:
+    _beside(axes, y, VERDICTS[finding.verdict])
+    steps = [_tolerances(finding, x) for x in (finding.lower, finding.estimate, finding.upper)]
+    if None in steps:
+        axes.text(0.2, y, "no figure", va="center", color=COLOURS["ink2"], fontsize=12)
+        return
+    low, middle, high = (min(max(x, -7.8), 7.8) for x in steps)
+    _interval(axes, y, low, high)
+    hollow = finding.verdict == "cannot_tell"
+    axes.plot(middle, y, MARKS[finding.verdict], color=COLOURS["ink"], markersize=9, markeredgewidth=2,
+              markerfacecolor=COLOURS["bg"] if hollow else COLOURS["ink"])
+
+
+def _tolerances(finding: Finding, value: float | None) -> float | None:
+    claimed, near = finding.details.get("claimed") or 0.0, finding.details.get("tolerance")
+    if value is None or near is None:
+        return None
+    if finding.details.get("form") == "ratio":
+        return None if value <= 0 else math.log(value / claimed) / math.log(near)
+    return (value - claimed) / near
+
+
+# ---------------------------------------------------------------- shared by the charts
+
+
+def _interval(axes: Any, y: float, lower: float | None, upper: float | None) -> None:
+    if lower is not None and upper is not None:
+        axes.plot([lower, upper], [y, y], color=COLOURS["ink"], linewidth=1.6)
+
+
+def _beside(axes: Any, y: float, words: str) -> None:
+    """Words to the right of a row."""
+    axes.text(1.02, y, words, transform=axes.get_yaxis_transform(), va="center")
+
+
+def _bare(axes: Any) -> None:
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _percent_axis(axis: Any) -> None:
+    axis.set_major_formatter(lambda value, _: percent(value))
+
+
+def _some_months(axes: Any, months: list[str]) -> None:
+    step = max(1, math.ceil(len(months) / 7))
+    shown = range((len(months) - 1) % step, len(months), step)
+    axes.set_xticks(list(shown), [months[i] for i in shown])
+    axes.set_xlabel("")
+
+
+def _apart(values: list[float], gap: float) -> list[float]:
+    """The values, pushed up where two would stand closer than `gap`."""
+    placed: dict[int, float] = {}
+    for i in sorted(range(len(values)), key=lambda i: values[i]):
+        low = max(placed.values(), default=-math.inf)
+        placed[i] = max(values[i], low + gap)
+    return [placed[i] for i in range(len(values))]
+
+
+def _wrapped(words: str, width: int = 30) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(str(words), width)) or ""
