@@ -47,9 +47,9 @@ class Chart:
 
 
 @contextmanager
-def drawing(key: str, title: str, description: str, height: int, left: float = 0.12,
-             right: float = 0.97) -> Iterator[tuple[Any, list[Chart]]]:
-    """Axes to draw on; afterwards the list holds the finished chart."""
+def drawing(key: str, title: str, description: str, height: int, left: float = 0.12, right: float = 0.97,
+            bottom: int = 46) -> Iterator[tuple[Any, list[Chart]]]:
+    """Axes to draw on; afterwards the list holds the finished chart. `height` and `bottom` in pixels."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -58,7 +58,7 @@ def drawing(key: str, title: str, description: str, height: int, left: float = 0
         # Text stays text: the reader's fonts have the glyphs that the measuring font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(WIDTH / 72, height / 72))
-        axes = figure.add_axes((left, 46 / height, right - left, 1 - 70 / height))
+        axes = figure.add_axes((left, bottom / height, right - left, 1 - (bottom + 24) / height))
         yield axes, done
         buffer = StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

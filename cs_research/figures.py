@@ -4,6 +4,7 @@ This layer may not estimate or select rows: it draws the table of a Finding (or 
 """
 
 import math
+import textwrap
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -34,10 +35,11 @@ def _bars(finding: Finding, key: str, title: str, label: str, colours: list[str]
     if not rows:
         return nothing(key, title, finding)
     words = [f"{row[label]}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
-    with drawing(key, title, "; ".join(words), 34 * len(rows) + 40) as (axes, chart):
+    with drawing(key, title, "; ".join(words), 34 * len(rows) + 40, left=0.28) as (axes, chart):
         axes.barh([row[label] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
         for y, row in enumerate(rows):
-            axes.text(row["share"], y, f"  {count(row['accounts'])} · {percent(row['share'])}", va="center")
+            axes.annotate(f"{count(row['accounts'])} · {percent(row['share'])}", (row["share"], y), va="center",
+                          xytext=(6, 0), textcoords="offset points")
         axes.set_xlim(0, max(row["share"] for row in rows) * 1.3 or 1)
         _bare(axes)
     return chart[0]
@@ -98,14 +100,15 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
     counts = rows["quadrant"].value_counts()
     words = "; ".join(f"{text.en}: {count(int(counts.get(letter, 0)))}" for letter, text in plan.names.items())
     widest = max(2 * plan.touch_cut, float(rows["touch_score"].quantile(0.98)) * 1.05)
-    with drawing("quadrants", title, words, 420) as (axes, chart):
+    with drawing("quadrants", title, words, 460, bottom=78) as (axes, chart):
         seaborn.scatterplot(x=rows["touch_score"].clip(upper=widest), y=rows["health"], ax=axes, s=20, alpha=0.45,
                             color=COLOURS["hex"], linewidth=0, legend=False)
         axes.axhline(plan.health_cut, color=COLOURS["ink"], linewidth=1)
         axes.axvline(plan.touch_cut, color=COLOURS["ink"], linewidth=1)
         for letter, x, y, ha in (("A", 1, 1, "right"), ("B", 1, 0, "right"), ("C", 0, 1, "left"), ("D", 0, 0, "left")):
-            axes.text(x, 1.03 if y else -0.2, f"{plan.names[letter].en}: {count(int(counts.get(letter, 0)))}",
-                      transform=axes.transAxes, ha=ha, va="bottom", weight="bold")
+            axes.annotate(f"{plan.names[letter].en}: {count(int(counts.get(letter, 0)))}", (x, y), ha=ha, va="bottom",
+                          xycoords="axes fraction", xytext=(0, 6 if y else -72), textcoords="offset points",
+                          weight="bold")
         axes.set_xlim(-0.02 * widest, widest)
         axes.set_xlabel("touch score, mean of three months")
         axes.set_ylabel("health")
@@ -232,8 +235,10 @@ def _intervals(finding: Finding, rows: list[dict[str, Any]], label: str, claimed
         for value, style in ((claimed, (0, (4, 3))), (neutral, "-")):
             if value is not None:
                 axes.axvline(value, color=COLOURS["ink" if value == claimed else "axis"], linewidth=1, linestyle=style)
-        axes.set_yticks(range(len(rows)), [_wrapped(row[label]) for row in reversed(rows)])
+        _labels(axes, [row[label] for row in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
+        if unit == "rate":
+            axes.set_xlim(0, max(axes.get_xlim()[1], claimed or 0) * 1.02)
         axes.xaxis.set_major_formatter(lambda value, _: write(value))
         axes.set_xlabel(unit + (f", 95% interval; dashed: {write(claimed)} claimed" if claimed is not None
                                 else ", 95% interval"))
@@ -250,9 +255,10 @@ def draw_verdicts(findings: tuple[Finding, ...], definitions: Definitions) -> Ch
         axes.axvline(0, color=COLOURS["axis"], linewidth=1)
         for y, (_, finding) in enumerate(reversed(rows)):
             _verdict_mark(axes, y, finding)
-        axes.set_yticks(range(len(rows)), [_wrapped(name) for name, _ in reversed(rows)])
+        _labels(axes, [name for name, _ in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(-8, 8)
+        axes.set_xticks(range(-6, 7, 2))
         axes.set_xlabel("tolerances from the claim; inside the zone is as claimed (a direction: right of the line)")
     return chart[0]
 
@@ -317,7 +323,11 @@ def _apart(values: list[float], gap: float) -> list[float]:
     return [placed[i] for i in range(len(values))]
 
 
-def _wrapped(words: str, width: int = 30) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(str(words), width)) or ""
+def _labels(axes: Any, names: list[str], width: int = 32) -> None:
+    """Names of the rows, long ones on two lines; each line is a text of its own, so that any font aligns it."""
+    axes.set_yticks([])
+    for y, name in enumerate(names):
+        lines = textwrap.wrap(name, width)
+        for i, line in enumerate(lines):
+            axes.annotate(line, (0, y), xycoords=axes.get_yaxis_transform(), ha="right", va="center",
+                          xytext=(-8, 8 * (len(lines) - 1) - 16 * i), textcoords="offset points")

@@ -74,6 +74,18 @@ class Run:
         with duckdb.connect() as connection:
             return connection.read_parquet(str(path)).df()
 
+    def spans(self) -> pd.DataFrame:
+        """One row per input table delivered: table, rows, first_date, last_date (empty where no column dates it)."""
+        spans = []
+        with duckdb.connect() as connection:
+            for name, table in self.definitions.tables.items():
+                path, when = self.folder / "canonical" / f"{name}.parquet", table.time or "NULL"
+                if path.exists():
+                    query = f"SELECT COUNT(*), MIN({when})::DATE, MAX({when})::DATE FROM read_parquet(?)"
+                    spans.append((name, *connection.execute(query, [str(path)]).fetchone()))
+        frame = pd.DataFrame(spans, columns=["table", "rows", "first_date", "last_date"])
+        return frame.astype({"first_date": "datetime64[us]", "last_date": "datetime64[us]"})
+
     def _tables_like(self, name: str) -> str:
         near = get_close_matches(name, self.tables, n=1)
         return f"did you mean '{near[0]}'" if near else f"its tables are {', '.join(self.tables) or 'none yet'}"

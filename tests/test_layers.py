@@ -18,6 +18,7 @@ LAYERS = (
     {"tables", "finding"},
     {"studies"},
     {"run"},
+    {"display"},
     {"figures"},
     {"report"},
     {"runs"},

@@ -4,6 +4,6 @@ This layer may not read or write files, and may not look at restated scores wher
 tables of a run and gives a Finding, also when there is too little to say anything.
 """
 
-from cs_research.studies.evidence import Evidence
+from cs_research.studies.evidence import Evidence, of_card
 
-__all__ = ["Evidence"]
+__all__ = ["Evidence", "of_card"]

@@ -5,7 +5,8 @@
 
 import pandas as pd
 
-from cs_research.finding import Finding, number, percent, with_interval
+from cs_research.definitions import Definitions
+from cs_research.finding import VERDICTS, Finding, number, percent, with_interval
 from cs_research.studies import onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few
@@ -18,6 +19,13 @@ def all_claims(evidence: Evidence) -> tuple[Finding, ...]:
                "established_rarely_churns": established, "low_stock_churns": low_stock,
                "touch_predicts_churn": touch_and_churn, "touch_raises_health": touch_effect.touch_and_health}
     return tuple(studies[name](evidence) for name in evidence.definitions.claims.claims if name in studies)
+
+
+def verdict_table(findings: tuple[Finding, ...], definitions: Definitions) -> pd.DataFrame:
+    """claim, verdict and sentence in words, one row per Finding on a claim."""
+    claims = definitions.claims.claims
+    return pd.DataFrame([{"claim": claims[f.question].text.en, "verdict": VERDICTS[f.verdict], "sentence": f.sentence}
+                         for f in findings])
 
 
 def bad_health(evidence: Evidence) -> Finding:
@@ -78,8 +86,8 @@ def touch_and_churn(evidence: Evidence) -> Finding:
         return few
     estimate = stats.rate_difference(rows["is_churned"], low, rows["cluster"])
     verdict = judged(evidence, name, estimate)
-    foretells = {"supported": "low touch foretells churn, which is no proof of cause",
-                 "contradicted": verdict.reason}.get(verdict.verdict, f"cannot be told, {verdict.reason}")
+    foretells = {"supported": "low touch foretells churn, though that proves no cause",
+                 "contradicted": verdict.reason}.get(verdict.verdict, f"this cannot be told ({verdict.reason})")
     sentence = (f"{_upper(evidence.readings.churn_words)}, churn among the third with the least touch less churn among "
                 f"the others is {with_interval(estimate, 'points')}: {foretells}.")
     floor = evidence.definitions.claims.min_accounts
@@ -114,7 +122,7 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     claimed = percent(evidence.definitions.claims.claims[name].value or 0)
     ending = {"supported": f", as claimed ({claimed})",
               "contradicted": f", {verdict.reason} ({claimed})"}.get(
-        verdict.verdict, f"; whether it is the {claimed} claimed cannot be told, {verdict.reason}")
+        verdict.verdict, f"; whether it is the {claimed} claimed cannot be told: {verdict.reason}")
     others = f" Against all others: {with_interval(difference, 'points')}." if difference.value is not None else ""
     sentence = (f"Of the accounts {subject}, {with_interval(estimate)} {verb} {evidence.readings.churn_words}"
                 f"{ending}.{others}")

@@ -59,14 +59,10 @@ class Evidence:
     @classmethod
     def from_run(cls, run: Any, scorecard: str = "") -> "Evidence":
         """The evidence of an opened run for a card (empty: the one that the data set leads with)."""
-        name = scorecard or run.dataset["scorecard"]
-        card = run.definitions.scorecards[name]
-        history = run.history[(run.history["scorecard"] == name) & (run.history["version"] == card.version)]
-        indicators = run.history_indicators[run.history_indicators["scorecard"] == name]
-        measures = run.measures[run.measures["is_history"]]
-        seen = horizon(run.month, run.as_of).as_of
-        return cls(history.reset_index(drop=True), run.outcomes, indicators.reset_index(drop=True),
-                   measures.reset_index(drop=True), run.canonical("milestones"), run.definitions, name, seen)
+        card = run.definitions.scorecards[scorecard or run.dataset["scorecard"]]
+        measures = run.measures[run.measures["is_history"]].reset_index(drop=True)
+        return cls(of_card(run.history, card), run.outcomes, of_card(run.history_indicators, card), measures,
+                   run.canonical("milestones"), run.definitions, card.name, horizon(run.month, run.as_of).as_of)
 
     @property
     def card(self) -> models.Scorecard:
@@ -77,6 +73,14 @@ class Evidence:
     def readings(self) -> Readings:
         """Scores joined to outcomes by the reading mode of the data set."""
         return readings(self.history, self.outcomes, self.definitions, self.as_of)
+
+
+def of_card(table: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
+    """The rows of one card, in its current version where the table tells versions apart."""
+    mine = table["scorecard"] == card.name
+    if "version" in table:
+        mine &= table["version"] == card.version
+    return table[mine].reset_index(drop=True)
 
 
 def clusters(frame: pd.DataFrame) -> pd.Series:

@@ -178,7 +178,7 @@ def _judged_finding(evidence: Evidence, table: list[dict[str, Any]], notes: list
     verdict = unadjusted(judged(evidence, NAME, everyone, stats.logarithm(everyone)))
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
     ending = f"even so, {verdict.reason.replace('claimed', claimed)}" if verdict.verdict == "contradicted" else (
-        f"whether it is {claimed} cannot be told, {verdict.reason}")
+        f"whether it is {claimed} cannot be told: {verdict.reason}")
     sentence = (f"A year later, accounts onboarded in time have {value_text(everyone, 'ratio')} times the health of "
                 f"the others ({interval_text(everyone, 'ratio')}; churned count as 0), and "
                 f"{value_text(stayed, 'ratio')} times among those who stayed ({interval_text(stayed, 'ratio')}). "

@@ -156,6 +156,24 @@ def files_read(files: pd.DataFrame) -> Finding:
                    details={"rows": files[columns].to_dict("records")})
 
 
+def freshness(spans: pd.DataFrame, month: date) -> Finding:
+    """How far each input table reaches; the estimate is the share of dated tables that reach into the month.
+
+    In: spans (table, rows, first_date, last_date), month.
+    """
+    name, start = "tables_fresh", pd.Timestamp(month)
+    dated = spans[spans["last_date"].notna()]
+    if dated.empty:
+        return Finding.not_measured(name, "no table is dated")
+    late = dated[dated["last_date"] < start]
+    table = spans.assign(reaches=[None if pd.isna(day) else bool(day >= start) for day in spans["last_date"]])
+    ends = "; ".join(f"{row.table} ends on {row.last_date:%Y-%m-%d}" for row in late.itertuples())
+    sentence = (f"{len(dated) - len(late)} of {count(len(dated), 'dated table')} reach into {start:%Y-%m}"
+                f"{f' ({ends})' if ends else ''}.")
+    return Finding(name, sentence, 1 - len(late) / len(dated), n=len(dated),
+                   details={"rows": table.to_dict("records")})
+
+
 def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
     """Which indicators of the card are not measured in a month, for how many accounts, and why.
 

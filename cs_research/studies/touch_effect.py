@@ -70,7 +70,7 @@ def touch_and_health(evidence: Evidence) -> Finding:
     tolerance = NEGLIGIBLE * evidence.card.total / len(evidence.card.bands)
     verdict = judged(evidence, NAME, estimate, tolerance=tolerance)
     ending = {"supported": "a rise, as claimed", "contradicted": verdict.reason}.get(
-        verdict.verdict, f"cannot be told, {verdict.reason}")
+        verdict.verdict, f"this cannot be told ({verdict.reason})")
     sentence = (f"One touch point per seat more goes with a change of {with_interval(estimate, 'difference')} in "
                 f"health (0 to {evidence.card.total:.0f}) a month later, at equal health before: {ending}. This is a "
                 "conditional association.")
