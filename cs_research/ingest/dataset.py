@@ -80,7 +80,7 @@ class Limits(Frozen):
 
 
 class DatasetFile(Frozen):
-    """The file dataset.yml (data contract, "In")."""
+    """The file dataset.yml (data contract, "In"). `views` are queries over sources that other queries share."""
 
     kind: Literal["dataset"]
     name: str
@@ -95,6 +95,7 @@ class DatasetFile(Frozen):
     root: Root | None = None
     limits: Limits = Limits()
     sources: dict[Name, Files] = {}
+    views: dict[Name, str] = {}
     tables: dict[Name, TableFiles] = {}
 
 
@@ -125,6 +126,7 @@ class Dataset:
     limits: Limits
     definitions: Definitions
     sources: dict[str, Part]
+    views: dict[str, str]
     tables: dict[str, Part]
 
     def relative(self, path: Path) -> str:
@@ -156,7 +158,7 @@ def open_dataset(folder: Path | str, zone: str | None = None, as_of: date | str 
         as_of=_day(as_of or file.as_of), simulated=file.simulated, licence=file.licence, source=file.source,
         scorecard=file.scorecard, limits=file.limits, definitions=definitions,
         sources={name: Part(name, spec, _found(root, spec, name, path)) for name, spec in file.sources.items()},
-        tables=_tables(root, file, definitions, path),
+        views=file.views, tables=_tables(root, file, definitions, path),
     )
 
 

@@ -105,6 +105,8 @@ class _Intake:
         for name, part in self.dataset.sources.items():
             self._take_source(name, part)
         sources_whole = not any(entry.rejected for entry in self.entries)
+        if sources_whole:
+            self._create_views()
         for name, part in self.dataset.tables.items():
             if isinstance(part.spec, TableFiles) and part.spec.query:
                 if sources_whole:
@@ -206,6 +208,14 @@ class _Intake:
         if views:
             self.con.execute(f"CREATE TEMP VIEW {identifier(name)} AS {' UNION ALL BY NAME '.join(views)}")
 
+    def _create_views(self) -> None:
+        for name, query in self.dataset.views.items():
+            try:
+                self.con.execute(f"CREATE TEMP VIEW {identifier(name)} AS {query}")
+            except duckdb.Error as error:
+                raise Refused(f"F_QUERY {self.dataset.folder / 'dataset.yml'}: views.{name}: {told(error)}",
+                              all_rules()["F_QUERY"].remedy) from None
+
     def _take_query(self, name: str, spec: TableFiles) -> None:
         """Run a query over sources; its output is judged like a file, with a ledger of its own."""
         entry = self._entry(f"query:{name}", name)
@@ -225,7 +235,7 @@ class _Intake:
         try:
             self.con.execute(f"CREATE TEMP TABLE result_{relation} AS {spec.query}")
         except duckdb.Error as error:
-            raise Rejected("F_QUERY", str(error).strip().splitlines()[0][:300]) from None
+            raise Rejected("F_QUERY", told(error)) from None
         described = {row[0]: row[1] for row in self.con.execute(f"DESCRIBE result_{relation}").fetchall()}
         if "_row" not in described:
             raise Rejected("F_QUERY", f"its output needs the column _row of {spec.each}")
@@ -242,6 +252,11 @@ class _Intake:
 
     def _work(self, entry: Entry) -> Path:
         return _made(self.work / str(entry.number))
+
+
+def told(error: Exception) -> str:
+    """The first line of what DuckDB says."""
+    return str(error).strip().splitlines()[0][:300]
 
 
 def _made(folder: Path) -> Path:

@@ -68,7 +68,7 @@ def planned(name: str, table: Table, spec: Files, raw: Raw, positions: dict[str,
 def create_table(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
     """The table `t_<name>` that takes the typed rows of all files of a canonical table."""
     columns = ", ".join(f"{column} {SQL_TYPES[kind.type]}" for column, kind in table.columns.items())
-    con.execute(f"CREATE TEMP TABLE t_{name} (_file INTEGER, _row BIGINT, {columns}, _excluded VARCHAR, _odd BOOLEAN)")
+    con.execute(f"CREATE TEMP TABLE t_{name} (_file INTEGER, _row BIGINT, {columns}, _odd BOOLEAN)")
 
 
 def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
@@ -76,14 +76,17 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
 
     One pass makes the values and marks odd rows; only odd rows are looked at again for what is odd in them.
     """
+    relation = plan.raw.relation
+    if plan.spec.exclude:
+        con.execute(f"INSERT INTO excluded SELECT {file}, _row, _name FROM (SELECT _row, {_exclusion(plan.spec)} AS _name "
+                    f"FROM ({_named(plan, relation)})) WHERE _name IS NOT NULL")
+        kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
     values = ", ".join(f"{name}_v" for name in plan.table.columns)
     odd = " OR ".join(f"coalesce({condition}, false)" for condition in _conditions(plan)) or "false"
-    con.execute(f"INSERT INTO t_{plan.name} SELECT {file}, _row, {values}, _excluded, ({odd}) "
-                f"FROM ({_stages(plan, plan.raw.relation)})")
-    mine = f"FROM t_{plan.name} WHERE _file = {file} AND"
-    con.execute(f"INSERT INTO excluded SELECT {file}, _row, _excluded {mine} _excluded IS NOT NULL")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {plan.raw.relation} "
-                f"WHERE _row IN (SELECT _row {mine} _odd AND _excluded IS NULL)")
+    con.execute(f"INSERT INTO t_{plan.name} SELECT {file}, _row, {values}, ({odd}) "
+                f"FROM ({_stages(plan, relation, kept if plan.spec.exclude else 'true')})")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {relation} "
+                f"WHERE _row IN (SELECT _row FROM t_{plan.name} WHERE _file = {file} AND _odd)")
     if con.execute("SELECT count(*) FROM odd").fetchone()[0]:
         _look_again(con, plan, file)
 
@@ -150,7 +153,9 @@ def _id_text(spec: Files, raw: Raw, index: int, name: str) -> str:
 
 
 def _source_columns(raw: Raw, spec: Files) -> str:
-    shown = []
+    gaps = [item.record - nth for nth, item in enumerate(sorted(raw.unloaded, key=lambda item: item.record), 1)]
+    before = f" + len(list_filter({gaps}, gap -> gap <= _row))" if gaps else ""
+    shown = [f"_row + 1{before} AS _record"]
     for index, (name, kind) in enumerate(zip(raw.names, raw.types, strict=True)):
         is_id = name.lower().endswith("id") and kind in (*INTEGERS, "FLOAT", "DOUBLE")
         value = _id_text(spec, raw, index, name) if is_id or name in spec.id_from_integer else f"c{index}"
@@ -158,13 +163,17 @@ def _source_columns(raw: Raw, spec: Files) -> str:
     return ", ".join(shown)
 
 
-def _stages(plan: Plan, relation: str, where: str = "true") -> str:
-    """Nested selects: source columns, exclusions, then the steps of all columns side by side."""
+def _named(plan: Plan, relation: str) -> str:
+    """The source columns under their canonical names, the others under their own."""
     extra = {name: f"c{index}" for index, name in enumerate(plan.raw.names) if name not in plan.inputs}
     named = ", ".join(f"{source} AS {identifier(name)}" for name, source in {**extra, **plan.inputs}.items())
-    sql = f"SELECT _row, {named} FROM {relation} WHERE {where}"
-    stated = ", ".join(f"{name} AS {name}_s" for name in plan.inputs)
-    sql = f"SELECT _row, {_exclusion(plan.spec)} AS _excluded, {stated} FROM ({sql})"
+    return f"SELECT _row, {named} FROM {relation}"
+
+
+def _stages(plan: Plan, relation: str, kept: str = "true") -> str:
+    """Nested selects: source columns, then the steps of all columns side by side."""
+    stated = ", ".join(f"{source} AS {name}_s" for name, source in plan.inputs.items())
+    sql = f"SELECT _row, {stated} FROM {relation} WHERE {kept}"
     depth = max(len(judged.steps) for judged in plan.judged.values())
     for level in range(depth):
         steps = [judged.steps[level] for judged in plan.judged.values() if level < len(judged.steps)]
