@@ -64,22 +64,31 @@ def run(
         task = bar.add_task("Starting", total=1.0)
         index = run_month(Request(
             data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()), jobs,
-            tell=lambda text: bar.console.print(text, markup=False, highlight=False),
+            tell=lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True),
             progress=lambda text, share: bar.update(task, description=text, completed=share),
         ))
     print(index)
 
 
-@app.command(epilog="Example: cs-research check data/crm")
-def check(data: Data, zone: Zone = None, as_of: AsOf = None) -> None:
-    """Read a data set and say for every file how its rows were counted; nothing is kept."""
-    from cs_research.ingest import ingest, open_dataset
+@app.command(epilog="Example: cs-research check data/crm --json check.json")
+def check(
+    data: Data, zone: Zone = None, as_of: AsOf = None,
+    json: Annotated[Path | None, typer.Option(help="Write every file and row that is at fault here.")] = None,
+) -> int:
+    """Judge every file of a data set and count its rows; nothing is kept. Ends with 2 if a file is rejected."""
+    from cs_research.ingest import check as judged
+    from cs_research.ingest import open_dataset
+    from cs_research.runs import write_json
 
-    with tempfile.TemporaryDirectory() as folder:
-        ingested = ingest(open_dataset(data, zone, as_of), Path(folder))
-    for row in ingested.files.to_dict("records"):
-        print(f"{row['file']}: {row['outcome']}, {row['rows_in']:,} rows in = {row['accepted']:,} accepted + "
-              f"{row['quarantined']:,} quarantined + {row['excluded']:,} excluded")
+    result = judged(open_dataset(data, zone, as_of))
+    for file in result["files"]:
+        codes = ", ".join(f"{code} {count}" for code, count in file["codes"].items())
+        counts = (f"{file['rows_in']:,} rows in = {file['accepted']:,} accepted + {file['quarantined']:,} quarantined"
+                  f" + {file['excluded']:,} excluded" if file["rows_in"] is not None else "not counted")
+        print(f"{file['file']}: {file['outcome']}, {counts}{f' ({codes})' if codes else ''}")
+    if json:
+        write_json(json, result)
+    return 0 if result["ok"] else 2
 
 
 @app.command(epilog="Example: cs-research simulate data/sample --accounts 600 --months 30 --seed 1")
@@ -109,11 +118,10 @@ def exit_code(arguments: list[str] | None = None) -> int:
     """Run a command; print what went wrong, if anything, as one sentence on stderr."""
     try:
         result: Any = app(args=arguments, prog_name="cs-research", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        return _failed("Interrupted; the reports published before are as they were.", code) if code == 130 else code
     except CsError as error:
         return _failed(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _failed("Interrupted; the reports published before are as they were.", 130)
     except Exception as error:
         if hasattr(error, "format_message"):  # what typer says of wrong usage
             message = error.format_message().strip().replace("\n", " ")
@@ -125,8 +133,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
 
 
 def _failed(sentence: str, code: int) -> int:
-    if sentence:
-        print(f"cs-research: {sentence}", file=sys.stderr)
+    print(f"cs-research: {sentence}", file=sys.stderr)
     return code
 
 

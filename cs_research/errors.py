@@ -21,7 +21,8 @@ class CsError(Exception):
         self.remedy = remedy.rstrip(".")
 
     def __str__(self) -> str:
-        return f"{self.sentence}: {self.remedy}." if self.remedy else f"{self.sentence}."
+        told = f"{self.sentence}: {self.remedy}" if self.remedy else self.sentence
+        return told if told.endswith("?") else f"{told}."
 
 
 class Refused(CsError):

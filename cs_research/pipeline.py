@@ -6,6 +6,7 @@ This layer names the steps and their order; how a step is done stands in the lay
 import calendar
 import os
 import platform
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -97,8 +98,7 @@ def _refuse_future(month: str, as_of: date) -> None:
 
 
 def _ingest(dataset: Dataset, making: Path, request: Request) -> Ingested:
-    request.progress("Reading the exports", 0.0)
-    ingested = ingest(dataset, making)
+    ingested = ingest(dataset, making, lambda text: request.progress(f"Exports: {text}", 0.1))
     for row in ingested.files.to_dict("records"):
         parts = [f"{row[name]:,} {name}" for name in ("accepted", "quarantined", "excluded")]
         request.tell(f"  {row['file']}: {row['rows_in']:,} rows in = {' + '.join(parts)}")
@@ -108,17 +108,17 @@ def _ingest(dataset: Dataset, making: Path, request: Request) -> Ingested:
 def _make(making: Path, about: dict[str, Any], request: Request, dataset: Dataset, ingested: Ingested,
           notebooks: list[Job]) -> None:
     """Fill the folder of a run, from canonical tables to pages."""
+    _refuse_before_first(about["month"], ingested.folder)
     seconds: dict[str, float] = {}
     seen = horizon(date.fromisoformat(f"{about['month']}-01"), ingested.as_of)
     tables = making / "tables"
     about["holds"] = _holds(about["month"], ingested)
     _copy_definitions(dataset, making / "definitions")
     with _timed("tables", seconds):
-        request.progress("Computing the tables", 0.2)
-        about["rows"] = build_tables(ingested.folder, dataset.definitions, seen, tables)
+        about["rows"] = build_tables(ingested.folder, dataset.definitions, seen, tables,
+                                     lambda text: request.progress(f"Tables: {text}", 0.25))
         about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
         runs.write_json(making / "run.json", about)
-        _refuse_before_first(open_run(making))
     with _timed("notebooks", seconds):
         _run_notebooks(making, about, request, notebooks)
     with _timed("pages", seconds):
@@ -142,11 +142,13 @@ def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebo
     execute_notebooks(notebooks, making, dict(zip(GIVEN, values, strict=True)), request.jobs, tick)
 
 
-def _refuse_before_first(run: Run) -> None:
-    first = run.measures["month"].min()
-    if first > first.__class__(run.month):
-        raise Refused(f"The month {run.month:%Y-%m} is outside the data, which begin in {first:%Y-%m}",
-                      "give a later --month")
+def _refuse_before_first(month: str, canonical: Path) -> None:
+    import pandas as pd
+
+    starts = pd.read_parquet(canonical / "contracts.parquet", columns=["start_date"])["start_date"]
+    if starts.empty or month < f"{starts.min():%Y-%m}":
+        begin = "hold no contract" if starts.empty else f"begin in {starts.min():%Y-%m}"
+        raise Refused(f"The month {month} is outside the data, which {begin}", "give a later --month")
 
 
 def _findings_table(run: Run) -> Any:
@@ -170,10 +172,12 @@ def _hold(folder: Path, request: Request) -> None:
     holds = Run(folder).about["holds"]
     waiting = [hold for hold in holds if hold["code"] not in request.acknowledged]
     if waiting:
-        codes = " ".join(f"--acknowledge {hold['code']}" for hold in holds)
-        again = f"cs-research run {request.data} --month {Run(folder).about['month']} --out {request.out} {codes}"
+        given = [("--month", Run(folder).about["month"]), ("--zone", request.zone), ("--as-of", request.as_of),
+                 ("--out", str(request.out)), *(("--acknowledge", hold["code"]) for hold in holds)]
+        options = [text for name, value in given if value for text in (name, value)]
+        command = shlex.join(["cs-research", "run", str(request.data), *options])
         raise Held(f"Built but not published: {'; '.join(hold['sentence'].rstrip('.') for hold in waiting)}",
-                   f"look at {folder / 'index.html'}, then publish it by: {again}")
+                   f"look at {folder / 'index.html'}, then publish it by `{command}`")
 
 
 # ---------------------------------------------------------------- what a run is made of

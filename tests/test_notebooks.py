@@ -6,31 +6,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from small_notebooks import write_notebook, write_recipe
 
 from cs_research.errors import NotebookFailed, Refused
 from cs_research.report.notebooks import Job, declared_parameters, execute_notebooks, read_jobs
 
 GIVEN = ("run_dir", "month")
-PARAMETERS = 'run_dir = "../reports"\nmonth = ""'
 RECORD = 'import json, pathlib; p = pathlib.Path(run_dir) / "results"; p.mkdir(exist_ok=True)\n' \
          '(p / "one.json").write_text(json.dumps({"month": month}))'
-
-
-def write_notebook(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
-    first = nbformat.v4.new_code_cell(parameters, id="p")
-    first.metadata["tags"] = ["parameters"]
-    rest = [nbformat.v4.new_code_cell(source, id=f"c{n}") for n, source in enumerate(sources)]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nbformat.v4.new_notebook(cells=[first, *rest], metadata=metadata), path)
-    return path
-
-
-def write_recipe(root: Path, text: str) -> Path:
-    path = root / "reports" / "monthly.yml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def run_cells(root: Path, *sources: str, seconds: int = 60) -> list[Path]:

@@ -86,7 +86,8 @@ def _shown(output: Any, figures: Any) -> str:
     if "image/svg+xml" in data:
         return f'<figure>{safe_svg(data["image/svg+xml"], f"fig{next(figures)}")}</figure>'
     if "text/html" in data:
-        return f'<div class="output">{safe_html(data["text/html"])}</div>'
+        reach = ' tabindex="0"' if "<table" in data["text/html"] else ""  # a wide table scrolls by keyboard too
+        return f'<div class="output"{reach}>{safe_html(data["text/html"])}</div>'
     if "text/markdown" in data:
         return f'<div class="output">{_prose(data["text/markdown"])}</div>'
     return f"<pre>{escape(data['text/plain'])}</pre>" if "text/plain" in data else ""

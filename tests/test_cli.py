@@ -1,0 +1,100 @@
+"""Every command: help with an example, one sentence for every error, the promised exit codes."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cs_research import cli
+from cs_research.cli import exit_code
+from cs_research.simulate import simulate
+
+COMMANDS = [command.callback.__name__ for command in cli.app.registered_commands]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "small"
+    simulate(folder, accounts=10, months=3, seed=1, truth_accounts=20)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command, capsys):
+    assert exit_code([command, "--help"]) == 0
+    assert f"Example: cs-research {command} " in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_module_is_the_command():
+    command = [sys.executable, "-m", "cs_research", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0.1.0"
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["run", "data", "--mnth", "2026-10"], "No such option: --mnth"),
+    (["rnu", "data"], "No such command 'rnu'. Did you mean 'run'?"),
+    (["run"], "Missing argument"),
+    (["run", "data", "--month", "2026-13"], "--month '2026-13' is not possible: write it as 2026-10."),
+    (["run", "data", "--month", "2026-1"], "write it as 2026-10"),
+    (["run", "data", "--lang", "fr"], "it is en or ja"),
+    (["run", "data", "--jobs", "0"], "--jobs"),
+    (["run", "data", "--recipe", "nowhere.yml"], "There is no recipe"),
+    (["check", "no-such-data"], "'no-such-data' does not exist"),
+    (["simulate", "out", "--world", "nul"], "There is no world 'nul'"),
+])
+def test_wrong_usage_is_one_sentence_and_ends_with_2(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert words in said and said.startswith("cs-research: ")
+    assert len(said.splitlines()) == 1 and said.endswith((".", "?"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_unknown_data_set_names_the_nearest(data, capsys):
+    assert exit_code(["check", str(data.with_name("smal"))]) == 2
+    assert f"did you mean '{data}'?" in capsys.readouterr().err
+
+
+def test_check_counts_every_file_and_keeps_nothing(data, capsys, tmp_path):
+    before = sorted(data.iterdir())
+    assert exit_code(["check", str(data), "--json", str(tmp_path / "check.json")]) == 0
+    assert "contracts.csv: accept, 10 rows in = 10 accepted + 0 quarantined + 0 excluded" in capsys.readouterr().out
+    assert json.loads((tmp_path / "check.json").read_text())["ok"]
+    assert sorted(data.iterdir()) == before
+
+
+def test_a_rejected_file_ends_with_2(data, tmp_path, capsys):
+    (tmp_path / "contracts.csv").write_text("account_id,start_date\n1,2026-01-01\n")
+    assert exit_code(["check", str(tmp_path), "--zone", "UTC", "--as-of", "2026-10-31"]) == 2
+    assert "contracts.csv: reject_file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("error", "code", "words"), [
+    (OSError(errno.ENOSPC, "No space left on device", "x.parquet"), 74, "x.parquet: No space left on device"),
+    (KeyError("oops"), 1, "A defect of cs-research, not of your data (KeyError: 'oops'); report it with "),
+    (KeyboardInterrupt(), 130, "Interrupted"),
+])
+def test_what_goes_wrong_below_becomes_a_sentence_and_a_code(error, code, words, monkeypatch, capsys, data, tmp_path):
+    def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("cs_research.simulate.simulate", fail)
+    assert exit_code(["simulate", "anywhere"]) == code
+    said = capsys.readouterr().err.strip()
+    assert words in said and "Traceback" not in said
+    if code == 1:
+        log = next(tmp_path.glob("cs-research-*.log"))
+        assert str(log) in said and "Traceback" in log.read_text()
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    heavy = "pandas duckdb papermill nbconvert matplotlib statsmodels"
+    program = f"import sys, cs_research.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,153 @@
+"""The whole story on a small company: made once, found again, refused in a sentence, held when it must be."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from small_notebooks import write_notebook, write_recipe
+
+from cs_research import open_run, pipeline
+from cs_research.errors import Held, NotebookFailed, Refused
+from cs_research.pipeline import Request, last_complete_month, run_month
+from cs_research.runs import damage, sha256
+from cs_research.simulate import simulate
+
+PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""\nlang = ""'
+CELLS = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
+         "run.scores.head(3)",
+         'run.record("one", Finding("share", "All is well.", n=len(run.scores)))')
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "small"
+    simulate(folder, accounts=40, months=14, seed=1, truth_accounts=20)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def request_(data, tmp_path_factory) -> Request:
+    root = tmp_path_factory.mktemp("root")
+    write_notebook(root / "notebooks" / "one.ipynb", *CELLS, parameters=PARAMETERS)
+    recipe = write_recipe(root, "kind: recipe\nnotebooks:\n  - notebook: one")
+    return Request(data, root / "out", recipe=recipe, jobs=1)
+
+
+@pytest.fixture(scope="module")
+def index(request_) -> Path:
+    return run_month(request_)
+
+
+def files_of(run: Path) -> dict[str, str]:
+    return {path.relative_to(run).as_posix(): sha256(path) for path in sorted(run.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize(("as_of", "month"), [
+    (date(2026, 10, 31), "2026-10"), (date(2026, 10, 30), "2026-09"), (date(2024, 2, 28), "2024-01"),
+    (date(2024, 2, 29), "2024-02"), (date(2026, 1, 1), "2025-12"), (date(2025, 12, 31), "2025-12"),
+])
+def test_the_last_complete_month(as_of, month):
+    assert last_complete_month(as_of) == month
+
+
+def test_a_run_holds_everything_that_was_promised(index):
+    run = index.parent
+    assert run.name == "2026-10" and run.is_symlink() and not damage(run.resolve())
+    assert {"index.html", "one.html", "run.json", "manifest.json", "tables", "definitions", "canonical",
+            "notebooks"} <= set(os.listdir(run))
+    opened = open_run(run)
+    assert opened.findings["share"].n == len(opened.scores) > 0
+    assert (opened.files["rows_in"] == opened.files[["accepted", "quarantined", "excluded"]].sum(axis=1)).all()
+    assert opened.about["rows"]["scores"] == len(opened.scores)
+    assert opened.definitions.scorecards["dear"].name == "dear"
+
+
+def test_the_pages_reach_for_nothing_and_show_no_code_and_say_that_data_are_simulated(index):
+    for name in ("index.html", "one.html"):
+        text = (index.parent / name).read_text(encoding="utf-8")
+        assert "Content-Security-Policy\" content=\"default-src 'none'" in text
+        assert "<script" not in text and "import " not in text and "src=\"http" not in text
+        assert "SIMULATED DATA" in text
+        assert str(index.parents[1]) not in text
+
+
+def test_the_same_again_publishes_what_is_there(index, request_):
+    before = files_of(index.parent)
+    told: list[str] = []
+    assert run_month(replace(request_, tell=told.append)) == index
+    assert "Nothing has changed" in told[-1]
+    assert files_of(index.parent) == before
+    assert len(list((request_.out / ".runs").glob("2026-10-*"))) == 1
+
+
+def test_another_folder_gives_the_same_bytes_but_for_what_tells_of_the_making(index, request_, tmp_path):
+    elsewhere = tmp_path / "data"
+    shutil.copytree(request_.data, elsewhere)
+    other = run_month(replace(request_, data=elsewhere, out=tmp_path / "out"))
+    assert other.parent.resolve().name == index.parent.resolve().name
+    telling = ("run.json", "manifest.json", "kernels.log", "notebooks/")
+    one, two = ({name: digest for name, digest in files_of(i.parent).items() if not name.startswith(telling)}
+                for i in (index, other))
+    assert one == two and "one.html" in one and "tables/findings.parquet" in one
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"month": "2030-01"}, "2030-01 is outside the data, which end on 2026-10-31: the last complete month is 2026-10"),
+    ({"month": "2020-01"}, "2020-01 is outside the data, which begin in"),
+    ({"data": Path("nowhere")}, "'nowhere' does not exist"),
+    ({"recipe": Path("nowhere.yml")}, "no recipe"),
+])
+def test_what_cannot_be_done_is_refused_and_earlier_reports_stay(index, request_, changes, words):
+    before = files_of(index.parent)
+    with pytest.raises(Refused, match=words):
+        run_month(replace(request_, **changes))
+    assert files_of(index.parent) == before
+    assert {p.name for p in request_.out.iterdir()} == {".runs", "2026-10"}
+
+
+def test_a_failing_notebook_leaves_the_earlier_report_and_itself_to_look_at(index, request_, tmp_path):
+    before = files_of(index.parent)
+    write_notebook(tmp_path / "notebooks" / "one.ipynb", "1 / 0", parameters=PARAMETERS)
+    recipe = write_recipe(tmp_path, "kind: recipe\nnotebooks:\n  - notebook: one")
+    with pytest.raises(NotebookFailed, match=r"code cell 2 \(ZeroDivisionError") as failure:
+        run_month(replace(request_, recipe=recipe))
+    assert files_of(index.parent) == before
+    kept = next((request_.out / ".runs").glob("making-*/notebooks/one.ipynb"))
+    assert str(kept) in failure.value.remedy
+    run_month(request_)
+    assert not kept.exists()
+
+
+def test_an_incomplete_month_is_built_held_and_published_once_acknowledged(request_, tmp_path):
+    early = replace(request_, as_of="2026-10-15", month="2026-10", out=tmp_path / "out")
+    with pytest.raises(Held, match="not complete: the data end on 2026-10-15.*--as-of 2026-10-15.*H_INCOMPLETE"):
+        run_month(early)
+    assert not (tmp_path / "out" / "2026-10").exists()
+    built = next((tmp_path / "out" / ".runs").glob("2026-10-*"))
+    index = run_month(replace(early, acknowledged=frozenset({"H_INCOMPLETE"})))
+    assert index.parent.resolve() == built.resolve()
+
+
+def test_a_flipped_bit_in_a_kept_run_is_seen_and_the_run_is_made_again(index, request_):
+    run = index.parent.resolve()
+    table = run / "tables" / "scores.parquet"
+    whole = sha256(table)
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.chmod(0o644)
+    table.write_bytes(content)
+    assert run_month(request_).parent.resolve() == run
+    assert sha256(table) == whole
+
+
+def test_the_id_is_made_of_the_definitions_and_the_suite_too(index):
+    about = json.loads((index.parent / "run.json").read_text(encoding="utf-8"))
+    assert "cs_research/pipeline.py" in about["sources"] and "cs_research/sql/measures.sql" in about["sources"]
+    assert {"scorecard dear", "outcomes"} <= set(about["definitions"])
+    assert {"python", "duckdb", "pandas"} <= set(about["packages"])
+    assert set(about["inputs"]) >= {"contracts.csv", "dataset.yml", "users.parquet"}
+    assert pipeline.PACKAGE.name == "cs_research"
