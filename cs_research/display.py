@@ -107,7 +107,7 @@ class Table:
             return "<p>No rows to show.</p>"
         names = list(self.heads)
         head = "".join(f'<th scope="col"{_side(name, self.rows)}>{escape(self.heads[name])}</th>' for name in names)
-        body = "".join("<tr>" + "".join(f"<td{_side(name, self.rows)}>{escape(_cell(name, row.get(name)))}</td>"
+        body = "".join("<tr>" + "".join(f"<td{_side(name, self.rows)}>{escape(_cell(name, row))}</td>"
                                         for name in names) + "</tr>" for row in self.rows)
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -127,20 +127,20 @@ def show_table(source: Finding | pd.DataFrame, caption: str = "", **heads: str) 
     return Table(rows, names, caption)
 
 
-def _cell(name: str, value: Any) -> str:
-    """A value in words: shares as percent, months as 2026-10, nothing as a dash."""
+def _cell(name: str, row: dict[str, Any]) -> str:
+    """A value in words: shares as percent (not the figures of a ratio or difference), nothing as a dash."""
+    value = row.get(name)
     if value is None or value is pd.NaT or value != value:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list | tuple | dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else ", ".join(
-            map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
     if name == "month":
         return str(value)[:7]
     if isinstance(value, str):
         return value
-    if name in SHARES or name.endswith("_rate"):
+    if name in SHARES and "form" not in row:
         return percent(float(value))
     return count(int(value)) if float(value).is_integer() else number(float(value), 2)
 

@@ -35,7 +35,7 @@ def _bars(finding: Finding, key: str, title: str, label: str, colours: list[str]
     if not rows:
         return nothing(key, title, finding)
     words = [f"{row[label]}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
-    with drawing(key, title, "; ".join(words), 34 * len(rows) + 40, left=0.28) as (axes, chart):
+    with drawing(key, title, "; ".join(words), 34 * len(rows) + 32, left=0.28, bottom=8) as (axes, chart):
         axes.barh([row[label] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
         for y, row in enumerate(rows):
             axes.annotate(f"{count(row['accounts'])} · {percent(row['share'])}", (row["share"], y), va="center",
@@ -197,6 +197,25 @@ def draw_renewals(finding: Finding) -> Chart:
             axes.bar(months, heights, bottom=base, color=COLOURS[colour], width=0.72, label=label)
             base = [low + high for low, high in zip(base, heights, strict=True)]
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True, handlelength=1)
+        _some_months(axes, months)
+    return chart[0]
+
+
+def draw_success(finding: Finding) -> Chart:
+    """The rate of onboarding success over three months, by month (onboarding.onboarding_success)."""
+    import seaborn
+
+    rows, key, title = [row for row in finding.rows if row["rate"] is not None], "success", "Onboarding success"
+    if not rows:
+        return nothing(key, title, finding)
+    months, last = [row["month"][:7] for row in rows], rows[-1]
+    words = f"{months[-1]}: {percent(last['rate'])} (n = {count(last['n'])})"
+    with drawing(key, title, words, 240, right=0.8) as (axes, chart):
+        seaborn.lineplot(x=range(len(rows)), y=[row["rate"] for row in rows], ax=axes, color=COLOURS["accent"])
+        axes.annotate(words.split(": ")[1], (len(rows) - 1, last["rate"]), xytext=(6, 0), textcoords="offset points",
+                      va="center")
+        axes.set_ylim(0, 1)
+        _percent_axis(axes.yaxis)
         _some_months(axes, months)
     return chart[0]
 

@@ -183,7 +183,9 @@ MINUS = "\u2212"
 
 
 def number(x: float, digits: int = 1) -> str:
-    """>>> number(-1234.56)
+    """A number with a true minus and thousands set apart; a rounded nought has no sign.
+
+    >>> number(-1234.56)
     '\u22121,234.6'
     """
     shown = f"{x:,.{digits}f}"
@@ -200,7 +202,9 @@ def percent(share: float) -> str:
 
 
 def percents(lower: float, upper: float) -> str:
-    """>>> percents(.21, .29)
+    """The two ends of an interval of shares.
+
+    >>> percents(.21, .29)
     '21–29%'
     """
     low, high = percent(lower), percent(upper)
@@ -208,7 +212,9 @@ def percents(lower: float, upper: float) -> str:
 
 
 def signed(x: float, digits: int = 1) -> str:
-    """>>> signed(.5), signed(-.5)
+    """A number that shows its sign also when it is positive.
+
+    >>> signed(.5), signed(-.5)
     ('+0.5', '\u22120.5')
     """
     shown = number(x, digits)
@@ -216,7 +222,9 @@ def signed(x: float, digits: int = 1) -> str:
 
 
 def count(n: int, noun: str = "", nouns: str = "") -> str:
-    """>>> count(1381), count(1, "account"), count(3, "month")
+    """A count, with its noun in the right number.
+
+    >>> count(1381), count(1, "account"), count(3, "month")
     ('1,381', '1 account', '3 months')
     """
     return f"{n:,}" + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
@@ -253,7 +261,9 @@ def interval_text(estimate: Estimate, form: str) -> str:
 
 
 def with_interval(estimate: Estimate, form: str = "rate") -> str:
-    """>>> with_interval(Estimate(.64, .54, .76, 81, 30))
+    """The estimate with its interval and n in brackets.
+
+    >>> with_interval(Estimate(.64, .54, .76, 81, 30))
     '64% (95% interval 54–76%, n = 81)'
     """
     return f"{value_text(estimate, form)} ({interval_text(estimate, form)})"

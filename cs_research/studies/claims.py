@@ -117,7 +117,9 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     if few:
         return few
     estimate = stats.rate(rows[chosen][event], rows[chosen]["cluster"])
-    difference = stats.rate_difference(rows[event], chosen, rows["cluster"])
+    floor = evidence.definitions.claims.min_accounts
+    is_comparable = rows[~chosen]["account_id"].nunique() >= floor
+    difference = stats.rate_difference(rows[event], chosen, rows["cluster"]) if is_comparable else stats.NOTHING
     verdict = judged(evidence, name, estimate, difference)
     claimed = percent(evidence.definitions.claims.claims[name].value or 0)
     ending = {"supported": f", as claimed ({claimed})",
@@ -126,7 +128,6 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     others = f" Against all others: {with_interval(difference, 'points')}." if difference.value is not None else ""
     sentence = (f"Of the accounts {subject}, {with_interval(estimate)} {verb} {evidence.readings.churn_words}"
                 f"{ending}.{others}")
-    floor = evidence.definitions.claims.min_accounts
     table = [{"group": label, **rate_row(rows[mask], event, floor)} for label, mask in groups]
     return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
 

@@ -3,6 +3,7 @@
 These describe the latest knowledge (restated tables); nothing here judges a score.
 """
 
+import json
 from datetime import date
 from typing import Any
 
@@ -33,7 +34,8 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, month: date) -> F
     blank = len(rows) - len(known)
     sentence = (f"{with_interval(best)} of the accounts with a score are {card.bands[-1]}, {with_interval(worst)} are "
                 f"{card.bands[0]}.")
-    notes = [f"{count(blank, 'account')} of {count(len(rows))} without a score: too little measured or too new."]
+    without = f"{count(blank, 'account')} of {count(len(rows))} without a score: too little measured or too new."
+    notes = [without] if blank else []
     usage_only = "is_usage_only" in rows and bool(known["is_usage_only"].all())
     notes += ["Usage only: no indicator of engagement or return is measured."] if usage_only else []
     return Finding(name, sentence, best.value, best.lower, best.upper, best.n, "", {"rows": table, "notes": notes})
@@ -92,11 +94,11 @@ def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -
               "share": float((known["quadrant"] == letter).mean()),
               "arr": known.loc[known["quadrant"] == letter, "arr"].sum(min_count=1)} for letter in words]
     good = stats.rate(known["quadrant"] == "A", clusters(known))
-    moved = int(known["moved_into_a"].sum())
+    moved, blank = int(known["moved_into_a"].sum()), len(rows) - len(known)
     sentence = (f"{with_interval(good)} of the accounts are {words['A']}; {count(moved, 'account')} moved there in "
                 f"{month:%Y-%m}.")
     return Finding(name, sentence, good.value, good.lower, good.upper, good.n, "",
-                   {"rows": table, "notes": [f"{count(len(rows) - len(known), 'account')} without health or touch."]})
+                   {"rows": table, "notes": [f"{count(blank, 'account')} without health or touch."] * (blank > 0)})
 
 
 def moves_by_month(scores: pd.DataFrame) -> Finding:
@@ -147,13 +149,15 @@ def files_read(files: pd.DataFrame) -> Finding:
     if files.empty:
         return Finding.not_measured(name, "no file was read")
     total = files[["rows_in", "accepted", "quarantined", "excluded"]].sum()
-    columns = ["file", "table", "outcome", "rows_in", "accepted", "quarantined", "excluded", "codes"]
+    words = {"accept": "accepted", "accept_warn": "accepted, with warnings", "quarantine": "partly kept apart"}
+    shown = files.assign(outcome=files["outcome"].replace(words),
+                         codes=[json.loads(codes) if isinstance(codes, str) else codes for codes in files["codes"]])
     share = total["quarantined"] / total["rows_in"] if total["rows_in"] else 0.0
     inside, taken, apart, left = (count(int(total[name])) for name in total.index)
     sentence = (f"Of {inside} rows in {count(len(files), 'file')}, {taken} were taken in, {apart} kept apart and "
                 f"{left} excluded on purpose.")
     return Finding(name, sentence, float(share), n=int(total["rows_in"]),
-                   details={"rows": files[columns].to_dict("records")})
+                   details={"rows": shown.to_dict("records")})
 
 
 def freshness(spans: pd.DataFrame, month: date) -> Finding:

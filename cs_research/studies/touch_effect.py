@@ -78,21 +78,21 @@ def touch_and_health(evidence: Evidence) -> Finding:
              "taken without the indicators made of touches and meetings.",
              "It misleads where managers act on what is not recorded; a randomised hold-out of touches would tell.",
              NOTE_TODAY]
-    row = {"what": "one touch point per seat more", "estimate": estimate.value, "lower": estimate.lower,
-           "upper": estimate.upper, "n": estimate.n}
+    row = {"what": "one touch point per seat more", "form": "difference", "estimate": estimate.value,
+           "lower": estimate.lower, "upper": estimate.upper, "n": estimate.n}
     return claim_finding(evidence, NAME, sentence, estimate, verdict, tolerance, "health", rows=[row], notes=notes)
 
 
 def _per_touch_point(panel: pd.DataFrame) -> Estimate:
     """Least squares with errors clustered by manager; the slope on log(1 + touch) times log 2."""
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS
 
     columns = ["touch", "age", *[f"lag_{back}" for back in range(LAGS)]]
     segments = pd.get_dummies(panel["segment"].fillna("none"), prefix="segment", drop_first=True, dtype=float)
-    design = sm.add_constant(pd.concat([panel[columns], segments], axis=1), has_constant="add")
+    design = pd.concat([panel[columns], segments], axis=1).assign(constant=1.0)
     codes, names = pd.factorize(panel["cluster"])
     if len(names) < 2:
         return Estimate(None, None, None, len(panel), len(names))
-    fit = sm.OLS(panel["after"], design).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
+    fit = OLS(panel["after"], design).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
     unit = float(np.log(2))
     return stats.spread(float(fit.params["touch"]) * unit, float(fit.bse["touch"]) * unit, len(panel), len(names))
