@@ -53,7 +53,8 @@ def test_crm_early_use_parts_the_accounts_as_known(crm):
         WITH lives AS ({CRM_LIVES}),
         used AS (
             SELECT l.account_id, any_value(last_end) AS last_end, any_value(has_grown) AS has_grown,
-                   coalesce(sum(quantity * CASE event_type WHEN 'search' THEN 1 WHEN 'add_lead' THEN 1 ELSE 2 END), 0) AS early
+                   coalesce(sum(CASE WHEN event_type IN ('meeting', 'add_contact') THEN 2 ELSE 1 END * quantity), 0)
+                       AS early
             FROM lives l LEFT JOIN usage_daily u ON u.account_id = l.account_id
                  AND u.date >= first_start AND u.date < first_start + 30
                  AND event_type IN ('search', 'meeting', 'add_contact', 'add_lead')
@@ -86,7 +87,8 @@ def test_oulad_landmark_figures(oulad):
             SELECT account_id, contract_id, start_date, status = 'churned' AS has_left FROM contracts
             WHERE status <> 'churned' OR end_date > start_date + 60),
         due AS (
-            SELECT m.account_id, count(*) AS due_count, count(*) FILTER (completed_date <= start_date + 60) AS done_count,
+            SELECT m.account_id, count(*) AS due_count,
+                   count(*) FILTER (completed_date <= start_date + 60) AS done_count,
                    avg(quantity) FILTER (completed_date <= start_date + 60) AS mean_mark
             FROM milestones m JOIN registered r USING (account_id)
                  LEFT JOIN usage_events u ON u.event_id = m.account_id || ' ' || m.milestone

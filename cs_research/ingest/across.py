@@ -139,7 +139,8 @@ def _cap_recipients(con: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE over_seats AS
         SELECT t._file, t._row, any_value(t.recipients) AS recipients, sum(c.seats)::BIGINT AS seats
         FROM t_touches t JOIN (FROM t_contracts t WHERE {GOOD}) c ON c.account_id = t.account_id
-            AND CAST(t.occurred_at AS DATE) >= c.start_date AND CAST(t.occurred_at AS DATE) < coalesce(c.end_date, DATE '9999-12-31')
+            AND CAST(t.occurred_at AS DATE) >= c.start_date
+            AND CAST(t.occurred_at AS DATE) < coalesce(c.end_date, DATE '9999-12-31')
         WHERE t.recipients > 1 AND {GOOD}
         GROUP BY t._file, t._row HAVING any_value(t.recipients) > sum(c.seats);
         INSERT INTO warnings SELECT _file, _row, 1, 'recipients', 'W_RECIPIENTS', CAST(recipients AS VARCHAR)

@@ -129,6 +129,13 @@ class Dataset:
     views: dict[str, str]
     tables: dict[str, Part]
 
+    @property
+    def unused(self) -> tuple[Path, ...]:
+        """Files beside the others that look like exports and belong to no table."""
+        used = {path for part in (*self.sources.values(), *self.tables.values()) for path in part.paths}
+        return tuple(path for path in sorted(self.root.iterdir())
+                     if path.is_file() and path.name.endswith(SUFFIXES) and path not in used)
+
     def relative(self, path: Path) -> str:
         """A file's name as reports show it."""
         return path.relative_to(self.root).as_posix()
@@ -229,7 +236,8 @@ def _root(folder: Path, root: Root | None) -> Path:
     value = os.environ.get(root.env, "")
     if not value or not Path(value).is_dir():
         state = f"names '{value}', which is no folder" if value else "is not set"
-        raise Refused(f"The environment variable {root.env} {state}", f"{root.hint}, and set {root.env} to their folder")
+        raise Refused(f"The environment variable {root.env} {state}",
+                      f"{root.hint}, and set {root.env} to its folder")
     return Path(value)
 
 

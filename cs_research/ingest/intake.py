@@ -50,8 +50,10 @@ class Ingested:
     available: dict[str, set[str]]
 
 
-def ingest(dataset: Dataset, out: Path, progress: Progress | None = None) -> Ingested:
+def ingest(dataset: Dataset, out: Path, progress: Progress | None = None, threads: int | None = None) -> Ingested:
     """Take a data set in: canonical tables to `out`/canonical, set-aside rows to `out`/quarantine.
+
+    The files are the same bytes whatever the number of threads.
 
     Raises Refused when a file is rejected; nothing is written then.
 
@@ -59,7 +61,7 @@ def ingest(dataset: Dataset, out: Path, progress: Progress | None = None) -> Ing
     7206
     """
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=_made(out)) as work:
-        intake = _Intake(dataset, Path(work), progress or (lambda text: None))
+        intake = _Intake(dataset, Path(work), progress or (lambda text: None), threads)
         intake.examine()
         intake.refuse_rejected()
         available = intake.write_tables(out / "canonical")
@@ -81,9 +83,9 @@ def check(dataset: Dataset) -> dict[str, Any]:
 class _Intake:
     """One pass over a data set, in a DuckDB of its own."""
 
-    def __init__(self, dataset: Dataset, work: Path, progress: Progress):
+    def __init__(self, dataset: Dataset, work: Path, progress: Progress, threads: int | None = None):
         self.dataset, self.work, self.progress = dataset, work, progress
-        self.con = connect(str(work))
+        self.con = connect(str(work), threads)
         self.entries: list[Entry] = []
         self.tables: dict[str, Table] = {name: dataset.definitions.tables[name] for name in dataset.tables}
         self.zones = Zones(dataset.zone, dataset.naive_zone)
@@ -114,13 +116,15 @@ class _Intake:
             else:
                 for path in part.paths:
                     self._take_file(name, part, path)
+        for path in self.dataset.unused:
+            self._entry(self.dataset.relative(path), "").codes["W_FILE_UNUSED"] = 1
         if not any(entry.rejected for entry in self.entries):
             self._as_of = self._as_of or across.latest_day(self.con, self.tables)
         if self._as_of or not any(entry.rejected for entry in self.entries):
             owners = not any(entry.rejected and entry.table in across.OWNERS for entry in self.entries)
             across.judge_across(self.con, self.tables, self.as_of, owners)
         for entry in self.entries:
-            if not entry.rejected:
+            if entry.raw is not None:
                 settle(self.con, entry, self._warnings[entry.number])
 
     def refuse_rejected(self) -> None:
@@ -240,7 +244,8 @@ class _Intake:
         if "_row" not in described:
             raise Rejected("F_QUERY", f"its output needs the column _row of {spec.each}")
         described = {"_row": described.pop("_row"), **described}
-        dropped = self._count(f"(SELECT _row FROM {identifier(spec.each or '')} ANTI JOIN result_{relation} USING (_row))")
+        each = identifier(spec.each or "")
+        dropped = self._count(f"(SELECT _row FROM {each} ANTI JOIN result_{relation} USING (_row))")
         if dropped:
             raise Rejected("F_QUERY_DROPS", f"{dropped:,} rows of {spec.each} do not show in it")
         shown = ", ".join(f"{identifier(column)} AS c{index}" for index, column in enumerate(list(described)[1:]))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cs_research.ingest.columns import identifier, quoted
 from cs_research.ingest.gate import Opened
-from cs_research.ingest.records import lines_of, locate
+from cs_research.ingest.records import lines_of, locate, overfull
 from cs_research.ingest.rules import Rejected
 
 REJECTS = {"INVALID ENCODING": "R_ENCODING", "MISSING COLUMNS": "R_FIELD_COUNT", "TOO MANY COLUMNS": "R_FIELD_COUNT",
@@ -54,9 +54,9 @@ class Raw:
         return lines_of(self.opened.path, self.opened.delimiter, records + first)[0]
 
 
-def connect(temporary: str) -> duckdb.DuckDBPyConnection:
+def connect(temporary: str, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB for one ingest: deterministic order, UTC, spilling to `temporary`, and the NFKC folding."""
-    con = duckdb.connect()
+    con = duckdb.connect(config={"threads": threads} if threads else {})
     con.execute(f"SET temp_directory = {quoted(temporary)}; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
     con.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
     return con
@@ -68,10 +68,7 @@ def _nfkc(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def load(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:
     """Load an opened file as `relation`. Raises Rejected when records and rows do not add up."""
-    if opened.format == "parquet":
-        raw = _load_parquet(con, opened, relation)
-    else:
-        raw = _load_csv(con, opened, relation)
+    raw = (_load_parquet if opened.format == "parquet" else _load_csv)(con, opened, relation)
     loaded = con.execute(f"SELECT count(*) FROM (SELECT * FROM {relation})").fetchone()[0]
     if loaded == 0 and raw.unloaded and all(item.code == "R_FIELD_COUNT" for item in raw.unloaded):
         raise Rejected("F_FIELD_COUNT", f"{len(raw.unloaded):,} rows against {len(opened.header)} header names")
@@ -96,10 +93,41 @@ def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> 
             delim = {quoted(opened.delimiter)}, quote = '"', escape = '"', comment = '', null_padding = false,
             strict_mode = true, max_line_size = {MAX_LINE}, store_rejects = true,
             rejects_table = 'rejects_{relation}', rejects_scan = 'scans_{relation}')""")
-    con.execute(f"CREATE TEMP VIEW {relation} AS SELECT rowid AS _row, * FROM loaded_{relation}")
     raw = Raw(opened, relation, opened.header, ("VARCHAR",) * len(opened.header))
     raw.unloaded.extend(_unloaded(con, opened, relation))
+    _unload_overfull(con, raw)
+    con.execute(f"CREATE TEMP VIEW {relation} AS SELECT rowid AS _row, * FROM loaded_{relation}")
     return raw
+
+
+def _unload_overfull(con: duckdb.DuckDBPyConnection, raw: Raw) -> None:
+    """Take out the rows with one field too many at their end: the loader lets an empty one pass."""
+    opened, table = raw.opened, f"loaded_{raw.relation}"
+    known = {item.record for item in raw.unloaded}
+    records = [int(record) - opened.skipped_records
+               for record in overfull(opened.path, opened.delimiter, len(opened.header))]
+    extra = np.array([record for record in records if record > 0 and record not in known], dtype=np.int64)
+    if not len(extra):
+        return
+    rows = extra - 1 - np.searchsorted(np.sort(np.array(list(known), dtype=np.int64)), extra)
+    con.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {table} WHERE rowid NOT IN (SELECT unnest(?::BIGINT[])) "
+                "ORDER BY rowid", [rows.tolist()])
+    con.execute(f"DROP TABLE {table}; ALTER TABLE kept RENAME TO {table}")
+    raw.unloaded.extend(Unloaded(int(record), "R_FIELD_COUNT", text)
+                        for record, text in zip(extra, _texts(opened, extra), strict=True))
+
+
+def _texts(opened: Opened, records: np.ndarray) -> list[str]:
+    """The text of whole records, readable whatever they hold."""
+    numbers = np.concatenate((records, records + 1)) + opened.skipped_records
+    starts = lines_of(opened.path, opened.delimiter, numbers)[1].tolist()
+    found = []
+    with opened.path.open("rb") as file:
+        for start, end in zip(starts[:len(records)], starts[len(records):], strict=True):
+            file.seek(start)
+            data = file.read(min(end - start if end else MAX_LINE, MAX_LINE))
+            found.append(data.decode("utf-8", errors="backslashreplace").rstrip("\r\n"))
+    return found
 
 
 def _unloaded(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> list[Unloaded]:
@@ -114,10 +142,8 @@ def _unloaded(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> 
     if lost.any():
         raise Rejected("F_COUNT", f"{int(lost.sum())} unreadable records begin where the counter sees none")
     found = []
-    with opened.path.open("rb") as file:
-        for (start, error), record in zip(rows, records, strict=True):
-            file.seek(start)
-            text = file.readline(MAX_LINE).decode("utf-8", errors="backslashreplace").rstrip("\r\n")
-            code = "R_ROW_EMPTY" if not text.strip() else REJECTS.get(error, "R_QUOTE")
-            found.append(Unloaded(int(record) - opened.skipped_records, code, text))
+    for record, (_, error), text in zip(records, rows, _texts(opened, records - opened.skipped_records),
+                                        strict=True):
+        code = "R_ROW_EMPTY" if not text.strip() else REJECTS.get(error, "R_QUOTE")
+        found.append(Unloaded(int(record) - opened.skipped_records, code, text))
     return found

@@ -78,8 +78,10 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
     """
     relation = plan.raw.relation
     if plan.spec.exclude:
-        con.execute(f"INSERT INTO excluded SELECT {file}, _row, _name FROM (SELECT _row, {_exclusion(plan.spec)} AS _name "
-                    f"FROM ({_named(plan, relation)})) WHERE _name IS NOT NULL")
+        con.execute(f"""
+            INSERT INTO excluded SELECT {file}, _row, _name
+            FROM (SELECT _row, {_exclusion(plan.spec)} AS _name FROM ({_named(plan, relation)}))
+            WHERE _name IS NOT NULL""")
         kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
     values = ", ".join(f"{name}_v" for name in plan.table.columns)
     odd = " OR ".join(f"coalesce({condition}, false)" for condition in _conditions(plan)) or "false"
@@ -101,17 +103,17 @@ def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: in
         INSERT INTO excluded SELECT {file}, _row, _excluded
         FROM (SELECT _row, {_exclusion(spec)} AS _excluded FROM (SELECT _row, {shown} FROM {raw.relation}))
         WHERE _excluded IS NOT NULL""")
+    gone = f"""_row NOT IN (FROM (SELECT _row FROM excluded WHERE _file = {file}
+                            UNION ALL SELECT _row FROM faults WHERE _file = {file}))"""
     for code, condition in _row_faults(raw):
-        con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM {raw.relation} WHERE {condition}"
-                    f" AND _row NOT IN (SELECT _row FROM excluded WHERE _file = {file})")
+        con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM {raw.relation} "
+                    f"WHERE ({condition}) AND {gone}")
     for code, index, condition in checks:
         con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(raw.names[index])}, '{code}', c{index} "
-                    f"FROM {raw.relation} WHERE {condition} AND _row NOT IN (FROM (SELECT _row FROM excluded "
-                    f"WHERE _file = {file} UNION ALL SELECT _row FROM faults WHERE _file = {file}))")
+                    f"FROM {raw.relation} WHERE {condition} AND {gone}")
     con.execute(f"""
         CREATE TEMP VIEW {alias} AS SELECT _row + {file} * (1::BIGINT << 40) AS _row, {_source_columns(raw, spec)}
-        FROM {raw.relation} WHERE _row NOT IN (FROM (SELECT _row FROM excluded WHERE _file = {file}
-                                              UNION ALL SELECT _row FROM faults WHERE _file = {file}))""")
+        FROM {raw.relation} WHERE {gone}""")
 
 
 def _input(name: str, column: Column, spec: Files, raw: Raw, index: int | None, zones: Zones) -> tuple[str, Judged]:
@@ -154,7 +156,7 @@ def _id_text(spec: Files, raw: Raw, index: int, name: str) -> str:
 
 def _source_columns(raw: Raw, spec: Files) -> str:
     gaps = [item.record - nth for nth, item in enumerate(sorted(raw.unloaded, key=lambda item: item.record), 1)]
-    before = f" + len(list_filter({gaps}, gap -> gap <= _row))" if gaps else ""
+    before = f" + len(list_filter({gaps}, lambda gap: gap <= _row))" if gaps else ""
     shown = [f"_row + 1{before} AS _record"]
     for index, (name, kind) in enumerate(zip(raw.names, raw.types, strict=True)):
         is_id = name.lower().endswith("id") and kind in (*INTEGERS, "FLOAT", "DOUBLE")
@@ -205,22 +207,26 @@ def _row_faults(raw: Raw) -> list[tuple[str, str]]:
 
 
 def _look_again(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
-    """Write the faults and warnings of the odd rows."""
+    """Write the faults and warnings of the odd rows; a row that is wrong as a whole has no other fault."""
     for code, condition in _row_faults(plan.raw):
         con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM odd WHERE {condition}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE seen AS {_stages(plan, 'odd')}")
     whole = f"_row IN (SELECT _row FROM faults WHERE _file = {file} AND position = 0)"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE seen AS FROM ({_stages(plan, 'odd')}) WHERE NOT {whole}")
+    faults, warnings = [], []
     for position, (name, judged) in enumerate(plan.judged.items(), 1):
-        rules = [*judged.faults, *((c, condition) for shown, c, condition in ROW_RULES.get(plan.name, ()) if shown == name)]
-        if rules:
-            cases = " ".join(f"WHEN {condition} THEN '{code}'" for code, condition in rules)
-            con.execute(f"""INSERT INTO faults SELECT {file}, _row, {position}, '{name}', code, value FROM (
-                SELECT _row, CASE {cases} END AS code, CAST({name}_s AS VARCHAR) AS value FROM seen WHERE NOT {whole})
-                WHERE code IS NOT NULL""")
-    faulty = f"SELECT _row FROM faults WHERE _file = {file}"
-    for position, (name, judged) in enumerate(plan.judged.items(), 1):
-        for code, condition in judged.warnings:
-            con.execute(f"""INSERT INTO warnings SELECT {file}, _row, {position}, '{name}', '{code}',
-                CAST({name}_s AS VARCHAR) FROM seen WHERE ({condition}) AND _row NOT IN ({faulty})""")
+        rules = [*judged.faults, *(rule[1:] for rule in ROW_RULES.get(plan.name, ()) if rule[0] == name)]
+        if rules:  # the first fault that holds is the cell's
+            code = " ".join(f"WHEN {condition} THEN '{code}'" for code, condition in rules)
+            faults.append(_finding(position, name, f"CASE {code} END"))
+        warnings += [_finding(position, name, f"CASE WHEN {condition} THEN '{code}' END")
+                     for code, condition in judged.warnings]
+    for ledger, found in (("faults", faults), ("warnings", warnings)):
+        if found:
+            con.execute(f"""
+                INSERT INTO {ledger} SELECT {file}, _row, found.position, found.name, found.code, found.value
+                FROM (SELECT _row, unnest([{', '.join(found)}]) AS found FROM seen)
+                WHERE found.code IS NOT NULL AND _row NOT IN (SELECT _row FROM faults WHERE _file = {file})""")
 
 
+def _finding(position: int, name: str, code: str) -> str:
+    return f"{{position: {position}, name: '{name}', code: {code}, value: CAST({name}_s AS VARCHAR)}}"
