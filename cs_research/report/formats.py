@@ -18,7 +18,9 @@ WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 
 
 def count(n: float) -> str:
-    """>>> count(1381)
+    """A whole number with separators.
+
+    >>> count(1381)
     '1,381'
     """
     return number(n, 0)
@@ -60,35 +62,45 @@ def moneys(lower: float, upper: float, currency: str | None) -> str:
 
 
 def day(d: date) -> str:
-    """>>> day(date(2024, 12, 31))
+    """A date in full.
+
+    >>> day(date(2024, 12, 31))
     '31 December 2024'
     """
     return f"{d.day} {MONTHS[d.month - 1]} {d.year}"
 
 
 def short_day(d: date) -> str:
-    """>>> short_day(date(2024, 12, 31))
+    """A day of a year that the reader knows.
+
+    >>> short_day(date(2024, 12, 31))
     '31 Dec'
     """
     return f"{d.day} {MONTHS[d.month - 1][:3]}"
 
 
 def month(d: date) -> str:
-    """>>> month(date(2024, 12, 1))
+    """A month with its year.
+
+    >>> month(date(2024, 12, 1))
     'December 2024'
     """
     return f"{month_name(d)} {d.year}"
 
 
 def month_name(d: date) -> str:
-    """>>> month_name(date(2024, 12, 1))
+    """A month by its name.
+
+    >>> month_name(date(2024, 12, 1))
     'December'
     """
     return MONTHS[d.month - 1]
 
 
 def short_month(d: date) -> str:
-    """>>> short_month(date(2024, 12, 1))
+    """A month as a label.
+
+    >>> short_month(date(2024, 12, 1))
     'Dec 24'
     """
     return f"{MONTHS[d.month - 1][:3]} {d.year % 100:02d}"

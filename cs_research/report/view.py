@@ -37,6 +37,11 @@ class View:
             is_ours &= frame["version"] == self.card.version
         return frame[is_ours].sort_values(["account_id", "month"], ignore_index=True)
 
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The leading card's scores as they stood, with the next renewal."""
+        return self._of_card(self.run.history)
+
     def at(self, months_ago: int) -> pd.DataFrame:
         """Rows of the month so many months ago, indexed by account_id."""
         month = self.month - pd.DateOffset(months=months_ago)

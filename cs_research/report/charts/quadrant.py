@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from math import sqrt
 
 from markupsafe import Markup
 
 from cs_research.report.charts.svg import figure, meter, num, tag, text
 
+BARS = 12  # of 2.5 points on an axis from 10 to 40, so that no bar lies across two bands
 UP = {"A": (1, 1), "B": (1, -1), "C": (-1, 1), "D": (-1, -1)}  # touch, health: which side of the cuts
 
 
@@ -94,17 +96,19 @@ def quadrant_chart(key: str, q: Quadrant, phone: bool = False) -> Markup:
 
 
 def histogram_chart(key: str, q: Quadrant, phone: bool = False) -> Markup:
-    """Health alone, where touch is not measured: one bar of accounts per health point beside the bands."""
+    """Health alone, where touch is not measured: a bar for each twelfth of the axis, beside the bands."""
     width, left, height = (350, 60, 276) if phone else (648, 84, 380)
     plot = _Plot(width, left, height, q.edges, 1.0)
-    rows = Counter(round(h) for h in q.health)
-    most = max(rows.values(), default=1)
-    bars = [tag("rect", x=float(left), y=plot.y(row) - plot.row * 0.42, height=plot.row * 0.84,
-                width=(plot.right - left - 44) * n / most, cls="hex") for row, n in sorted(rows.items())]
-    top = max(rows, key=lambda row: (rows[row], row), default=0)
-    label = text(left + (plot.right - left - 44) + 8.0, plot.y(top) + 4, f"{most:,}", "num")
+    step = (plot.high - plot.low) / BARS
+    rows = Counter(min(int((h - plot.low) / step + 1e-9), BARS - 1) for h in q.health)
+    longest = (plot.right - left - 44) / max(rows.values(), default=1)
+    bars = []
+    for row, n in sorted(rows.items()):
+        y = plot.y(plot.low + step * (row + 1))
+        bars += [tag("rect", x=float(left), y=y + 2, height=plot.row * step - 4, width=longest * n, cls="hex"),
+                 text(left + longest * n + 7, y + plot.row * step / 2 + 4, f"{n:,}", "num2")]
     axis = tag("line", x1=float(left), x2=float(left), y1=plot.y(plot.low), y2=plot.y(plot.high), cls="axis")
-    return figure(key, width, plot.top + height + 12, *q.alt, *_health_axis(plot, q, phone), *bars, axis, label,
+    return figure(key, width, plot.top + height + 12, *q.alt, *_health_axis(plot, q, phone), *bars, axis,
                   cls="phone" if phone else "desk")
 
 
@@ -172,7 +176,7 @@ def _corners(plot: _Plot, q: Quadrant, width: int, left: int) -> list[str]:
         side, up = UP[letter]
         x, anchor = (plot.right, "end") if side > 0 else (left, "start")
         y = 13.0 if up > 0 else low + (50 if width < 400 else 38)
-        counts = tag("tspan", corner.count, cls="bold") + tag("tspan", corner.rest, cls="soft")
+        counts = tag("tspan", escape(corner.count), cls="bold") + tag("tspan", escape(corner.rest), cls="soft")
         body += [text(x, y, corner.title, "strong13", anchor),
                  tag("text", counts, x=float(x), y=y + 18, cls="num", text_anchor=anchor)]
     return body

@@ -94,22 +94,22 @@ def claim_row(key: str, mark: str, steps: tuple[float, float, float] | None, one
     """One claim: `steps` are lower end, estimate and upper end in tolerances from the claim.
 
     The shaded zone is "as claimed": within one tolerance, or right of the line where a direction is claimed.
-    `mark` is dot, cross or ring; without `steps` the word `empty` stands in the zone's place.
+    `mark` is dot, cross or ring; without `steps` there is nothing but the word `empty`, no axis.
     """
+    if steps is None:
+        return figure(key, "100%", 44, *alt, text("50%", 26, empty, "note", "middle"), cls="claim")
+
     def at(step: float) -> str:
         return _share((step + REACH) / (2 * REACH))
 
     zone = tag("rect", x=at(0 if one_sided else -1), y=2.0, width=num(50 if one_sided else 100 / REACH) + "%",
                height=40.0, cls="zone")
     body = [zone, tag("line", x1="50%", x2="50%", y1=2.0, y2=42.0, cls="axis")]
-    if steps is None:
-        body.append(tag("svg", text(10, 26, empty, "note"), x=at(1), y="0", overflow="visible"))
-    else:
-        low, middle, high = (min(max(s, 0.35 - REACH), REACH - 0.35) for s in steps)
-        body.append(tag("line", x1=at(low), x2=at(high), y1=22.0, y2=22.0, cls="ink-25"))
-        body += [_off_scale(at(end), way) for end, raw, way in ((low, steps[0], -1), (high, steps[2], 1))
-                 if abs(raw) > REACH - 0.35 and raw * way > 0]
-        body.append(tag("svg", _mark(mark), x=at(middle), y=22.0, overflow="visible"))
+    low, middle, high = (min(max(s, 0.35 - REACH), REACH - 0.35) for s in steps)
+    body.append(tag("line", x1=at(low), x2=at(high), y1=22.0, y2=22.0, cls="ink-25"))
+    body += [_off_scale(at(end), way) for end, raw, way in ((low, steps[0], -1), (high, steps[2], 1))
+             if abs(raw) > REACH - 0.35 and raw * way > 0]
+    body.append(tag("svg", _mark(mark), x=at(middle), y=22.0, overflow="visible"))
     return figure(key, "100%", 44, *alt, *body, cls="claim")
 
 

@@ -8,7 +8,7 @@ from cs_research.definitions.models import Claim
 from cs_research.finding import Finding
 from cs_research.report import formats
 from cs_research.report.charts import claim_row
-from cs_research.report.phrases import say
+from cs_research.report.phrases import EN, say
 from cs_research.report.view import View
 
 ORDER = ("supported", "contradicted", "cannot_tell")
@@ -56,7 +56,18 @@ def _row(view: View, name: str, claim: Claim) -> dict:
                       say("v_no_data"), (told, say("v_desc", claimed=claimed, verdict=say(verdict))))
     return {"claim": claim.text.en, "verdict": verdict, "word": say(verdict), "mark": MARKS[verdict],
             "measured": measured, "n": say("v_n", n=found.n if found else 0), "chart": chart,
-            "words": found.sentence if found else say("v_untested")}
+            "words": _words(found, name)}
+
+
+def _words(found: Finding | None, name: str) -> Markup | str:
+    """Why the verdict is what it is, in one line; the notebook has the whole sentence."""
+    if found is None:
+        return say("v_untested")
+    reason = found.details.get("reason")
+    if not reason or found.estimate is None:
+        return found.sentence
+    caveat = EN.get(f"caveat_{name}", "")
+    return f"{reason[0].upper()}{reason[1:]}. {caveat}".strip()
 
 
 def _measured(found: Finding | None, claim: Claim) -> Markup | str:

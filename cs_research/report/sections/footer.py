@@ -36,8 +36,7 @@ def _data(view: View) -> dict:
     return {"lines": [(say("f_in"), formats.count(rows_in), ""),
                       (say("f_accepted"), formats.count(total["accepted"]), ""),
                       (say("f_quarantined"), formats.count(total["quarantined"]), share),
-                      (say("f_excluded"), formats.count(total["excluded"]),
-                       say("f_excluded_why") if total["excluded"] else "")],
+                      (say("f_excluded"), formats.count(total["excluded"]), "")],
             "sums": say("f_sums") if accounted == rows_in else say("f_sums_not", in_=rows_in, out=accounted),
             "tables": [{"name": str(table), "files": formats.count(row["files"]), "codes": codes[table],
                         "counts": [formats.count(row[c]) for c in COUNTS]} for table, row in by_table.iterrows()]}
@@ -63,9 +62,6 @@ def _not_measured(view: View) -> list[Markup]:
         told.append(say("f_no_indicators", indicators=", ".join(never)))
     if partly:
         told.append(say("f_partly", indicators=", ".join(partly)))
-    open_ = [c.text.en for name, c in view.definitions.claims.claims.items() if view.finding(name) is None]
-    if open_:
-        told.append(say("f_findings", questions="; ".join(open_)))
     return [*(told or [say("f_all")]), say("f_today")]
 
 

@@ -72,9 +72,8 @@ def _corners(view: View, scored: pd.DataFrame, sizes: dict[str, int]) -> dict[st
 
 def _moves(view: View) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
     """Accounts by (corner a month ago, corner now), and those that no arrow shows."""
-    both = view.before[["quadrant"]].join(view.now[["quadrant"]], how="outer", lsuffix="_then", rsuffix="_now")
-    then, now = both["quadrant_then"], both["quadrant_now"]
-    pairs = Counter(zip(then[then.notna() & now.notna()], now[then.notna() & now.notna()], strict=True))
+    both = pd.DataFrame({"then": view.before["quadrant"], "now": view.now["quadrant"]}).dropna()
+    pairs = Counter(zip(both["then"], both["now"], strict=True))
     moves = {pair: n for pair, n in sorted(pairs.items()) if pair[0] != pair[1]}
     return moves, {"diagonal_up": moves.get(("D", "A"), 0), "diagonal_down": moves.get(("A", "D"), 0),
                    "new": len(view.now.index.difference(view.before.index)),

@@ -7,12 +7,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from cs_research.finding import Estimate
+from cs_research.history import CLOSED
 from cs_research.report import formats
 from cs_research.report.charts import meter_glyph, renewal_bar
 from cs_research.report.phrases import say
 from cs_research.report.view import View
 from cs_research.studies import stats
-from cs_research.studies.evidence import Evidence, Readings
+from cs_research.studies.evidence import clusters, readings
 
 LISTED = 6
 
@@ -46,8 +47,8 @@ class Due:
         self.days = view.definitions.stages.renewal_due_days
         self.last_day = view.month_end + pd.Timedelta(days=self.days)
         self.rows = self._rows()
-        self.readings: Readings = Evidence.from_run(view.run).readings
-        self.past = len(self.readings.rows)
+        self.readings = self._readings()
+        self.past = len(self.readings)
         self.bands = [self._band(name) for name in view.card.bands]
         unscored = self.rows[self.rows["health_band"].isna()]
         if len(unscored):
@@ -58,14 +59,29 @@ class Due:
         ends = self.view.run.outcomes
         ends = ends[(ends["due_date"] > self.view.month_end) & (ends["due_date"] <= self.last_day)
                     & (ends["outcome"] == "not_due")]
-        rows = ends[["account_id", "due_date"]].merge(self.view.now[["health_band", "arr"]], left_on="account_id",
-                                                      right_index=True)
+        now = self.view.now[["health_band", "arr"]].reset_index()
+        rows = ends[["account_id", "due_date"]].merge(now, on="account_id")
         rows["due"] = rows["arr"].fillna(0.0) if self.view.has_money else 1.0
         return rows.sort_values(["due_date", "account_id"], ignore_index=True)
 
+    def _readings(self) -> pd.DataFrame:
+        """Past renewals with a known outcome: health_band as it stood before, is_churned, cluster.
+
+        Read as many months before as the data set's studies do. Where those watch accounts rather than renewals,
+        at the last month's end before each due date.
+        """
+        view = self.view
+        if view.definitions.outcomes.reading.mode == "renewal":
+            rows = readings(view.history, view.run.outcomes, view.definitions, view.run.as_of).rows
+        else:
+            rows = view.history[view.history["outcome"].isin(CLOSED)]
+            rows = rows.sort_values(["account_id", "month"]).drop_duplicates(["account_id", "due_date"], keep="last")
+            rows = rows.assign(is_churned=rows["outcome"] == "churned", cluster=clusters(rows))
+        return rows[rows["health_band"].notna()]
+
     def _band(self, name: str) -> Band:
         rows = self.rows[self.rows["health_band"] == name]
-        past = self.readings.rows[self.readings.rows["health_band"] == name]
+        past = self.readings[self.readings["health_band"] == name]
         rate = stats.rate(past["is_churned"], past["cluster"])
         enough = rate.n >= self.view.definitions.claims.min_accounts
         return Band(name, len(rows), float(rows["due"].sum()), rate, enough)
@@ -114,7 +130,9 @@ class Due:
 
 
 def band_words(names: list[str]) -> Markup:
-    """>>> band_words(["yellow", "orange"])
+    """Names of one band or two in a sentence.
+
+    >>> band_words(["yellow", "orange"])
     Markup('yellow and orange')
     """
     words = [say(name) for name in names]
@@ -137,7 +155,7 @@ def renewals_section(due: Due) -> dict:
 
 def _lag(due: Due) -> Markup:
     plan = due.view.definitions.outcomes.reading
-    return say("r_lag", n=plan.months_before) if plan.mode == "renewal" else Markup("")
+    return say("r_lag", n=plan.months_before) if plan.mode == "renewal" else say("r_lag_last")
 
 
 def _title(due: Due, day: str, n: int) -> Markup:

@@ -94,13 +94,13 @@ def _changed_size(view: View) -> Markup:
 
 
 def _moves(view: View, by_month: pd.Series, unit: str) -> Markup:
-    """How the number compares with last month and with a year ago, in whole points of what is printed."""
+    """How the number compares with last month and with a year ago, in whole points."""
     told = []
     for months, year in ((1, ""), (12, "_year")):
         month = view.month - pd.DateOffset(months=months)
         if month not in by_month.index:
             continue
-        change = round(float(by_month.loc[view.month])) - round(float(by_month.loc[month]))
+        change = round(float(by_month.loc[view.month] - by_month.loc[month]))
         key = "moved_same" if not change else ("moved_more" if change > 0 else "moved_less")
         size = say(unit, n=abs(change)) if unit else formats.count(abs(change))
         told.append(say(key + year, points=size, month=formats.month_name(month)))

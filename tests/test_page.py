@@ -1,0 +1,302 @@
+"""The leadership page of a company that fits on a sheet of paper (small_run.py has the sheet)."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_run import M, score_rows, small_run, without_health, without_touch
+
+from cs_research.finding import Finding
+from cs_research.report import formats
+from cs_research.report.page import page, write_index
+from cs_research.report.phrases import EN, say
+
+HOSTILE = ["<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",
+           "=cmd|' /C calc'!A0", "$\\href{javascript:alert(1)}{x}$", "[a](javascript:alert(1))", "{{7*7}}", "%s%n%x",
+           "'; DROP TABLE accounts;--", "{name}", "<b>bold</b> & Söhne", "株式会社‮desrever"]
+
+
+class Seen(HTMLParser):
+    """What a browser would make of the page: elements with their attributes, and the text outside <style>."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", " ".join(self.texts))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag in self.open:
+            while self.open.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+
+@pytest.fixture
+def seen(tmp_path):
+    return Seen(page(small_run(tmp_path)))
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def test_the_headline_says_what_is_lost_and_what_growth_replaces(seen):
+    assert "We lose 20% of recurring revenue a year to churn" in seen.text
+    assert "growth" in seen.text and "2.0 times the 10% line" in seen.text
+    assert "Net revenue retention is 81%" in seen.text and "of every ¥100 a year ago, ¥81 is left" in seen.text
+
+
+def test_the_four_answers(seen):
+    assert "40% of accounts are healthy and in touch: 10 points more than in November" in seen.text
+    assert "Of ¥2.5M due by 31 March 2026 about ¥650k is likely lost, most of it in red and orange" in seen.text
+    assert "10 accounts, 4 managers. Of seven claims tested 1 holds, 1 fails, 5 we cannot tell." in seen.text
+    assert "Meet the keyman of 2 red and orange accounts whose renewal is due by 31 Mar: ¥1.5M a year." in seen.text
+
+
+def test_tiles_show_the_retention_table_and_the_moves(seen):
+    tiles = squeezed(seen.text)
+    for title, number in (("Netrevenueretention", "81%"), ("Grossrevenueretention", "75%"),
+                          ("ChurnbyARR,12months", "20%"), ("Healthyandintouch", "40%"), ("Sharegreen", "20%")):
+        assert f"{title}{number}" in tiles
+    assert "2 in, 1 out, 0 left" not in seen.text and "1 in, 1 out, 0 left" in seen.text
+    assert "line 10%: cannot tell" in seen.text or "line 10%: exceeded" in seen.text
+
+
+def test_a_line_is_passed_only_where_the_interval_excludes_it(tmp_path):
+    from cs_research.finding import Estimate
+    from cs_research.report.sections.tiles import _line_words
+
+    words = _line_words("churn", .1)
+    assert words(Estimate(.2, .11, .3, 50, 9)) == "line 10%: exceeded"
+    assert words(Estimate(.2, .09, .3, 50, 9)) == "line 10%: cannot tell"
+    assert words(Estimate(.05, .02, .09, 50, 9)) == "line 10%: kept"
+    assert words(Estimate(.2, None, None, 50, 1)) == "line 10%: cannot tell"
+
+
+def test_the_quadrant_counts_corners_and_crossings(seen):
+    assert "4 accounts are healthy and in touch, 1 more than in November; 2 healthy ones are quiet" in seen.text
+    assert "Healthy and in touch 4, healthy but quiet 2, unhealthy but in touch 1, unhealthy and quiet 3." in seen.text
+    assert "0 up and 0 down the diagonal, 1 new, 1 left." in seen.text
+    arrows = [a["class"] for tag, a in seen.elements if tag == "path" and a.get("class", "").startswith("go")]
+    assert sorted(arrows) == ["go"] * 4 + ["go-a"] * 2  # A to C, D to C and, blue, C to A; on a desk and a phone
+
+
+def test_movers_name_the_indicators_that_moved_them(seen):
+    assert "1 account rose by 5 points or more and 1 fell: login rate lost most (−3), keyman touch won most (+3)" \
+        in seen.text
+    assert re.search(r"Company a03 .*22 → 15 ", seen.text) and re.search(r"Company a10 .*20 → 26 ", seen.text)
+    assert "1 turned red, 0 recovered, 1 left; 1 red now." in seen.text
+
+
+def test_renewals_stand_in_their_bands_with_the_churn_of_the_past(seen):
+    assert "80%" not in seen.text and "92% of the likely loss sits in red and orange" in seen.text
+    for band, due, lost in (("Red", "500k", "300k"), ("Orange", "1.0M", "300k"), ("Green", "1.0M", "50k")):
+        assert f"{band} , 1 renewal ¥{due} due → ¥{lost} likely lost" in seen.text
+    assert "in 60 past renewals, health read 3 months before" in seen.text
+    assert "31 Jan" in seen.text and "1 Apr" not in seen.text
+
+
+def test_claims_show_verdict_number_and_reason(seen):
+    assert "One of our seven rules of thumb is wrong; one holds" in seen.text
+    assert "64% [56–72%] n = 81 Contradicted Higher than claimed." in seen.text
+    assert "+9 pt [2, 15] n = 60 Supported As claimed. No proof of cause." in seen.text
+    assert "not measurable n = 0 ? Cannot tell Not measured: no account is that old." in seen.text
+    assert seen.text.count("This run has not tested it.") == 4
+
+
+def test_jobs_take_each_account_once(seen):
+    assert "Meet the keyman of the red and orange accounts due by 31 Mar. Largest: Company a08 Company a03" in seen.text
+    assert "Raise touch at a random half of the unhealthy, quiet accounts: we cannot yet tell that it helps. " \
+           "Largest: Company a11 1 account" in seen.text
+
+
+def test_rows_read_are_accounted_for(seen):
+    assert "Rows in 1,105 Accepted 1,100 Quarantined 3 0.3% Excluded 2" in seen.text
+    assert "Every row is accounted for." in seen.text and "R_DATE 3" in seen.text
+
+
+def test_rows_that_do_not_add_up_are_said(tmp_path):
+    run = small_run(tmp_path)
+    run.files.loc[0, "accepted"] = 99
+    assert "Rows do not add up: 1,105 in, 1,104 accounted for." in Seen(page(run)).text
+
+
+def test_simulated_data_are_marked_and_real_ones_are_not(tmp_path):
+    run = small_run(tmp_path)
+    assert "SIMULATED DATA" in page(run)
+    run.dataset["simulated"] = False
+    assert "SIMULATED DATA" not in page(run)
+
+
+def test_a_month_that_is_not_complete_says_so(tmp_path):
+    run = small_run(tmp_path, as_of=pd.Timestamp("2025-12-30").date())
+    assert "Data reach only to 30 December 2025" in page(run)
+
+
+# ---------------------------------------------------------------- names that attack
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_shown_literally(tmp_path, name):
+    run = small_run(tmp_path)
+    run.account_facts["account_name"] = name
+    run.dataset["name"] = name
+    run.scores["owner"] = name
+    seen = Seen(page(run))
+    assert squeezed(seen.text).count(squeezed(name)) >= 6
+    assert not {tag for tag, _ in seen.elements} & {"script", "img", "iframe", "object", "link", "base", "form"}
+    assert not [key for _, attrs in seen.elements for key in attrs if key.startswith("on")]
+
+
+def test_account_names_cannot_turn_the_text_around_them(seen):
+    for name in ("Company a03", "Company a09"):
+        assert seen.texts.count(name) > 0
+    html_names = [i for i, (tag, _) in enumerate(seen.elements) if tag == "bdi"]
+    assert len(html_names) == 1 + 2 + 3 + 3  # the company, two movers, three renewals, three named in jobs
+
+
+# ---------------------------------------------------------------- whole in itself
+
+
+def test_nothing_is_fetched_and_nothing_runs(tmp_path):
+    (tmp_path / "01_data.html").touch()
+    seen = Seen(page(small_run(tmp_path)))
+    links = [a[key] for _, a in seen.elements for key in ("href", "src", "xlink:href", "action") if key in a]
+    assert set(links) == {"01_data.html"}
+    html = page(small_run(tmp_path))
+    assert "http:" not in html and "https:" not in html and "@import" not in html and "url(" not in html
+    policy = next(attrs["content"] for tag, attrs in seen.elements if attrs.get("http-equiv"))
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+
+
+def test_every_drawing_has_a_name_and_every_id_is_used_once(seen):
+    ids = [attrs["id"] for _, attrs in seen.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    drawings = [attrs for tag, attrs in seen.elements if tag == "svg" and attrs.get("role") == "img"]
+    assert drawings and all(set(d["aria-labelledby"].split()) <= set(ids) for d in drawings)
+    assert [tag for tag, _ in seen.elements].count("h1") == 1
+    assert dict(seen.elements)["html"] == {"lang": "en"}
+
+
+def test_the_same_run_gives_the_same_bytes_in_whatever_order_its_rows_come(tmp_path):
+    first = write_index(small_run(tmp_path)).read_bytes()
+    run = small_run(tmp_path)
+    for name in ("scores", "history", "indicators", "outcomes", "retention", "account_facts", "files"):
+        setattr(run, name, getattr(run, name).sample(frac=1, random_state=3))
+    assert write_index(run).read_bytes() == first
+
+
+def test_seven_thousand_accounts_stay_under_half_a_megabyte(tmp_path):
+    rng = np.random.default_rng(1)
+    states = [((h, t), (h2, t2), 1.0) for h, t, h2, t2 in zip(
+        *(rng.integers(10, 41, 7000), rng.gamma(2, .3, 7000)) * 2, strict=True)]
+    many = {f"b{i:04d}": state for i, state in enumerate(states)}
+    run = small_run(tmp_path, scores=score_rows(many))
+    assert write_index(run).stat().st_size < 500_000
+
+
+# ---------------------------------------------------------------- what a data set does not hold
+
+
+def clean(run) -> Seen:
+    """The page, once it is sure that no gap in the data shows through."""
+    seen = Seen(page(run))
+    assert not re.search(r"\b(nan|NaN|NaT|None(?! of our)|inf|undefined)\b", seen.text)
+    numbers = " ".join(str(v) for _, attrs in seen.elements for v in attrs.values())
+    assert not re.search(r"\b(nan|NaT|None|inf)\b", numbers)
+    return seen
+
+
+def test_without_touches_health_stands_alone_and_says_why(tmp_path):
+    run = small_run(tmp_path)
+    seen = clean(small_run(tmp_path, scores=without_touch(run.scores), findings={}))
+    assert "Touch is not measured in this data set" in seen.text and "Unhealthy, quiet" not in seen.text
+    assert "6 accounts are healthy, as many as in November; 4 are not" not in seen.text
+    assert "6 accounts are healthy, 2 more than in November; 4 are not" in seen.text
+
+
+def test_without_money_customers_are_counted(tmp_path):
+    run = small_run(tmp_path)
+    money = dict.fromkeys(("grr", "nrr", "arr_churn"), float("nan"))
+    seen = clean(small_run(tmp_path, scores=run.scores.assign(arr=float("nan")),
+                           retention=run.retention.assign(**money)))
+    assert "We lose 20% of our customers a year" in seen.text and "Money is not measured" in seen.text
+    assert "¥" not in seen.text and "recurring revenue a year to churn" not in seen.text
+    assert "Of 3 renewals due by 31 March 2026 about 1 are likely lost" in seen.text
+
+
+def test_without_scores_every_section_says_so(tmp_path):
+    run = small_run(tmp_path)
+    seen = clean(small_run(tmp_path, scores=without_health(run.scores), history=without_health(run.history)))
+    assert "no account has enough measured indicators" in seen.text
+    assert "no start year has twenty accounts with a health score" in seen.text
+    assert "health is not scored in both months" in seen.text
+    assert "No past renewals tell yet how much of it is likely lost" in seen.text
+
+
+def test_the_first_month_of_all_has_nothing_to_compare_with(tmp_path):
+    run = small_run(tmp_path)
+    alone = run.scores[run.scores["month"] == "2025-12-01"].assign(moved_into_a=False)
+    seen = clean(small_run(tmp_path, scores=alone, retention=run.retention.iloc[:0], outcomes=run.outcomes.iloc[:0],
+                           history=run.history.iloc[:0], findings={}))
+    assert "there is no month before this one to compare with" in seen.text
+    assert "No renewal is due by 31 March 2026" in seen.text and "No claim has been tested" in seen.text
+
+
+def test_a_young_company_gets_no_yearly_rate(tmp_path):
+    run = small_run(tmp_path)
+    seen = clean(small_run(tmp_path, retention=run.retention[run.retention["basis"] == "month"]))
+    assert "In December we lost 10% of our customers; it is too early for a yearly rate." in seen.text
+
+
+def test_few_past_renewals_make_no_rate(tmp_path):
+    run = small_run(tmp_path)
+    seen = clean(small_run(tmp_path, history=run.history[run.history["health_band"] != "red"]))
+    assert "¥500k due; 0 past, too few for a rate" in seen.text
+
+
+def test_two_terms_of_the_onboarding_tile_come_from_its_finding(tmp_path):
+    rows = [{"month": f"2025-{m:02d}-01", "rate": .4 + m / 100, "n": 30} for m in range(1, 13)]
+    found = Finding("onboarding_success", "52%.", .52, .4, .64, 30, details={"rows": rows})
+    text = squeezed(clean(small_run(tmp_path, findings={found.question: found})).text)
+    assert "Onboardingsuccess52%95%interval40–64%" in text and "▲1.0ptsinceNov" in text
+
+
+def test_a_large_change_is_told_from_the_usual_swing(tmp_path):
+    steps = [.50, .51, .50, .51, .50, .51, .50, .51, .50, .51, .50, .51]
+    for last, words in ((.52, "better, within usual swing"), (.60, "better, beyond usual swing")):
+        rows = [{"month": f"2025-{m:02d}-01", "rate": r} for m, r in enumerate([*steps[:11], last], start=1)]
+        found = Finding("onboarding_success", "", last, last - .1, last + .1, 30, details={"rows": rows})
+        assert words in Seen(page(small_run(tmp_path, findings={found.question: found}))).text
+
+
+# ---------------------------------------------------------------- words and numbers
+
+
+def test_every_phrase_that_is_said_exists_and_one_and_many_differ():
+    assert say("accounts", n=1) == "1 account" and say("accounts", n=1200) == "1,200 accounts"
+    assert say("absent", why="<b>") == "Not measured: &lt;b&gt;."
+    for key, phrase in EN.items():
+        if isinstance(phrase, str) and "|" in phrase:
+            assert phrase.count("|") == 1, key
+
+
+def test_money_keeps_the_digits_that_mean_something():
+    assert formats.money(999_960, "JPY") == "¥1.0M" and formats.money(99_960_000, "USD") == "$100M"
+    assert formats.money(1_234, None) == "1.2k" and formats.money(120, "CHF") == "CHF 120"
+    assert formats.money(.65 * M, "JPY", estimate=True) == "¥650k"
