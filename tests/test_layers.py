@@ -19,6 +19,7 @@ LAYERS = (
     {"studies"},
     {"run"},
     {"display"},
+    {"display"},
     {"figures"},
     {"report"},
     {"runs"},

@@ -84,9 +84,9 @@ def _shown(output: Any, figures: Any) -> str:
         return f"<pre>{escape(output.text)}</pre>" if output.name == "stdout" else ""
     data = output.get("data", {})
     if "image/svg+xml" in data:
-        return f'<figure>{safe_svg(data["image/svg+xml"], f"fig{next(figures)}")}</figure>'
+        return f'<figure tabindex="0">{safe_svg(data["image/svg+xml"], f"fig{next(figures)}")}</figure>'
     if "text/html" in data:
-        reach = ' tabindex="0"' if "<table" in data["text/html"] else ""  # a wide table scrolls by keyboard too
+        reach = ' tabindex="0"' if "<table" in data["text/html"] else ""  # what scrolls is reached by keyboard too
         return f'<div class="output"{reach}>{safe_html(data["text/html"])}</div>'
     if "text/markdown" in data:
         return f'<div class="output">{_prose(data["text/markdown"])}</div>'

@@ -1,0 +1,33 @@
+"""One report per data set, made once for the whole test run and shared by its processes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[1]
+MONTHS = {"sample": "2026-10", "crm": "2023-12", "oulad": None}
+
+
+@pytest.fixture(scope="session")
+def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`report_of("crm")`: the published folder of that data set's month, made with every notebook."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def made(name: str) -> Path:
+        from cs_research.pipeline import Request, run_month
+
+        if name == "oulad" and not os.environ.get("OULAD_DIR"):
+            pytest.skip("the OULAD files are not here: set OULAD_DIR to their folder (see data/oulad)")
+        out = shared / f"reports-{name}"
+        with FileLock(shared / f"{name}.lock"):
+            there = sorted(out.glob("20*"))
+            if there:
+                return there[-1]
+            return run_month(Request(ROOT / "data" / name, out, MONTHS[name])).parent
+
+    return made

@@ -1,0 +1,83 @@
+"""The report of every data set, from exports to pages, and the notebooks as an analyst opens them."""
+
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from cs_research import open_run
+from cs_research.runs import damage
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+DATA_SETS = ("sample", "crm", "oulad")
+
+
+class Page(HTMLParser):
+    """What a page links to, loads and names."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.pictures: list[dict] = []
+        self.depth = 0
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" and found.get("href") else []
+        self.loaded += [found[name] for name in ("src", "data", "srcset", "poster") if name in found]
+        if tag == "svg":
+            self.pictures += [found] if self.depth == 0 else []
+            self.depth += 1
+
+    def handle_endtag(self, tag):
+        self.depth -= tag == "svg"
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_a_report_is_whole_and_its_books_add_up(name, report_of):
+    folder = report_of(name)
+    run = open_run(folder)
+    assert not damage(folder.resolve())
+    files = run.files.dropna(subset=["rows_in"])
+    assert (files["rows_in"] == files["accepted"] + files["quarantined"] + files["excluded"]).all()
+    assert len(run.scores) and len(run.history) and run.findings
+    assert {path.stem for path in folder.glob("*.html")} == {"index", *NOTEBOOKS}
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_every_page_stands_alone_and_links_to_the_others(name, report_of):
+    folder = report_of(name)
+    simulated = open_run(folder).dataset["simulated"]
+    for path in folder.glob("*.html"):
+        page, text = Page(path), path.read_text(encoding="utf-8")
+        assert not [place for place in page.loaded if not place.startswith("data:")], path.name
+        assert not {"script", "iframe", "link", "form", "object"} & set(page.tags), path.name
+        assert len(page.ids) == len(set(page.ids)), f"{path.name}: an id stands twice"
+        assert page.tags.count("h1") == 1, path.name
+        for picture in page.pictures:
+            assert picture.get("aria-hidden") == "true" or picture.get("role") == "img", path.name
+        for link in page.links:
+            assert re.match("https://|#", link) or (folder / link.partition("#")[0]).is_file(), f"{path.name}: {link}"
+        assert ("SIMULATED DATA" in text) == simulated
+        assert str(ROOT) not in text and "Traceback" not in text
+
+
+def test_the_notebooks_run_as_an_analyst_opens_them(report_of, tmp_path):
+    # Beside a folder of reports, with the parameters that stand in them.
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    (tmp_path / "reports").symlink_to(report_of("sample").parent)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--rootdir", tmp_path]
+    done = subprocess.run([*command, "notebooks"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert re.search(r"[1-9][0-9]* passed", done.stdout)
