@@ -67,7 +67,7 @@ def onboarding_success(evidence: Evidence) -> Finding:
     """
     name, floor = "onboarding_success", evidence.definitions.claims.min_accounts
     succeeded, words = successes(evidence)
-    frame = landmarks(evidence).merge(succeeded.rename("is_success"), left_on="account_id", right_index=True)
+    frame = _with_success(landmarks(evidence), succeeded)
     if frame.empty:
         return Finding.not_measured(name, "the data hold no milestones and no stock")
     last, table = evidence.history["month"].max(), []
@@ -104,15 +104,23 @@ def cohort(evidence: Evidence) -> Cohort:
     succeeded, words = successes(evidence)
     frame = landmarks(evidence)
     alive = len(frame)
-    frame = frame.merge(succeeded.rename("is_success"), left_on="account_id", right_index=True)
+    frame = _with_success(frame, succeeded)
     known = len(frame)
     frame["year_later"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
     frame = frame[frame["year_later"] <= evidence.history["month"].max()]
     over = len(frame)
-    frame = _with_later_health(frame, evidence)
-    frame = frame[frame["health"].notna()].reset_index(drop=True)
+    if over:
+        frame = _with_later_health(frame, evidence)
+        frame = frame[frame["health"].notna()].reset_index(drop=True)
     return Cohort(frame, {"without a measured success": alive - known, "the year is not over": known - over,
                           "no score at the end of the year": over - len(frame)}, words)
+
+
+def _with_success(frame: pd.DataFrame, succeeded: pd.Series) -> pd.DataFrame:
+    """The accounts whose success is measured, with is_success."""
+    told = frame.assign(is_success=frame["account_id"].map(succeeded))
+    told = told[told["is_success"].notna()]
+    return told.assign(is_success=told["is_success"].astype(bool))
 
 
 def _with_later_health(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
@@ -127,7 +135,7 @@ def _with_later_health(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     later["points"] = later["points"].mask(is_gone, 0.0)
     later["health"] = zero_based(later["points"], evidence.card).mask(is_gone, 0.0)
     due = ends.groupby("account_id")["due_date"].min()
-    later["before"] = last_month_before(later["account_id"].map(due) - pd.Timedelta(days=1))
+    later["before"] = last_month_before(pd.to_datetime(later["account_id"].map(due)) - pd.Timedelta(days=1))
     before = scores.rename(columns={"month": "before", "health": "health_before"})
     later = later.merge(before, on=["account_id", "before"], how="left")
     later["health_before"] = zero_based(later["health_before"], evidence.card)

@@ -24,10 +24,10 @@ def health_without_touch(evidence: Evidence) -> pd.DataFrame:
     """
     left = [i for i in evidence.card.indicators if not {i.value, i.numerator, i.denominator} & set(OF_TOUCH)]
     rows = evidence.indicators[evidence.indicators["indicator"].isin([i.id for i in left])]
-    worst, best = ({i.id: pick(i.points) for i in left} for pick in (min, max))
     measured = rows["is_measured"].astype(bool)
-    rows = rows.assign(worst=rows["indicator"].map(worst).where(measured),
-                       best=rows["indicator"].map(best).where(measured))
+    earned = {name: rows["indicator"].map({i.id: pick(i.points) for i in left}).astype(float).where(measured)
+              for name, pick in (("worst", min), ("best", max))}
+    rows = rows.assign(**earned, is_measured=measured)
     total = rows.groupby(["account_id", "month"], as_index=False)[["points", "worst", "best", "is_measured"]].sum()
     enough = total["is_measured"] >= evidence.card.min_measured_share * len(left) - TOLERANCE
     span = (total["best"] - total["worst"]).where(enough & (total["best"] > total["worst"]))
@@ -89,7 +89,8 @@ def _per_touch_point(panel: pd.DataFrame) -> Estimate:
 
     columns = ["touch", "age", *[f"lag_{back}" for back in range(LAGS)]]
     segments = pd.get_dummies(panel["segment"].fillna("none"), prefix="segment", drop_first=True, dtype=float)
-    design = pd.concat([panel[columns], segments], axis=1).assign(constant=1.0)
+    design = pd.concat([panel[columns], segments], axis=1)
+    design = design.loc[:, design.nunique() > 1].assign(constant=1.0)
     codes, names = pd.factorize(panel["cluster"])
     if len(names) < 2:
         return Estimate(None, None, None, len(panel), len(names))

@@ -1,0 +1,457 @@
+"""Studies on hand-made histories: who enters, what is counted, what is said, and silence where data are thin."""
+
+import doctest
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cs_research.definitions import load_definitions
+from cs_research.studies import card_check, claims, evidence, money, onboarding, state, touch_effect
+from cs_research.studies.evidence import Evidence, last_month_before, readings
+
+DEFINITIONS = load_definitions()
+CARD = DEFINITIONS.scorecards["dear"]
+AS_OF = date(2026, 10, 31)
+
+
+def day(text):
+    return pd.Timestamp(text)
+
+
+def score(account, month, health=np.nan, **more):
+    band = None if np.isnan(health) else CARD.bands[np.searchsorted(CARD.overall_cuts, health, "right")]
+    return {"account_id": account, "month": day(month), "scorecard": "dear", "version": "1.0", "health": health,
+            "health_band": band, "touch_score": 0.5, "touch_score_month": 0.5, "quadrant": None, "moved_into_a": False,
+            "stage": "operation", "segment": "smb", "owner": None, "arr": 1200.0, "seats": 10.0,
+            "start_date": day("2025-01-01"), "age_months": 9, **more}
+
+
+def end(account, due, outcome, start="2025-01-01", **more):
+    return {"account_id": account, "due_date": day(due), "outcome": outcome, "term_start": day(start),
+            "arr_before": 1200.0, "arr_after": 0.0 if outcome == "churned" else 1200.0, **more}
+
+
+def made(history, outcomes, indicators=(), measures=(), milestones=None, definitions=DEFINITIONS, as_of=AS_OF):
+    examples = (score("x", "2026-01-01", 20.0), end("x", "2026-01-01", "renewed"),
+                {"account_id": "x", "month": day("2026-01-01"), "indicator": "D-1", "points": 1.0, "is_measured": True},
+                {"account_id": "x", "month": day("2026-01-01"), "stock": 1.0, "seats": 1.0})
+    frames = [pd.DataFrame(rows) if len(rows) else pd.DataFrame([example])[:0]
+              for rows, example in zip((history, outcomes, indicators, measures), examples, strict=True)]
+    milestones = None if milestones is None else pd.DataFrame(milestones)
+    return Evidence(*frames, milestones, definitions, "dear", as_of)
+
+
+def reading_mode(**change):
+    outcomes = DEFINITIONS.outcomes
+    reading = outcomes.reading.model_copy(update=change)
+    return replace(DEFINITIONS, outcomes=outcomes.model_copy(update={"reading": reading}))
+
+
+# ---------------------------------------------------------------- readings
+
+
+@pytest.mark.parametrize(("due", "month"), [
+    ("2026-01-01", "2025-09-01"), ("2026-04-30", "2025-12-01"), ("2026-05-31", "2026-02-01"),
+    ("2026-03-31", "2025-12-01"),
+])
+def test_the_score_is_read_in_the_last_month_that_ends_three_months_before(due, month):
+    before = pd.Series([day(due)]) - pd.DateOffset(months=3)
+    assert last_month_before(before)[0] == day(month)
+
+
+def test_by_renewal_only_closed_windows_enter_and_the_rest_is_counted():
+    months = pd.date_range("2025-01-01", "2026-09-01", freq="MS")
+    history = [score(a, m, 20) for a in ("kept", "gone", "grace", "early", "short", "odd") for m in months]
+    outcomes = [end("kept", "2026-01-01", "expanded"), end("gone", "2026-01-01", "churned"),
+                end("grace", "2026-10-15", "renewed"),  # a renewal shows before the grace is over, a leave does not
+                end("kept", "2027-01-01", "not_due", "2026-01-01"), end("odd", "2026-01-01", "unknown"),
+                end("early", "2025-04-01", "churned"), end("short", "2025-04-01", "renewed"),
+                end("unseen", "2026-01-01", "churned")]
+    found = made(history, outcomes).readings
+    assert found.rows[["account_id", "is_churned", "is_expanded"]].values.tolist() == [
+        ["gone", True, False], ["kept", False, True]]
+    assert set(found.rows["month"]) == {day("2025-09-01")}
+    assert found.left_out == {"not yet due or still in grace": 2, "with an unknown outcome": 1,
+                              "left before the reading": 1, "terms under 6 months": 1, "without a month to read": 1}
+    assert "1 left before the reading" in " ".join(found.notes())
+
+
+def test_by_landmark_an_account_is_read_once_and_watched_to_the_end():
+    definitions = reading_mode(mode="landmark", days_after_start=30)
+    history = [score(a, m, 20, start_date=day("2025-01-10"), seats=10 + (a == "grew") * (m >= day("2025-06-01")))
+               for a in ("left", "grew", "open", "gap") for m in pd.date_range("2025-02-01", "2025-09-01", freq="MS")]
+    history += [score("young", "2026-09-01", 20, start_date=day("2026-08-20"))]
+    history += [score("vanished", "2025-01-01", 20, start_date=day("2025-01-02"))]
+    outcomes = [end("left", "2025-03-01", "renewed"), end("left", "2025-10-01", "churned"),
+                end("open", "2026-10-20", "not_due"), end("gap", "2025-02-15", "churned")]
+    for row in history:
+        row["arr"] = None
+    found = readings(pd.DataFrame(history), pd.DataFrame(outcomes), definitions, AS_OF)
+    told = found.rows.set_index("account_id")
+    assert told.index.tolist() == ["gap", "grew", "left"] and set(told["month"]) == {day("2025-02-01")}
+    assert told["outcome"].to_dict() == {"gap": "renewed", "grew": "expanded", "left": "churned"}
+    assert found.left_out == {"left before the reading": 1, "watched for less than 3 months": 1,
+                              "with an end still open": 1}
+
+
+def test_by_horizon_windows_are_whole_and_do_not_overlap():
+    definitions = reading_mode(mode="horizon")
+    history = [score("a", m, 20) for m in pd.date_range("2024-01-01", "2026-09-01", freq="MS")]
+    outcomes = [end("a", "2026-10-01", "churned")]
+    found = readings(pd.DataFrame(history), pd.DataFrame(outcomes), definitions, date(2026, 11, 30))
+    assert found.rows["month"].dt.strftime("%Y-%m").tolist() == ["2024-10", "2025-10"]
+    assert found.rows["is_churned"].tolist() == [False, True]
+
+
+def test_accounts_without_an_owner_stand_for_themselves():
+    frame = pd.DataFrame({"account_id": ["1", "2", "3"], "owner": ["1", None, "1"]})
+    assert evidence.clusters(frame).tolist() == ["1", "account 2", "1"]
+
+
+# ---------------------------------------------------------------- claims
+
+
+def company(red_churn=0.5, green_expansion=0.7, accounts=800, seed=1, owners=40, touch=None):
+    """A company of given truth: health drawn, outcomes by band, one renewal each."""
+    rng = np.random.default_rng(seed)
+    history, outcomes = [], []
+    for number in range(accounts):
+        health = float(rng.choice([14, 21, 28, 36]))
+        touched = float(rng.random()) if touch is None else touch
+        churns = rng.random() < {14.0: red_churn, 21.0: 0.25}.get(health, 0.08)
+        expands = not churns and rng.random() < {36.0: green_expansion / 0.92}.get(health, 0.2)
+        outcome = "churned" if churns else "expanded" if expands else "renewed"
+        history.append(score(f"{number:04}", "2025-09-01", health, owner=f"M{number % owners}", touch_score=touched))
+        outcomes.append(end(f"{number:04}", "2026-01-01", outcome))
+    return made(history, outcomes)
+
+
+def test_claims_that_hold_are_supported():
+    held = company(accounts=2400)
+    bad, good = claims.bad_health(held), claims.good_health(held)
+    assert (bad.verdict, good.verdict) == ("supported", "supported")
+    assert bad.lower < 0.5 < bad.upper and bad.rows[0]["group"] == "red" and bad.rows[0]["events"] == round(
+        bad.estimate * bad.n)
+    assert good.details["other_reading"]["rate"] == pytest.approx(
+        good.rows[3]["events"] / sum(row["events"] for row in good.rows[:4]))
+
+
+def test_a_claim_that_does_not_hold_is_contradicted_and_says_which_way():
+    bad = claims.bad_health(company(red_churn=0.2))
+    assert bad.verdict == "contradicted" and "lower than claimed (50%)" in bad.sentence
+    assert f"n = {bad.n}" in bad.sentence and "95% interval" in bad.sentence
+
+
+def test_few_managers_cannot_tell():
+    bad = claims.bad_health(company(owners=9))
+    assert bad.verdict == "cannot_tell" and "fewer than 10" in bad.sentence and bad.estimate is not None
+
+
+def test_under_ten_accounts_print_no_rate():
+    few = company(accounts=24)
+    bad = claims.bad_health(few)
+    assert bad.estimate is None and "Too few" in bad.sentence and "%" not in bad.sentence
+    assert bad.verdict == "cannot_tell"
+
+
+def test_a_null_world_supports_no_band():
+    """Every band churns at half: red does churn at half, yet no differently from the others."""
+    rng = np.random.default_rng(4)
+    rows = [(score(str(n), "2025-09-01", float(rng.choice([14, 21, 28, 36])), owner=f"M{n % 40}"),
+             end(str(n), "2026-01-01", "churned" if rng.random() < 0.5 else "renewed")) for n in range(2400)]
+    bad = claims.bad_health(made(*zip(*rows, strict=True)))
+    assert bad.verdict == "cannot_tell" and "no clear difference" in bad.sentence
+
+
+def test_low_touch_before_churn():
+    rng = np.random.default_rng(2)
+    touches = rng.random(600)
+    rows = [(score(str(n), "2025-09-01", 20.0, owner=f"M{n % 30}", touch_score=touches[n]),
+             end(str(n), "2026-01-01", "churned" if rng.random() < 0.4 - 0.3 * touches[n] else "renewed"))
+            for n in range(600)]
+    found = claims.touch_and_churn(made(*zip(*rows, strict=True)))
+    assert found.verdict == "supported" and found.details["unit"] == "points"
+    assert "hardly varies" in claims.touch_and_churn(company(touch=0.0)).sentence
+
+
+def test_established_accounts_are_those_of_the_last_stage():
+    rng = np.random.default_rng(3)
+    rows = [(score(str(n), "2025-09-01", 20.0, owner=f"M{n % 30}", stage="established" if n % 2 else "operation"),
+             end(str(n), "2026-01-01", "churned" if rng.random() < (0.02 if n % 2 else 0.3) else "renewed"))
+            for n in range(600)]
+    found = claims.established(made(*zip(*rows, strict=True)))
+    assert found.verdict == "supported" and found.n == 300
+
+
+def test_low_stock_is_read_two_months_after_the_start():
+    history = [score(str(n), m, 20.0, owner=f"M{n % 20}") for n in range(200) for m in ("2025-02-01", "2025-09-01")]
+    measures = [{"account_id": str(n), "month": day(m), "stock": stock, "seats": 10} for n in range(200)
+                for m, stock in (("2025-02-01", 3999.0 if n % 2 else 4000.0), ("2025-03-01", 9999.0))]
+    outcomes = [end(str(n), "2026-01-01", "churned" if n % 4 == 1 else "renewed") for n in range(200)]
+    found = claims.low_stock(made(history, outcomes, measures=measures))
+    assert (found.n, found.estimate) == (100, 0.5)
+
+
+# ---------------------------------------------------------------- onboarding
+
+
+def onboarded(success_health, other_health, survivors=(1.0, 1.0), n=400, seed=1):
+    """Accounts that started on 15 January 2025: half complete their milestones in time."""
+    rng = np.random.default_rng(seed)
+    history, outcomes, milestones = [], [], []
+    for number in range(n):
+        name, good = f"{number:04}", number % 2 == 0
+        stays = rng.random() < survivors[0 if good else 1]
+        health = rng.normal(success_health if good else other_health, 2)
+        months = ["2025-03-01", "2025-12-01", "2026-01-01", *(["2026-02-01", "2026-03-01"] if stays else [])]
+        history += [score(name, m, health, start_date=day("2025-01-15"), owner=f"M{number % 25}") for m in months]
+        outcomes.append(end(name, "2026-01-15", "renewed" if stays else "churned", "2025-01-15"))
+        milestones += [{"account_id": name, "milestone": kind, "due_date": day("2025-02-10"),
+                        "completed_date": day("2025-02-10" if good else "2025-02-11")}
+                       for kind in ("kickoff", "training")]
+    return made(history, outcomes, milestones=milestones)
+
+
+def test_the_landmark_is_the_month_of_two_months_less_a_day():
+    starts = {"2025-01-15": "2025-03-01", "2025-01-01": "2025-02-01", "2024-12-31": "2025-02-01"}
+    history = [score(start, month, 20, start_date=day(start)) for start in starts for month in starts.values()]
+    found = onboarding.landmarks(made(history, [])).drop_duplicates().set_index("account_id")["landmark"]
+    assert found.to_dict() == {start: day(month) for start, month in starts.items()}
+
+
+@pytest.mark.parametrize(("due", "done", "expected"), [
+    ("2025-02-10", "2025-02-10", True), ("2025-02-10", "2025-02-11", False), (None, "2025-03-15", True),
+    (None, "2025-03-16", False), ("2025-06-01", "2025-04-01", False), ("2025-02-10", None, False),
+])
+def test_a_milestone_is_in_time_by_its_due_date_and_never_after_two_months(due, done, expected):
+    milestones = [{"account_id": "a", "milestone": "kickoff", "due_date": pd.to_datetime(due),
+                   "completed_date": pd.to_datetime(done)}]
+    told, _ = onboarding.successes(made([score("a", "2025-03-01", 20, start_date=day("2025-01-15"))], [],
+                                        milestones=milestones))
+    assert told.to_dict() == {"a": expected}
+
+
+def test_a_missing_milestone_is_not_done():
+    milestones = [{"account_id": account, "milestone": kind, "due_date": pd.NaT, "completed_date": day("2025-02-01")}
+                  for account, kind in (("a", "kickoff"), ("a", "training"), ("b", "kickoff"))]
+    history = [score(a, "2025-03-01", 20, start_date=day("2025-01-15")) for a in ("a", "b", "c")]
+    told, _ = onboarding.successes(made(history, [], milestones=milestones))
+    assert told.to_dict() == {"a": True, "b": False, "c": False}
+
+
+def test_the_ratio_of_a_known_truth_with_survivors_beside_it():
+    """Health 30 and 20 of 10 to 40 are 26.7 and 13.3 from zero: twice; survival 0.9 and 0.6 makes it three times."""
+    found = onboarding.onboarding_and_health(onboarded(30, 20, (0.9, 0.6)))
+    whole, stayed, before, own_scale, survival = found.rows[:5]
+    assert stayed["estimate"] == pytest.approx(2.0, abs=0.06)
+    assert before["estimate"] == pytest.approx(2.0, abs=0.06) and before["n"] == 400
+    assert whole["estimate"] == pytest.approx(stayed["estimate"] * survival["estimate"], rel=0.001)
+    assert own_scale["estimate"] < whole["estimate"]
+    assert found.lower < found.estimate < found.upper and "unadjusted" in found.sentence
+
+
+def test_without_adjustment_nothing_is_supported_and_only_a_shortfall_contradicts():
+    assert onboarding.onboarding_and_health(onboarded(30, 20)).verdict == "cannot_tell"        # twice, as claimed
+    assert onboarding.onboarding_and_health(onboarded(34, 15)).verdict == "cannot_tell"        # far more
+    low = onboarding.onboarding_and_health(onboarded(24, 22))
+    assert low.verdict == "contradicted" and "lower than the 2 times claimed" in low.sentence
+
+
+def test_what_is_not_over_or_not_known_is_left_out_and_counted():
+    base = onboarded(30, 20, n=60)
+    later = score("late", "2026-03-01", 20, start_date=day("2026-01-20"))
+    blank = [score("blank", m, start_date=day("2025-01-15")) for m in ("2025-03-01", "2026-03-01")]
+    group = onboarding.cohort(replace(base, history=pd.concat([base.history, pd.DataFrame([later, *blank])])))
+    assert group.left_out == {"without a measured success": 0, "the year is not over": 1,
+                              "no score at the end of the year": 1}
+
+
+def test_onboarding_success_is_a_rate_of_recent_starts():
+    base = onboarded(30, 20, n=60)
+    recent = replace(base, history=base.history[base.history["month"] <= day("2025-05-01")])
+    found = onboarding.onboarding_success(recent)
+    assert (found.estimate, found.n) == (0.5, 60) and found.rows[-1]["rate"] == 0.5
+
+
+# ---------------------------------------------------------------- touch and health
+
+
+def touched(effect, n=150, months=14, seed=1):
+    """Health moves by `effect` points per log touch on top of its own past; E-1 is touch itself."""
+    rng = np.random.default_rng(seed)
+    history, indicators = [], []
+    for number in range(n):
+        level = rng.normal(2.5, 0.5)
+        for month in pd.date_range("2025-01-01", periods=months, freq="MS"):
+            touch = rng.exponential(0.8)
+            history.append(score(f"{number}", month, 20.0, touch_score_month=touch, owner=f"M{number % 30}"))
+            points = {**dict.fromkeys(("D-1", "D-2", "D-3", "D-4", "A-1"), level), "E-1": 4 if touch > 1 else 1}
+            indicators += [{"account_id": f"{number}", "month": month, "scorecard": "dear", "indicator": name,
+                            "points": p, "is_measured": True} for name, p in points.items()]
+            level = np.clip(0.8 * level + 0.5 + effect * np.log1p(touch) + rng.normal(0, 0.2), 1, 4)
+    return made(history, [], indicators)
+
+
+def test_the_touch_indicators_are_left_out_of_the_outcome():
+    health = touch_effect.health_without_touch(touched(0.0, n=2, months=2))
+    one = touched(0.0, n=2, months=2).indicators.query("account_id == '0' and indicator == 'D-1'")["points"].iloc[0]
+    assert health["health"].iloc[0] == pytest.approx(40 * (one - 1) / 3)
+
+
+def test_touch_that_raises_health_is_found_at_its_size_and_touch_that_does_not_is_not():
+    found = touch_effect.touch_and_health(touched(0.1))
+    truth = 0.1 * np.log(2) * 40 / 3
+    assert found.verdict == "supported" and found.lower < truth < found.upper
+    null = touch_effect.touch_and_health(touched(0.0))
+    assert null.verdict in ("contradicted", "cannot_tell") and null.lower < 0 < null.upper
+
+
+# ---------------------------------------------------------------- the card
+
+
+def checked(noise, seed=1, n=900):
+    """Renewals over two years; the chance to leave falls with health; D-1 is health, D-2 is noise."""
+    rng = np.random.default_rng(seed)
+    history, outcomes, indicators = [], [], []
+    dues = pd.date_range("2024-07-01", periods=24, freq="MS")
+    months = last_month_before(pd.Series(dues) - pd.DateOffset(months=3))
+    for number in range(n):
+        name, due, month = f"{number:04}", dues[number % 24], months[number % 24]
+        true = rng.integers(1, 5)
+        health = 10.0 * (rng.integers(1, 5) if rng.random() < noise else true)
+        history.append(score(name, month, health, owner=f"M{number % 40}"))
+        outcomes.append(end(name, str(due.date()), "churned" if rng.random() < 0.6 - 0.13 * true else "renewed",
+                            str((due - pd.DateOffset(years=1)).date())))
+        indicators += [{"account_id": name, "month": month, "scorecard": "dear", "indicator": i, "points": float(p),
+                        "is_measured": True} for i, p in (("D-1", true), ("D-2", rng.integers(1, 5)))]
+    return made(history, outcomes, indicators)
+
+
+def test_training_and_test_share_neither_accounts_nor_time():
+    train, test = card_check.split(checked(0.0).readings)
+    assert not set(train["account_id"]) & set(test["account_id"])
+    assert train["due_date"].max() <= (test["month"] + pd.offsets.MonthEnd(0)).min()
+    assert len(train) > 100 and len(test) > 100
+
+
+def test_a_good_card_is_kept_and_one_that_a_single_indicator_beats_is_investigated():
+    good = card_check.card_and_churn(checked(0.0))
+    assert good.verdict == "keep" and good.estimate > 0.6
+    assert [row["what"] for row in good.rows] == ["the card", "equal weights", "best single indicator (D-1)"]
+    assert good.rows[2]["card_less_this"] == 0  # the card is D-1 here
+    assert card_check.card_and_churn(checked(1.0)).verdict == "investigate"
+
+
+# ---------------------------------------------------------------- thin data
+
+STUDIES = (claims.bad_health, claims.good_health, claims.established, claims.low_stock, claims.touch_and_churn,
+           onboarding.onboarding_and_health, onboarding.onboarding_success, touch_effect.touch_and_health,
+           card_check.card_and_churn)
+MONTHS = pd.date_range("2025-01-01", "2026-09-01", freq="MS")
+THIN = {
+    "nothing": made([], []),
+    "no outcome yet": made([score(str(n), m, 20.0) for n in range(30) for m in MONTHS], []),
+    "one account": made([score("a", m, 20.0) for m in MONTHS], [end("a", "2026-01-01", "churned")]),
+    "no health": made([score(str(n), m, touch_score=np.nan, touch_score_month=np.nan)
+                       for n in range(30) for m in MONTHS], [end(str(n), "2026-01-01", "renewed") for n in range(30)]),
+    "all renewed": made([score(str(n), m, 20.0) for n in range(30) for m in MONTHS],
+                        [end(str(n), "2026-01-01", "renewed") for n in range(30)]),
+    "all churned": made([score(str(n), m, 14.0) for n in range(30) for m in MONTHS[:12]],
+                        [end(str(n), "2026-01-01", "churned") for n in range(30)]),
+    "one manager": made([score(str(n), m, 10.0 + n, owner="M") for n in range(30) for m in MONTHS],
+                        [end(str(n), "2026-01-01", "churned" if n % 2 else "renewed") for n in range(30)]),
+}
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.__name__)
+@pytest.mark.parametrize("data", THIN)
+def test_thin_data_give_a_sentence_and_never_a_verdict(study, data):
+    found = study(THIN[data])
+    assert found.sentence.endswith(".") and "nan" not in found.sentence
+    assert found.as_record()["question"]
+    if data != "all churned" or study is not claims.bad_health:
+        assert found.verdict in ("cannot_tell", "")
+
+
+def test_all_claims_come_in_the_order_of_their_file():
+    found = claims.all_claims(THIN["nothing"])
+    assert [f.question for f in found] == list(DEFINITIONS.claims.claims)
+    assert claims.verdict_table(found, DEFINITIONS)["verdict"].unique().tolist() == ["Cannot tell"]
+
+
+# ---------------------------------------------------------------- where the accounts stand, and money
+
+NOW = date(2026, 10, 1)
+
+
+def kept(account, opening, closing, owner="M"):
+    rows = [score(account, "2025-10-01", 20.0, arr=opening, owner=owner)]
+    return rows + ([score(account, "2026-10-01", 20.0, arr=closing, owner=owner)] if closing is not None else [])
+
+
+def test_revenue_kept_is_that_of_the_opening_cohort():
+    scores = pd.DataFrame(kept("a", 100.0, 130.0) + kept("b", 100.0, 50.0, "N") + kept("c", 100.0, None, "O")
+                          + [score("new", "2026-10-01", 20.0, arr=500.0)])
+    assert money.revenue_kept(scores, NOW).estimate == pytest.approx(180 / 300)
+    assert money.revenue_kept(scores, NOW, gross=True).estimate == pytest.approx(150 / 300)
+    assert money.accounts_lost(scores, NOW).estimate == pytest.approx(1 / 3)
+
+
+def test_money_that_is_not_known_for_all_is_not_measured():
+    scores = pd.DataFrame(kept("a", 100.0, None) + kept("b", None, 50.0))
+    assert "Not measured" in money.revenue_kept(scores, NOW).sentence
+    assert "Not measured" in money.revenue_kept(scores[:0], NOW).sentence
+    assert "Not measured" in money.accounts_lost(scores[:0], NOW).sentence
+
+
+def test_a_bridge_that_does_not_add_up_is_a_defect():
+    row = {"month": day("2026-10-01"), "basis": "trailing_12", "segment": "all", "logos_opening": 9,
+           "arr_opening": 100.0, "arr_new": 30.0, "arr_expansion": 20.0, "arr_contraction": 5.0, "arr_churned": 25.0,
+           "arr_closing": 120.0}
+    found = money.bridge(pd.DataFrame([row]), NOW)
+    assert [step["arr"] for step in found.rows] == [100, 30, 20, -5, -25, 120] and "+20.0%" in found.sentence
+    with pytest.raises(AssertionError, match="does not add up"):
+        money.bridge(pd.DataFrame([{**row, "arr_closing": 121.0}]), NOW)
+
+
+def test_renewals_are_counted_in_the_month_they_were_due():
+    outcomes = pd.DataFrame([end("a", "2026-10-01", "renewed"), end("b", "2026-10-31", "churned"),
+                             end("c", "2025-10-31", "churned"), end("d", "2026-09-01", "unknown")])
+    found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a", "b"], "owner": ["M", None]}), NOW)
+    assert (found.estimate, found.n) == (0.5, 2) and found.rows[0]["churned"] == 1
+
+
+def test_colours_are_counted_and_the_unscored_told():
+    scores = pd.DataFrame([score(str(n), "2026-10-01", h) for n, h in enumerate([14.0, 36.0, 36.0, np.nan])])
+    found = state.health_bands(scores, CARD, NOW)
+    assert [row["accounts"] for row in found.rows] == [1, 0, 0, 2] and found.n == 3
+    assert "1 account of 4 without a score" in found.details["notes"][0]
+
+
+def test_moves_into_and_out_of_the_good_corner():
+    rows = [score("a", "2026-08-01", 20, quadrant="A"), score("a", "2026-09-01", 20, quadrant="D"),
+            score("a", "2026-10-01", 30, quadrant="A", moved_into_a=True), score("b", "2026-10-01", 30, quadrant="A")]
+    found = state.moves_by_month(pd.DataFrame(rows))
+    assert [(row["into"], row["out"]) for row in found.rows] == [(0, 0), (0, 1), (1, 0)]
+
+
+def test_restated_scores_are_counted_by_month():
+    then = pd.DataFrame([score("a", "2026-08-01", 20.0), score("b", "2026-08-01"), score("a", "2026-09-01", 20.0)])
+    now = then.assign(health=[21.0, 25.0, 20.0])
+    found = state.restated(now, then)
+    assert found.rows == [{"month": "2026-08-01", "accounts": 2, "health": 2, "touch": 0}]
+
+
+def test_late_tables_are_named():
+    spans = pd.DataFrame({"table": ["touches", "goals", "feedback"], "rows": [3, 2, 1], "first_date": [pd.NaT] * 3,
+                          "last_date": [day("2026-10-03"), day("2026-08-11"), pd.NaT]})
+    found = state.freshness(spans, NOW)
+    assert found.estimate == 0.5 and "goals ends on 2026-08-11" in found.sentence
+
+
+@pytest.mark.parametrize("module", [evidence, claims, onboarding], ids=lambda m: m.__name__)
+def test_examples_in_docstrings(module):
+    assert doctest.testmod(module).failed == 0
