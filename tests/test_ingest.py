@@ -253,6 +253,29 @@ def test_every_rule_that_ingest_names_is_defined():
         assert f'"{code}"' in text or f"'{code}'" in text or code in ("F_CONFIG", "F_FILE_MISSING"), code
 
 
+NAMES = "account_id,account_name,contract_id,start_date,end_date,seats\n"
+
+
+@pytest.mark.parametrize(("name", "encoding", "code", "taken"), [
+    ("髙橋㈱", "cp932", "W_ENCODING_CP932", "髙橋㈱"),
+    ("ｱｵｿﾞﾗ", "cp932", "W_ENCODING_CP932", "ｱｵｿﾞﾗ"),
+    ("Müller Océan", "cp1252", "F_ENCODING", None),
+    ("青空", "utf-16-le", "F_ENCODING", None),
+])
+def test_encodings_are_told_apart(tmp_path, name, encoding, code, taken):
+    folder = made(tmp_path, contracts="")
+    (folder / "contracts.csv").write_bytes((NAMES + f"007,{name},C1,2025-01-01,,5\n").encode(encoding))
+    assert code in entry(folder, "contracts.csv")["codes"]
+    if taken:
+        assert rows(ingest(open_dataset(folder), tmp_path / "out"), "contracts", "account_name") == [(taken,)]
+
+
+def test_folded_id_that_meets_another_is_set_aside(tmp_path):
+    text = CONTRACTS + "００７,C3,2025-02-01,,5,500,\n００９,C4,2025-02-01,,5,500,\n"
+    found = entry(made(tmp_path, contracts=text), "contracts.csv")
+    assert [(place["line"], place["code"]) for place in found["rows"]] == [(4, "R_ID_COLLISION"), (5, "W_NFKC_ID")]
+
+
 CELLS = st.text(alphabet=st.sampled_from('a1,"\n é;-'), max_size=5)
 
 

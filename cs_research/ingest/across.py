@@ -86,15 +86,18 @@ def _collisions(con: duckdb.DuckDBPyConnection, tables: dict[str, Table]) -> Non
 
 
 def _duplicates(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
-    """The same key again: identical rows after the first are copies, differing ones are all set aside."""
+    """The same key again: identical rows after the first are copies, differing ones are all set aside.
+
+    Candidates are found by the hash of the key, which is quick; keys are compared among candidates only.
+    """
     key = ", ".join(table.key)
     given = " AND ".join(f"{column} IS NOT NULL" for column in table.key)
     content = ", ".join(column for column in table.columns)
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE again AS
-        SELECT _file, _row, {content} FROM t_{name} t SEMI JOIN (
-            SELECT {key} FROM t_{name} t WHERE {given} AND {GOOD} GROUP BY ALL HAVING count(*) > 1) USING ({key})
-        WHERE {GOOD}""")
+        SELECT _file, _row, {content} FROM t_{name} t
+        WHERE {given} AND {GOOD} AND hash({key}) IN (
+            SELECT hash({key}) FROM t_{name} t WHERE {given} AND {GOOD} GROUP BY ALL HAVING count(*) > 1)""")
     con.execute(f"""
         INSERT INTO faults SELECT _file, _row, 1, '{table.key[0]}', 'R_DUPLICATE_EXACT', CAST({table.key[0]} AS VARCHAR)
         FROM (SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _file, _row) AS copy FROM again)

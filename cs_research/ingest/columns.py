@@ -1,7 +1,7 @@
 """How the text of a cell becomes a value: for every column type the SQL steps and the rules it may break.
 
 Nothing is coerced silently: a value that does not fit has a code. The steps of column `x` read `x_s` (its text
-as it stands), `x_p` (whether that is plain ASCII without outer space, which skips most rules) and `x_t` (its
+as it stands), `x_p` (whether that is plain ASCII without outer space, so that most rules need no look) and `x_t` (its
 text without outer space, null when blank); each step is a column that the next ones may read.
 """
 
@@ -15,6 +15,7 @@ Coded = list[tuple[str, str]]
 
 SPACE = r"\s\x{00A0}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}"
 PLAIN = r"[!-~]([ -~]*[!-~])?"
+PLAIN_ID = r"[0-9A-Za-z_@#-]+(\.[0-9A-Za-z_@#-]+)*"  # nothing that any rule on ids looks for
 CONTROL = r"[\x00-\x1F\x7F]"
 CONTROL_IN_TEXT = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"  # a name may hold tabs and line breaks
 HIDDEN = r"[\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{FEFF}]"
@@ -33,6 +34,7 @@ OPEN_FROM = date(2099, 12, 31)
 SQL_TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
              "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
              "share": "DOUBLE", "boolean": "BOOLEAN"}
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 NUMBERS = ("integer", "money", "quantity", "real", "share")
 
 
@@ -74,9 +76,11 @@ def judge_text(name: str, column: Column, spec: Files, zones: Zones) -> Judged:
     missing = "R_ID_MISSING" if column.type == "id" else "R_VALUE_MISSING"
     control = CONTROL_IN_TEXT if column.type == "text" else CONTROL
     blank = [(missing, f"{t} IS NULL")] if column.required else []
+    plain = full(s, PLAIN_ID if column.type == "id" else PLAIN)
     return Judged(
-        [(p, full(s, PLAIN)), (t, f"CASE WHEN {p} THEN {s} ELSE {_trimmed(s)} END"), *judged.steps],
-        [("R_CONTROL_CHAR", f"NOT {p} AND {matches(t, control)}"), ("R_TEXT_TOO_LONG", f"length({s}) > {TEXT_LIMIT}"),
+        [(p, plain), (t, f"CASE WHEN {p} THEN {s} ELSE {_trimmed(s)} END"), *judged.steps],
+        [("R_CONTROL_CHAR", f"NOT {p} AND {matches(t, control)}"),
+         ("R_TEXT_TOO_LONG", f"length({s}) > {TEXT_LIMIT}"),
          *blank, *judged.faults],
         [*judged.warnings, ("W_REPLACEMENT_CHAR", f"NOT {p} AND contains({s}, '\ufffd')"),
          ("W_BIDI_CONTROL", f"NOT {p} AND {matches(s, HIDDEN)}")],
@@ -87,7 +91,7 @@ def judge_typed(name: str, column: Column, source_type: str, zones: Zones) -> Ju
     """The judgement of a column that arrives with a fitting type; None when its text has to be read."""
     s, blank = f"{name}_s", [("R_VALUE_MISSING", f"{name}_s IS NULL")] if column.required else []
     if column.type in NUMBERS and _is_number(source_type):
-        judged = _checked_number(name, column, s, f"{s} IS NOT NULL")
+        judged = _checked_number(name, column, s, f"{s} IS NOT NULL", is_whole=source_type in INTEGERS)
     elif column.type == "date" and source_type == "DATE":
         judged = _checked_date(name, s)
     elif column.type == "stamp" and source_type == "TIMESTAMP WITH TIME ZONE":
@@ -131,9 +135,10 @@ def _folded(name: str) -> str:
 
 def _id(name: str, column: Column) -> Judged:
     s, t, v = f"{name}_s", f"{name}_t", f"{name}_v"
-    return Judged([(v, _folded(name))], [("R_ID_SCIENTIFIC", f"contains({t}, '+') AND {full(t, SCIENTIFIC)}")],
-                  [("W_ID_TRIMMED", f"{s} <> {t}"), ("W_NFKC_ID", f"{v} <> {t}"),
-                   ("W_ID_UNSAFE_CHARS", matches(t, UNSAFE))])
+    odd = f"NOT {name}_p AND"
+    return Judged([(v, _folded(name))], [("R_ID_SCIENTIFIC", f"{odd} {full(t, SCIENTIFIC)}")],
+                  [("W_ID_TRIMMED", f"{odd} {s} <> {t}"), ("W_NFKC_ID", f"{odd} {v} <> {t}"),
+                   ("W_ID_UNSAFE_CHARS", f"{odd} {matches(t, UNSAFE)}")])
 
 
 def _text(name: str, column: Column) -> Judged:
@@ -215,17 +220,17 @@ def _number(name: str, column: Column) -> Judged:
     return Judged(steps + judged.steps, [(_range_code(name), huge), *judged.faults], warnings)
 
 
-def _checked_number(name: str, column: Column, number: str, given: str) -> Judged:
+def _checked_number(name: str, column: Column, number: str, given: str, is_whole: bool = False) -> Judged:
     """Range, whole numbers, and digits that the type could not keep."""
     e = f"{name}_e"
-    exact = f"TRY_CAST({number} AS DECIMAL(38,9))"
+    exact = number if is_whole else f"TRY_CAST({number} AS DECIMAL(38,9))"
     if column.type in ("real", "share"):
         exact = f"CASE WHEN isfinite(TRY_CAST({number} AS DOUBLE)) THEN TRY_CAST({number} AS DOUBLE) END"
     scale = {"integer": 0, "money": 2, "quantity": 4}.get(column.type)
-    limits = [f"{e} < {column.minimum:.9f}" if column.minimum is not None else "",
-              f"{e} > {column.maximum:.9f}" if column.maximum is not None else ""]
+    limits = [f"{e} < {column.minimum:.15g}" if column.minimum is not None else "",
+              f"{e} > {column.maximum:.15g}" if column.maximum is not None else ""]
     outside = " OR ".join(filter(None, limits)) or "false"
-    rough = f"{e} <> round({e}, {scale})" if scale is not None else "false"
+    rough = f"{e} <> round({e}, {scale})" if scale is not None and not is_whole else "false"
     faults = [("R_NUMBER_FORMAT", f"{e} IS NULL AND {given}"), (_range_code(name), f"({outside})"),
               ("R_SEATS_RANGE" if name == "seats" else "R_NUMBER_FORMAT", rough),
               ("R_RANGE", f"{name}_v IS NULL AND {e} IS NOT NULL")]
@@ -237,5 +242,4 @@ def _range_code(name: str) -> str:
 
 
 def _is_number(source_type: str) -> bool:
-    return source_type.split("(")[0] in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
-                                         "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
+    return source_type in INTEGERS or source_type.split("(")[0] in ("FLOAT", "DOUBLE", "DECIMAL")

@@ -7,6 +7,7 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,10 @@ from cs_research.ingest.rules import Rejected
 
 CHUNK = 1 << 20
 MAX_HEADER = 1_000_000
+HALFWIDTH = re.compile(r"[\uff61-\uff9f]{2,}")
 NOT_TEXT = {b"PK\x03\x04": "a ZIP or XLSX file", b"%PDF": "a PDF file", b"\xd0\xcf\x11\xe0": "an old Excel file",
-            b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file"}
+            b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file", b"SQLite format": "a database",
+            b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def _expanded(path: Path, limits: Limits, work: Path) -> Path:
                 try:
                     data = unzip.decompress(chunk, CHUNK)
                 except zlib.error as error:
-                    code = "F_GZIP_CRC" if "check" in str(error) else "F_NOT_CSV"
+                    code = "F_NOT_CSV" if "header" in str(error) else "F_GZIP_CRC"
                     raise Rejected(code, _short(error)) from None
                 out += len(data)
                 if out > limits.expanded_mb << 20 or out > max(limits.ratio * size, CHUNK):
@@ -138,6 +141,8 @@ def _check_text(head: bytes) -> None:
         raise Rejected("F_NOT_CSV", "JSON")
     if not start:
         raise Rejected("F_EMPTY", rows_in=0)
+    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and head.count(0) * 5 > len(head):
+        raise Rejected("F_ENCODING", "it may be UTF-16 without its mark")
 
 
 def _as_utf8(path: Path, head: bytes, declared: str | None, work: Path) -> tuple[Path, str]:
@@ -157,9 +162,21 @@ def _as_utf8(path: Path, head: bytes, declared: str | None, work: Path) -> tuple
     if damaged * 2 <= text:  # mostly UTF-8: the loader sets the damaged rows aside
         return path, "utf-8"
     try:
-        return _decoded(path, "cp932", work), "cp932"
+        target = _decoded(path, "cp932", work)
     except Rejected:
         raise Rejected("F_ENCODING", f"{damaged:,} lines are neither UTF-8 nor CP932") from None
+    if not _reads_as_japanese(target):
+        raise Rejected("F_ENCODING", f"{damaged:,} lines are not UTF-8 and make no Japanese as CP932")
+    return target, "cp932"
+
+
+def _reads_as_japanese(path: Path) -> bool:
+    """Whether text decoded as CP932 was that: Western accents turn into rare kanji and lone half-width kana."""
+    with path.open(encoding="utf-8", newline="") as file:
+        text = file.read(CHUNK)
+    halfwidth = sum(map(len, HALFWIDTH.findall(text)))
+    common = sum(0x81 <= char.encode("cp932")[0] <= 0x9F for char in text if not char.isascii())
+    return (halfwidth + common) * 2 >= sum(not char.isascii() for char in text)
 
 
 def _is_utf8(path: Path) -> bool:

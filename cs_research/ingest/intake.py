@@ -144,11 +144,13 @@ class _Intake:
             self.progress(f"write {name}")
             rest = [column for column in table.columns if column not in table.key]
             shown = f"FROM t_{name} t WHERE {across.GOOD} AND {across.visible(table, self.as_of)}"
+            path = folder / f"{name}.parquet"
             self.con.execute(f"""
                 COPY (SELECT {', '.join(table.columns)} {shown} ORDER BY {', '.join((*table.key, *rest))})
-                TO {quoted(str(folder / f'{name}.parquet'))} (FORMAT parquet, COMPRESSION zstd)""")
-            counts = self.con.execute(f"SELECT {', '.join(f'count({c})' for c in table.columns)} {shown}").fetchone()
-            available[name] = {column for column, count in zip(table.columns, counts, strict=True) if count}
+                TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)""")
+            available[name] = {row[0] for row in self.con.execute(f"""
+                SELECT path_in_schema FROM parquet_metadata({quoted(str(path))})
+                GROUP BY 1 HAVING sum(num_values) > sum(stats_null_count)""").fetchall()}
         return available
 
     def holds(self) -> tuple[Hold, ...]:

@@ -12,6 +12,7 @@ import pandas as pd
 from cs_research.ingest.readers import Raw
 from cs_research.ingest.rules import sentence
 
+WARNINGS = "(FROM warnings ANTI JOIN faults USING (_file, _row))"  # what is set aside is not warned of
 SHOWN_WARNINGS = 100  # places listed per code and file; all are counted
 
 
@@ -66,7 +67,7 @@ def settle(con: duckdb.DuckDBPyConnection, entry: Entry, warnings: tuple[str, ..
     loaded = con.execute(f"SELECT count(*) FROM {raw.relation}").fetchone()[0]
     entry.accepted = loaded - faulty - entry.excluded
     entry.codes.update({code: 1 for code in warnings})
-    for ledger in ("faults", "warnings"):
+    for ledger in ("faults", WARNINGS):
         entry.codes.update(dict(con.execute(
             f"SELECT code, count(DISTINCT _row) FROM {ledger} {mine} GROUP BY code").fetchall()))
     entry.codes.update(item.code for item in raw.unloaded)
@@ -91,7 +92,7 @@ def _places(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[dict[str, Any]
         SELECT _row, column_name, code, value FROM faults WHERE _file = {entry.number}
         UNION ALL SELECT _row, column_name, code, value FROM (
             SELECT *, row_number() OVER (PARTITION BY code ORDER BY _row, position) AS nth
-            FROM warnings WHERE _file = {entry.number}) WHERE nth <= {SHOWN_WARNINGS}
+            FROM {WARNINGS} WHERE _file = {entry.number}) WHERE nth <= {SHOWN_WARNINGS}
         ORDER BY ALL""").fetchall()
     records = list(entry.raw.records_of(np.array([row[0] for row in found], dtype=np.int64)))
     places = [(int(record), *row[1:]) for record, row in zip(records, found, strict=True)]

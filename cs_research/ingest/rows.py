@@ -11,6 +11,7 @@ import duckdb
 from cs_research.definitions.models import Column, Table
 from cs_research.ingest.columns import (
     CONTROL_IN_TEXT,
+    INTEGERS,
     SQL_TYPES,
     Judged,
     Zones,
@@ -25,7 +26,6 @@ from cs_research.ingest.readers import Raw
 from cs_research.ingest.rules import Rejected
 
 FIELD_LIMIT = 32_767
-INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 # rules over several columns of one row: table -> (column that is shown, code, condition over values)
 ROW_RULES = {"contracts": [("end_date", "R_PERIOD_NEGATIVE", "end_date_v < start_date_v")]}
 
@@ -84,8 +84,9 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
             WHERE _name IS NOT NULL""")
         kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
     values = ", ".join(f"{name}_v" for name in plan.table.columns)
-    odd = " OR ".join(f"coalesce({condition}, false)" for condition in _conditions(plan)) or "false"
-    con.execute(f"INSERT INTO t_{plan.name} SELECT {file}, _row, {values}, ({odd}) "
+    # a CASE looks at the next condition only where the ones before did not hold; a bare OR looks at all of them
+    odd = f"CASE WHEN {' OR '.join(f'({condition})' for condition in _conditions(plan))} THEN true ELSE false END"
+    con.execute(f"INSERT INTO t_{plan.name} SELECT {file}, _row, {values}, {odd} "
                 f"FROM ({_stages(plan, relation, kept if plan.spec.exclude else 'true')})")
     con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {relation} "
                 f"WHERE _row IN (SELECT _row FROM t_{plan.name} WHERE _file = {file} AND _odd)")
