@@ -11,6 +11,11 @@ ROOT = Path(__file__).resolve().parents[1]
 MONTHS = {"sample": "2026-10", "crm": "2023-12", "oulad": None}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true",
+                     help="write the golden tables anew from what the suite computes now; then read the difference")
+
+
 @pytest.fixture(scope="session")
 def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`report_of("crm")`: the published folder of that data set's month, made with every notebook."""

@@ -193,14 +193,31 @@ def test_the_bridge_adds_up_to_the_unit(tmp_path):
         term("up", "2026-01-01", "2026-02-15", mrr=100), term("up", "2026-02-15", None, mrr=150),
         term("down", "2026-01-01", "2026-02-15", mrr=300), term("down", "2026-02-15", None, mrr=100),
         term("gone", "2026-01-01", "2026-02-15", mrr=200, status="churned"), term("new", "2026-02-10", None, mrr=70)])
-    rows = made.frame("retention", "month, basis, segment")
-    row = rows[(rows["month"] == "2026-02-01") & (rows["basis"] == "month") & (rows["segment"] == "all")].iloc[0]
+    row = bridge(made, "2026-02-01", "month")
     assert (row.arr_opening, row.arr_new, row.arr_expansion, row.arr_contraction, row.arr_churned, row.arr_closing) == (
         7200, 840, 600, 2400, 2400, 3840)
     assert row.arr_opening + row.arr_new + row.arr_expansion - row.arr_contraction - row.arr_churned == row.arr_closing
     assert row.grr == pytest.approx((7200 - 4800) / 7200)
     assert row.nrr == pytest.approx((7200 - 4800 + 600) / 7200)
     assert (row.logos_opening, row.logos_new, row.logos_churned, row.logos_closing) == (3, 1, 1, 3)
+
+
+def bridge(made, month, basis):
+    rows = made.frame("retention", "month, basis, segment")
+    return rows[(rows["month"] == month) & (rows["basis"] == basis) & (rows["segment"] == "all")].iloc[0]
+
+
+@pytest.mark.parametrize(("vanishing", "churn"), [(1, 1 / 19), (3, None)])
+def test_an_account_that_left_with_an_unknown_outcome_is_in_no_rate(tmp_path, vanishing, churn):
+    # Of 20 accounts in January one churns in February and some end although their status still says active.
+    stay = [term(f"s{n}", "2026-01-01", None) for n in range(19 - vanishing)]
+    gone = [term(f"g{n}", "2026-01-01", "2026-02-10", status="active") for n in range(vanishing)]
+    churned = term("c", "2026-01-01", "2026-02-10", status="churned")
+    made = panel(tmp_path, date(2026, 4, 1), date(2026, 4, 30), contracts=[*stay, *gone, churned])
+    row = bridge(made, "2026-02-01", "month")
+    assert (row.logos_opening, row.logos_churned, row.logos_closing) == (20 - vanishing, 1, 19 - vanishing)
+    assert pd.isna(row.logo_churn) if churn is None else row.logo_churn == pytest.approx(churn)
+    assert pd.isna(row.grr) == (churn is None)
 
 
 def test_months_are_counted_whole_across_years():

@@ -277,7 +277,7 @@ class Onboarding(Frozen):
     months: Count
     horizon_months: Count
     required_milestones: tuple[str, ...] = ()
-    stock_per_seat: float
+    stock_per_seat: float | None = None
 
 
 class Outcomes(Frozen):

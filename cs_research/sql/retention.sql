@@ -1,6 +1,8 @@
 -- One row per month, basis and segment: the bridge from opening to closing, in accounts and in ARR.
 -- basis month and trailing_12 compare month ends; renewals_due compares the due dates of the month before and
 -- after, closed ones only. The cohort of the opening alone counts for churn, contraction and expansion.
+-- An account that left with an unknown outcome is in no rate: it is taken out of both sides of its row, and where
+-- more than one in ten of the opening left so, the row has no rates.
 WITH spans AS (
   SELECT 'month' AS basis, 1 AS months
   UNION ALL
@@ -35,23 +37,45 @@ flows AS (
   FROM outcomes
   WHERE outcome IN ('renewed', 'expanded', 'contracted', 'churned')
 ),
+vanished AS (
+  SELECT s.basis, f.account_id, f.month_number
+  FROM flows AS f
+  JOIN spans AS s ON s.basis = f.basis
+  JOIN outcomes AS o
+    ON o.account_id = f.account_id AND o.outcome = 'unknown'
+   AND YEAR(o.due_date) * 12 + MONTH(o.due_date) > f.month_number - s.months
+   AND YEAR(o.due_date) * 12 + MONTH(o.due_date) <= f.month_number
+  WHERE f.was_here = 1 AND f.is_here = 0
+  GROUP BY s.basis, f.account_id, f.month_number
+),
 moved AS (
   SELECT
     f.basis, k.month, COALESCE(a.segment, 'none') AS segment, f.was_here, f.is_here, f.arr_opening, f.arr_closing,
-    CASE WHEN f.was_here = 1 AND f.is_here = 1 THEN f.arr_closing - f.arr_opening END AS change
+    CASE WHEN f.was_here = 1 AND f.is_here = 1 THEN f.arr_closing - f.arr_opening END AS change,
+    CASE WHEN v.account_id IS NULL THEN 0 ELSE 1 END AS has_vanished
   FROM flows AS f
+  LEFT JOIN vanished AS v
+    ON v.basis = f.basis AND v.account_id = f.account_id AND v.month_number = f.month_number
   JOIN calendar AS k ON k.month_number = f.month_number
   JOIN account_facts AS a ON a.account_id = f.account_id
 ),
 cells AS (
-  SELECT basis, month, 'all' AS segment, was_here, is_here, arr_opening, arr_closing, change FROM moved
+  SELECT basis, month, 'all' AS segment, was_here, is_here, arr_opening, arr_closing, change, has_vanished
+  FROM moved
   UNION ALL
-  SELECT basis, month, segment, was_here, is_here, arr_opening, arr_closing, change FROM moved
+  SELECT basis, month, segment, was_here, is_here, arr_opening, arr_closing, change, has_vanished
+  FROM moved
   WHERE segment <> 'none'
+),
+rated AS (
+  SELECT month, basis, segment,
+    CASE WHEN 10 * SUM(has_vanished) <= SUM(was_here) THEN 1 ELSE 0 END AS is_rated
+  FROM cells
+  GROUP BY month, basis, segment
 ),
 summed AS (
   SELECT
-    month, basis, segment,
+    c.month, c.basis, c.segment, MAX(v.is_rated) AS is_rated,
     SUM(was_here) AS logos_opening,
     SUM(CASE WHEN was_here = 0 THEN 1 ELSE 0 END) AS logos_new,
     SUM(CASE WHEN is_here = 0 THEN 1 ELSE 0 END) AS logos_churned,
@@ -62,8 +86,10 @@ summed AS (
     SUM(CASE WHEN change < 0 THEN -change ELSE 0 END) AS arr_contraction,
     SUM(CASE WHEN is_here = 0 THEN arr_opening ELSE 0 END) AS arr_churned,
     CASE WHEN COUNT(*) = COUNT(arr_closing) THEN SUM(arr_closing) END AS arr_closing
-  FROM cells
-  GROUP BY month, basis, segment
+  FROM cells AS c
+  JOIN rated AS v ON v.month = c.month AND v.basis = c.basis AND v.segment = c.segment
+  WHERE has_vanished = 0
+  GROUP BY c.month, c.basis, c.segment
 ),
 -- Where the money of one account is unknown the whole bridge is, rather than a part of it taken for all.
 known AS (
@@ -78,12 +104,12 @@ SELECT
   CASE WHEN has_money THEN CAST(arr_contraction AS DOUBLE) END AS arr_contraction,
   CASE WHEN has_money THEN CAST(arr_churned AS DOUBLE) END AS arr_churned,
   CASE WHEN has_money THEN CAST(arr_closing AS DOUBLE) END AS arr_closing,
-  CASE WHEN has_money AND arr_opening > 0 THEN
+  CASE WHEN is_rated = 1 AND has_money AND arr_opening > 0 THEN
     CAST(arr_opening - arr_contraction - arr_churned AS DOUBLE) / CAST(arr_opening AS DOUBLE) END AS grr,
-  CASE WHEN has_money AND arr_opening > 0 THEN
+  CASE WHEN is_rated = 1 AND has_money AND arr_opening > 0 THEN
     CAST(arr_opening - arr_contraction - arr_churned + arr_expansion AS DOUBLE) / CAST(arr_opening AS DOUBLE)
     END AS nrr,
-  CASE WHEN logos_opening > 0 THEN CAST(logos_churned AS DOUBLE) / logos_opening END AS logo_churn,
-  CASE WHEN has_money AND arr_opening > 0 THEN CAST(arr_churned AS DOUBLE) / CAST(arr_opening AS DOUBLE)
+  CASE WHEN is_rated = 1 AND logos_opening > 0 THEN CAST(logos_churned AS DOUBLE) / logos_opening END AS logo_churn,
+  CASE WHEN is_rated = 1 AND has_money AND arr_opening > 0 THEN CAST(arr_churned AS DOUBLE) / CAST(arr_opening AS DOUBLE)
     END AS arr_churn
 FROM known

@@ -60,7 +60,7 @@ def low_stock(evidence: Evidence) -> Finding:
     plan = evidence.definitions.outcomes.onboarding
     early = onboarding.stock_at_landmark(evidence)
     if early.empty:
-        return cannot_measure("low_stock_churns", "the data hold no stock (core action)")
+        return cannot_measure("low_stock_churns", "the data hold no stock (core action) with a mark to reach")
     rows = evidence.readings.rows.merge(early, on="account_id")
     rows = rows[rows["month"] >= rows["landmark"]].sort_values(["account_id", "due_date"], kind="stable")
     rows = rows.groupby("account_id", as_index=False).first()

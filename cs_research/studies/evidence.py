@@ -142,13 +142,14 @@ def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     read = starts.drop(columns="start_date").merge(_scores(history), on=KEY, how="left", indicator=True)
     is_read = read.pop("_merge") == "both"
     long_enough = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
-    rows, open_end = _watched(read[is_read & long_enough], outcomes, pd.Series(as_of, index=read.index))
+    # An end of which no more is known than that the account was there until then closes the window.
+    rows, open_end = _watched(read[is_read & long_enough], outcomes, pd.Series(as_of, index=read.index), ("not_due",))
     rows = _with_growth(rows, history, definitions, None)
     left_out = {"left before the reading": int((~is_read & long_enough).sum()),
                 f"watched for less than {plan.months_before} months": int((~long_enough).sum()),
                 "with an end still open": open_end}
     basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched "
-             "to the end of the data")
+             "to the end of its term or of the data")
     return Readings(_tidy(rows), left_out, basis, "later", rows_have_own_ends=False)
 
 
@@ -175,7 +176,8 @@ def _scores(history: pd.DataFrame) -> pd.DataFrame:
     return history[names].assign(cluster=clusters(history))
 
 
-def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> tuple[pd.DataFrame, int]:
+def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series,
+             unclear_ends: tuple[str, ...] = ("unknown", "not_due")) -> tuple[pd.DataFrame, int]:
     """The readings with their first churn up to `until`; those whose end is not known yet are dropped, counted."""
     window = read[["account_id", "month"]].assign(until=until)
     ends = window.merge(outcomes, on="account_id")
@@ -183,7 +185,7 @@ def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> tu
     ended = ends[ends["outcome"] == "churned"].groupby(KEY, as_index=False)["due_date"].min()
     rows = read.assign(until=until).merge(ended, on=KEY, how="left")
     rows["is_churned"] = rows["due_date"].notna()
-    unclear = ends[ends["outcome"].isin(("unknown", "not_due"))][["account_id", "month"]].drop_duplicates()
+    unclear = ends[ends["outcome"].isin(unclear_ends)][["account_id", "month"]].drop_duplicates()
     is_unclear = rows.merge(unclear, on=KEY, how="left", indicator=True)["_merge"] == "both"
     is_open = is_unclear.to_numpy() & ~rows["is_churned"].to_numpy()
     rows["due_date"] = rows["due_date"].fillna(rows.pop("until"))

@@ -30,11 +30,15 @@ def landmarks(evidence: Evidence) -> pd.DataFrame:
 
 
 def stock_at_landmark(evidence: Evidence) -> pd.DataFrame:
-    """account_id, landmark, stock_per_seat two months after the start, where it is measured (003)."""
+    """account_id, landmark, stock_per_seat two months after the start, where it is measured (003).
+
+    Empty where the definitions name no mark for it.
+    """
     stock = evidence.measures[["account_id", "month", "stock", "seats"]].rename(columns={"month": "landmark"})
     frame = landmarks(evidence)[["account_id", "landmark"]].merge(stock, on=["account_id", "landmark"])
     frame["stock_per_seat"] = frame["stock"] / frame["seats"].where(frame["seats"] > 0)
-    return frame.loc[frame["stock_per_seat"].notna(), ["account_id", "landmark", "stock_per_seat"]]
+    is_judged = frame["stock_per_seat"].notna() & (evidence.definitions.outcomes.onboarding.stock_per_seat is not None)
+    return frame.loc[is_judged, ["account_id", "landmark", "stock_per_seat"]]
 
 
 def successes(evidence: Evidence) -> tuple[pd.Series, str]:
@@ -48,6 +52,8 @@ def successes(evidence: Evidence) -> tuple[pd.Series, str]:
         required = plan.required_milestones or tuple(sorted(evidence.milestones["milestone"].unique()))
         return _milestones_in_time(evidence, required), f"all {len(required)} milestones done in time"
     stock = stock_at_landmark(evidence)
+    if stock.empty:
+        return pd.Series(dtype=bool), ""
     return (stock.set_index("account_id")["stock_per_seat"] >= plan.stock_per_seat - 1e-9,
             f"{number(plan.stock_per_seat, 0)} per seat {plan.months} months after the start")
 
@@ -69,7 +75,7 @@ def onboarding_success(evidence: Evidence) -> Finding:
     succeeded, words = successes(evidence)
     frame = _with_success(landmarks(evidence), succeeded)
     if frame.empty:
-        return Finding.not_measured(name, "the data hold no milestones and no stock")
+        return Finding.not_measured(name, "the data hold no milestones and no stock with a mark")
     last, table = evidence.history["month"].max(), []
     for month in pd.date_range(frame["landmark"].min(), last, freq="MS"):
         recent = frame[frame["landmark"].between(month - pd.DateOffset(months=RECENT - 1), month)]
@@ -96,6 +102,7 @@ class Cohort:
     rows: pd.DataFrame
     left_out: dict[str, int]
     success_words: str
+    reach: str
 
 
 def cohort(evidence: Evidence) -> Cohort:
@@ -103,7 +110,7 @@ def cohort(evidence: Evidence) -> Cohort:
     plan = evidence.definitions.outcomes.onboarding
     succeeded, words = successes(evidence)
     frame = landmarks(evidence)
-    alive = len(frame)
+    alive, reach = len(frame), _reach(frame, evidence)
     frame = _with_success(frame, succeeded)
     known = len(frame)
     frame["year_later"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
@@ -112,8 +119,17 @@ def cohort(evidence: Evidence) -> Cohort:
     if over:
         frame = _with_later_health(frame, evidence)
         frame = frame[frame["health"].notna()].reset_index(drop=True)
-    return Cohort(frame, {"without a measured success": alive - known, "the year is not over": known - over,
-                          "no score at the end of the year": over - len(frame)}, words)
+    left_out = {"without a measured success": alive - known, "the year is not over": known - over,
+                "no score at the end of the year": over - len(frame)}
+    return Cohort(frame, left_out, words, reach)
+
+
+def _reach(frame: pd.DataFrame, evidence: Evidence) -> str:
+    """How many accounts are still there at the end of the year, in words."""
+    plan = evidence.definitions.outcomes.onboarding
+    later = frame[["account_id"]].assign(month=frame["landmark"] + pd.DateOffset(months=plan.horizon_months))
+    there = len(later.merge(evidence.history[["account_id", "month"]], on=["account_id", "month"]))
+    return f"{count(there)} of {count(len(frame), 'account')} reach month {plan.months + plan.horizon_months}"
 
 
 def _with_success(frame: pd.DataFrame, succeeded: pd.Series) -> pd.DataFrame:
@@ -200,13 +216,13 @@ def _estimate(line: dict[str, Any]) -> Estimate:
 
 def _notes(group: Cohort) -> list[str]:
     out = [f"{count(n)} {why}" for why, n in group.left_out.items() if n]
-    return [f"Success is {group.success_words}. Health from 0 to the card's total.",
+    return [f"Success is {group.success_words}. Health from 0 to the card's total. {group.reach}.",
             *([f"Left out: {'; '.join(out)}."] if out else []), NOTE_TODAY]
 
 
 def _why_empty(group: Cohort, evidence: Evidence) -> str:
     if group.left_out["without a measured success"] and group.rows.empty and not group.left_out["the year is not over"]:
-        return "the data hold no milestones and no stock, so onboarding success is unknown"
+        return f"the data hold no milestones and no stock, so onboarding success is unknown ({group.reach})"
     if group.rows.empty:
         months = evidence.definitions.outcomes.onboarding.horizon_months
         return f"no account has a score {months} months after its onboarding"
