@@ -111,6 +111,9 @@ def simulate(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; no traceback reaches the user."""
+    # jsonschema imports this at a cost of three seconds, for a format that no notebook uses. Only here, in a
+    # process of our own: who imports the package keeps jsonschema whole.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     sys.exit(exit_code(arguments))
 
 

@@ -20,9 +20,7 @@ from typing import Any
 from cs_research import runs
 from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, ingest, open_dataset
-from cs_research.report.export import write_notebook_pages
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
-from cs_research.report.page import write_index
 from cs_research.run import Run, open_run
 from cs_research.tables import build_tables, horizon, write_table
 
@@ -123,10 +121,7 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
         _run_notebooks(making, about, request, notebooks)
     with _timed("pages", seconds):
         request.progress("Writing the pages", 0.9)
-        run = open_run(making)
-        about["rows"]["findings"] = write_table(_findings_table(run), tables / "findings.parquet")
-        write_index(run)
-        write_notebook_pages(run, [job.name for job in notebooks])
+        about["rows"]["findings"] = _write_pages(open_run(making), [job.name for job in notebooks])
     runs.write_json(making / "run.json", {**about, "seconds": seconds})
 
 
@@ -140,6 +135,18 @@ def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebo
     request.progress(f"Running {len(notebooks)} notebooks", 0.35)
     values = (str(making.resolve()), about["month"], about["dataset"]["scorecard"], request.lang)
     execute_notebooks(notebooks, making, dict(zip(GIVEN, values, strict=True)), request.jobs, tick)
+
+
+def _write_pages(run: Run, notebooks: list[str]) -> int:
+    """Gather the Findings, then write every page; returns the number of Findings."""
+    # Late, for these load scipy, which a run that is found made does without.
+    from cs_research.report.export import write_notebook_pages
+    from cs_research.report.page import write_index
+
+    count = write_table(_findings_table(run), run.folder / "tables" / "findings.parquet")
+    write_index(run)
+    write_notebook_pages(run, notebooks)
+    return count
 
 
 def _refuse_before_first(month: str, canonical: Path) -> None:
