@@ -1,8 +1,5 @@
-"""The simulator's own reading of the default 40-point card.
-
-Written apart from the package's scores on purpose: what the studies are tested against shares no code
-with them.
-"""
+"""The simulator's own reading of the default 40-point card, written apart from the package's scores on
+purpose: what the studies are tested against shares no code with them."""
 
 import numpy as np
 
@@ -19,7 +16,6 @@ CUTS = {
     "R-1": (0.30, 0.60, 0.90),
 }
 BANDS = ("red", "orange", "yellow", "green")
-BAND_CUTS = (17.5, 25.0, 32.5)
 
 
 def health(values: dict[str, np.ndarray]) -> np.ndarray:
@@ -28,20 +24,15 @@ def health(values: dict[str, np.ndarray]) -> np.ndarray:
     >>> float(health({"D-1": np.array([0.32]), "D-2": np.array([0.89])})[0])
     30.0
     """
-    points = np.stack([_points(values[name], CUTS[name]) for name in values])
+    points = [np.where(np.isnan(value), np.nan, 1.0 + reached(CUTS[name], value)) for name, value in values.items()]
     return 10 * np.nanmean(points, axis=0)
 
 
 def band(total: np.ndarray) -> np.ndarray:
-    """0 red, 1 orange, 2 yellow, 3 green."""
-    return np.searchsorted(BAND_CUTS, np.asarray(total) + 1e-9, side="right")
+    """The position in `BANDS`."""
+    return reached((17.5, 25.0, 32.5), total)
 
 
-def zero_based(total: np.ndarray) -> np.ndarray:
-    """The same total on the scale from 0 (all worst) to 40."""
-    return (np.asarray(total) - 10) * 4 / 3
-
-
-def _points(value: np.ndarray, cuts: tuple[float, ...]) -> np.ndarray:
-    points = 1.0 + np.sum([value >= cut - 1e-9 for cut in cuts], axis=0)
-    return np.where(np.isnan(value), np.nan, points)
+def reached(cuts: tuple[float, ...], value: np.ndarray) -> np.ndarray:
+    """How many of the ascending cuts a value reaches; one on the cut does."""
+    return np.searchsorted(cuts, np.asarray(value) + 1e-9, side="right")

@@ -1,5 +1,6 @@
 """The folder of a data set being written: small tables as CSV, large ones as Parquet, and dataset.yml."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -9,84 +10,45 @@ import yaml
 
 from cs_research.errors import Refused
 
-PARQUET = {
-    "users": {"user_id": "s", "account_id": "s", "activated_date": "d", "role": "s"},
-    "usage_events": {
-        "account_id": "s", "user_id": "s", "occurred_at": "s", "event_type": "s", "quantity": "i",
-        "recorded_at": "s",
-    },
-    "touches": {
-        "touch_id": "s", "account_id": "s", "occurred_at": "s", "touch_type": "s", "user_id": "s",
-        "content_id": "s", "progress": "f", "recipients": "i", "responded": "b", "recorded_at": "s",
-    },
-}  # fmt: skip
-TYPES = {"s": pa.string(), "d": pa.date32(), "i": pa.int32(), "f": pa.float64(), "b": pa.bool_()}
-DESCRIPTION = "dataset.yml"
+PARQUET = ("users", "usage_events", "touches")
+NOT_TEXT = {"activated_date": pa.date32(), "quantity": pa.int32(), "progress": pa.float64(),
+            "recipients": pa.int32(), "responded": pa.bool_()}
+ABOUT = {"kind": "dataset", "name": "Sample Works K.K.", "zone": "Asia/Tokyo", "currency": "JPY"}
 
 
-class Folder:
-    """Collects tables block by block; a table without any row gets no file."""
+class Folder(ExitStack):
+    """Takes tables block by block; a table without any row gets no file."""
 
     def __init__(self, path: Path):
-        self.path = Path(path)
-        self.parquet: dict[str, pq.ParquetWriter] = {}
-        self.csv: set[str] = set()
+        super().__init__()
+        self.path, described = path, path / "dataset.yml"
+        is_ours = described.is_file() and "source: cs-research simulate" in described.read_text("utf-8")
+        if path.exists() and not is_ours and not (path.is_dir() and not any(path.iterdir())):
+            raise Refused(f"The folder '{path}' already holds something else", "name a new folder")
+        path.mkdir(parents=True, exist_ok=True)
+        self.started: dict[str, pq.ParquetWriter | None] = {}
 
-    def __enter__(self) -> "Folder":
-        if self.path.exists() and not self._is_ours():
-            raise Refused(f"The folder '{self.path}' already holds something else", "name a new folder")
-        self.path.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, *failure) -> None:
-        for writer in self.parquet.values():
-            writer.close()
-
-    def add(self, tables: dict[str, pd.DataFrame]) -> None:
-        for name, frame in tables.items():
-            if len(frame):
-                (self._add_parquet if name in PARQUET else self._add_csv)(name, frame)
+    def add(self, name: str, rows: pd.DataFrame) -> None:
+        """Append the rows to the table's file."""
+        if len(rows):
+            (self._add_parquet if name in PARQUET else self._add_csv)(name, rows)
 
     def describe(self, source: str, as_of: str) -> None:
-        facts = {
-            "kind": "dataset",
-            "name": "Sample Works K.K.",
-            "zone": "Asia/Tokyo",
-            "currency": "JPY",
-            "as_of": as_of,
-            "simulated": True,
-            "licence": "MIT",
-            "source": source,
-        }
-        text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=200)
-        (self.path / DESCRIPTION).write_text(text, encoding="utf-8")
+        """Write dataset.yml."""
+        facts = ABOUT | {"as_of": as_of, "simulated": True, "licence": "MIT", "source": source}
+        text = yaml.safe_dump(facts, sort_keys=False, width=200)
+        (self.path / "dataset.yml").write_text(text, encoding="utf-8", newline="\n")
 
-    def _is_ours(self) -> bool:
-        """Empty, or written by this simulator."""
-        if not self.path.is_dir():
-            return False
-        described = self.path / DESCRIPTION
-        is_simulated = described.exists() and "source: cs-research simulate" in described.read_text("utf-8")
-        return is_simulated or not any(self.path.iterdir())
+    def _add_csv(self, name: str, rows: pd.DataFrame) -> None:
+        is_new = name not in self.started
+        self.started[name] = None
+        rows.to_csv(self.path / f"{name}.csv", mode="w" if is_new else "a", header=is_new, index=False,
+                    date_format="%Y-%m-%d", lineterminator="\n", encoding="utf-8")
 
-    def _add_csv(self, name: str, frame: pd.DataFrame) -> None:
-        frame = frame.copy()
-        for column in frame.select_dtypes(["bool", "boolean"]):
-            frame[column] = frame[column].map({True: "true", False: "false"})
-        is_new = name not in self.csv
-        self.csv.add(name)
-        frame.to_csv(
-            self.path / f"{name}.csv", mode="w" if is_new else "a", header=is_new, index=False,
-            date_format="%Y-%m-%d", lineterminator="\n", encoding="utf-8",
-        )  # fmt: skip
-
-    def _add_parquet(self, name: str, frame: pd.DataFrame) -> None:
-        schema = pa.schema([(column, TYPES[kind]) for column, kind in PARQUET[name].items()])
-        plain = pa.Table.from_pandas(frame, preserve_index=False).select(schema.names)
-        plain = plain.cast(schema).replace_schema_metadata(None)
-        if name not in self.parquet:
-            self.parquet[name] = pq.ParquetWriter(
-                self.path / f"{name}.parquet", schema, compression="zstd", compression_level=15,
-                store_schema=False,
-            )  # fmt: skip
-        self.parquet[name].write_table(plain, row_group_size=1_000_000)
+    def _add_parquet(self, name: str, rows: pd.DataFrame) -> None:
+        schema = pa.schema([(column, NOT_TEXT.get(column, pa.string())) for column in rows])
+        if name not in self.started:
+            self.started[name] = self.enter_context(pq.ParquetWriter(
+                self.path / f"{name}.parquet", schema, compression="zstd", compression_level=15, store_schema=False))
+        plain = pa.Table.from_pandas(rows, preserve_index=False).cast(schema).replace_schema_metadata(None)
+        self.started[name].write_table(plain, row_group_size=1_000_000)
