@@ -62,7 +62,7 @@ CHARTS = {
     "rates": lambda: figures.draw_rates(
         finding({"group": "red", **RATE}, {"group": "Café $5 & <b>株式会社</b>", **FEW}, claimed=0.5)),
     "ratios": lambda: figures.draw_ratios(
-        finding({"what": "later", "form": "ratio", "estimate": 1.9, "lower": 1.7, "upper": 2.1, "n": 400}, claimed=2.0)),
+        finding({"what": "later", "form": "ratio", "estimate": 1.9, "lower": 1.7, "upper": 2.1, "n": 40}, claimed=2.0)),
     "auc": lambda: figures.draw_discrimination(
         finding({"what": "the card", "estimate": 0.7, "lower": None, "upper": None, "n": 96})),
     "verdicts": lambda: figures.draw_verdicts(CLAIMS, DEFINITIONS),

@@ -82,19 +82,30 @@ def test_by_renewal_only_closed_windows_enter_and_the_rest_is_counted():
 def test_by_landmark_an_account_is_read_once_and_watched_to_the_end():
     definitions = reading_mode(mode="landmark", days_after_start=30)
     history = [score(a, m, 20, start_date=day("2025-01-10"), seats=10 + (a == "grew") * (m >= day("2025-06-01")))
-               for a in ("left", "grew", "open", "gap") for m in pd.date_range("2025-02-01", "2025-09-01", freq="MS")]
+               for a in ("left", "grew", "open", "gap", "ended")
+               for m in pd.date_range("2025-02-01", "2025-09-01", freq="MS")]
     history += [score("young", "2026-09-01", 20, start_date=day("2026-08-20"))]
     history += [score("vanished", "2025-01-01", 20, start_date=day("2025-01-02"))]
     outcomes = [end("left", "2025-03-01", "renewed"), end("left", "2025-10-01", "churned"),
-                end("open", "2026-10-20", "not_due"), end("gap", "2025-02-15", "churned")]
+                end("open", "2026-10-20", "not_due"), end("ended", "2025-10-01", "unknown"),
+                end("gap", "2025-02-15", "churned")]
     for row in history:
         row["arr"] = None
     found = readings(pd.DataFrame(history), pd.DataFrame(outcomes), definitions, AS_OF)
+    assert "unknown" not in str(found.left_out)
     told = found.rows.set_index("account_id")
-    assert told.index.tolist() == ["gap", "grew", "left"] and set(told["month"]) == {day("2025-02-01")}
-    assert told["outcome"].to_dict() == {"gap": "renewed", "grew": "expanded", "left": "churned"}
-    assert found.left_out == {"left before the reading": 1, "watched for less than 3 months": 1,
-                              "with an end still open": 1}
+    assert set(told["month"]) == {day("2025-02-01")}
+    assert told["outcome"].to_dict() == {"ended": "renewed", "gap": "renewed", "grew": "expanded", "left": "churned",
+                                         "open": "renewed"}
+    assert told.loc["open", "due_date"] == day("2026-10-01")  # what happens in the grace is not known for all
+    assert found.left_out == {"left before the reading": 1, "watched for less than 3 months": 1}
+
+
+def test_where_no_account_changes_its_size_expansion_is_not_measured():
+    rows = [(score(str(n), "2025-09-01", 36.0, owner=f"M{n % 20}"), end(str(n), "2026-01-01", "renewed"))
+            for n in range(60)]
+    found = claims.good_health(made(*zip(*rows, strict=True)))
+    assert found.estimate is None and "expansion cannot be seen" in found.sentence
 
 
 def test_by_horizon_windows_are_whole_and_do_not_overlap():
@@ -265,8 +276,8 @@ def test_what_is_not_over_or_not_known_is_left_out_and_counted():
     later = score("late", "2026-03-01", 20, start_date=day("2026-01-20"))
     blank = [score("blank", m, start_date=day("2025-01-15")) for m in ("2025-03-01", "2026-03-01")]
     group = onboarding.cohort(replace(base, history=pd.concat([base.history, pd.DataFrame([later, *blank])])))
-    assert group.left_out == {"without a measured success": 0, "the year is not over": 1,
-                              "no score at the end of the year": 1}
+    assert group.left_out == {"without a measured success": 0, "not over yet": 1,
+                              "without a score at the end": 1}
 
 
 def test_onboarding_success_is_a_rate_of_recent_starts():
@@ -412,7 +423,7 @@ def test_a_bridge_that_does_not_add_up_is_a_defect():
            "arr_opening": 100.0, "arr_new": 30.0, "arr_expansion": 20.0, "arr_contraction": 5.0, "arr_churned": 25.0,
            "arr_closing": 120.0}
     found = money.bridge(pd.DataFrame([row]), NOW)
-    assert [step["arr"] for step in found.rows] == [100, 30, 20, -5, -25, 120] and "+20.0%" in found.sentence
+    assert [step["arr"] for step in found.rows] == [100, 30, 20, -5, -25, 120] and "25 by churn" in found.sentence
     with pytest.raises(AssertionError, match="does not add up"):
         money.bridge(pd.DataFrame([{**row, "arr_closing": 121.0}]), NOW)
 

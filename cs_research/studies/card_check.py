@@ -39,8 +39,8 @@ def split(readings: Readings) -> tuple[pd.DataFrame, pd.DataFrame]:
 def card_and_churn(evidence: Evidence) -> Finding:
     """AUC of the card's total for churn out of time, less that of equal weights and of the best single indicator.
 
-    Verdict: investigate when a baseline does better beyond chance or the card tells nothing, else keep; a new card
-    to adopt is another study's.
+    Verdict: investigate when a baseline does better beyond chance, keep when none does and the card beats a coin,
+    else it cannot be told; a new card to adopt is another study's.
     """
     train, test = split(evidence.readings)
     events = test["is_churned"].astype(bool)
@@ -52,9 +52,10 @@ def card_and_churn(evidence: Evidence) -> Finding:
         return few
     card = stats.auc(-test["health"], events, test["cluster"])
     table = [_line("the card", card, None), *_baselines(evidence, train, test)]
-    verdict = _verdict(card, table, evidence.definitions.claims.min_clusters)
+    floor = evidence.definitions.claims.min_clusters
+    verdict = _verdict(card, table, floor)
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
-                f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table)}.")
+                f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table, floor)}.")
     details = {"rows": table, "notes": notes, "clusters": card.clusters,
                "expansion": _expansion(test)}
     return Finding(NAME, sentence, card.value, card.lower, card.upper, card.n, verdict, details)
@@ -101,19 +102,19 @@ def _line(words: str, estimate: Estimate, less: Estimate | None) -> dict[str, An
 def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int) -> str:
     if card.clusters < min_clusters or card.lower is None:
         return "cannot_tell"
-    beaten = any(line.get("less_upper") is not None and line["less_upper"] < 0 for line in table)
-    return "investigate" if beaten or card.lower <= 0.5 else "keep"
+    if card.upper <= 0.5 or any(line.get("less_upper") is not None and line["less_upper"] < 0 for line in table):
+        return "investigate"
+    return "keep" if card.lower > 0.5 else "cannot_tell"
 
 
-def _words(verdict: str, card: Estimate, table: list[dict[str, Any]]) -> str:
-    if verdict == "cannot_tell":
-        return "too few groups to judge chance by"
+def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_clusters: int) -> str:
     if verdict == "keep":
         return "no simple baseline does better beyond chance"
-    if card.lower is not None and card.lower <= 0.5:
-        return "no better than a coin beyond chance"
-    best = min((line for line in table if line.get("less_upper") is not None), key=lambda line: line["less_upper"])
-    return f"{best['what']} does better"
+    if verdict == "cannot_tell":
+        is_known = card.lower is not None and card.clusters >= min_clusters
+        return "no better than a coin beyond chance" if is_known else "too few groups to judge chance by"
+    better = [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0]
+    return f"{' and '.join(better)} does better" if better else "worse than a coin"
 
 
 def _expansion(test: pd.DataFrame) -> dict[str, Any]:

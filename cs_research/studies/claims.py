@@ -41,7 +41,9 @@ def good_health(evidence: Evidence) -> Finding:
     """P(expanded | best band) against the claim, and P(best band | expanded) beside it (000, 004)."""
     best = evidence.card.bands[-1]
     rows = _with_health(evidence)
-    rows = rows[rows["is_expanded"].notna()]
+    if len(rows) and rows["is_expanded"].isna().all():
+        return cannot_measure("good_health_expands_70", "no account ever changes its seats or ARR, so expansion "
+                              "cannot be seen", evidence.readings.notes())
     finding = _rate_claim(evidence, "good_health_expands_70", rows, rows["health_band"] == best, "is_expanded",
                           f"read as {best}", _bands(evidence, rows))
     return _with_other_reading(finding, evidence, rows, rows["health_band"] == best, "is_expanded", best)

@@ -128,28 +128,31 @@ def _by_renewal(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
                 f"terms under {plan.min_term_months} months": int((is_closed & is_short & ~is_gone).sum()),
                 "without a month to read": int((~is_read).sum())}
     basis = f"score read {plan.months_before} months before each renewal, closed renewals only"
-    rows = read[is_read].assign(is_churned=read["outcome"] == "churned", is_expanded=read["outcome"] == "expanded")
+    is_expanded = read["outcome"] == "expanded" if _is_sized(history, outcomes) else None
+    rows = read[is_read].assign(is_churned=read["outcome"] == "churned", is_expanded=is_expanded)
     return Readings(_tidy(rows), left_out, basis, "at the next renewal")
 
 
 def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
                  as_of: pd.Timestamp) -> Readings:
-    """One row per account: the first month end some days after its start, then watched to the end of the data."""
+    """One row per account: the first month end some days after its start, then watched to the end of term or data.
+
+    A term that ends with an unknown outcome was watched to its end without a churn.
+    """
     plan = definitions.outcomes.reading
     starts = history.groupby("account_id", as_index=False)["start_date"].min()
     day = starts["start_date"] + pd.Timedelta(days=plan.days_after_start)
     starts["month"] = day.dt.to_period("M").dt.to_timestamp()
     read = starts.drop(columns="start_date").merge(_scores(history), on=KEY, how="left", indicator=True)
     is_read = read.pop("_merge") == "both"
-    long_enough = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
-    # An end of which no more is known than that the account was there until then closes the window.
-    rows, open_end = _watched(read[is_read & long_enough], outcomes, pd.Series(as_of, index=read.index), ("not_due",))
-    rows = _with_growth(rows, history, definitions, None)
-    left_out = {"left before the reading": int((~is_read & long_enough).sum()),
-                f"watched for less than {plan.months_before} months": int((~long_enough).sum()),
-                "with an end still open": open_end}
-    basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched "
-             "to the end of its term or of the data")
+    end = as_of - pd.Timedelta(days=definitions.outcomes.grace_days)
+    is_long = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
+    rows = _watched(read[is_read & is_long], outcomes, pd.Series(end, index=read.index))
+    rows = _with_growth(rows, history, definitions, _is_sized(history, outcomes))
+    left_out = {"left before the reading": int((~is_read & is_long).sum()),
+                f"watched for less than {plan.months_before} months": int((~is_long).sum())}
+    basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched to the "
+             f"end of the term or of the data, less the {definitions.outcomes.grace_days} days of grace")
     return Readings(_tidy(rows), left_out, basis, "later", rows_have_own_ends=False)
 
 
@@ -163,12 +166,14 @@ def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     distance = (last.year - scored["month"].dt.year) * 12 + last.month - scored["month"].dt.month
     read = scored[(distance >= 0) & (distance % plan.every_months == 0)]
     until = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.horizon_months)
-    rows, open_end = _watched(read, outcomes, until)
-    rows = _with_growth(rows, history, definitions, plan.horizon_months)
+    rows = _watched(read, outcomes, until)
+    known = rows[~rows["is_unknown"] | rows["is_churned"]]
+    unknown = len(rows) - len(known)
     basis = (f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, "
              "closed windows only")
-    return Readings(_tidy(rows), {"with an end still open": open_end}, basis,
-                    f"within {plan.horizon_months} months")
+    known = _with_growth(known, history, definitions, _is_sized(history, outcomes), plan.horizon_months)
+    return Readings(_tidy(known),
+                    {"with an unknown outcome": unknown}, basis, f"within {plan.horizon_months} months")
 
 
 def _scores(history: pd.DataFrame) -> pd.DataFrame:
@@ -176,24 +181,22 @@ def _scores(history: pd.DataFrame) -> pd.DataFrame:
     return history[names].assign(cluster=clusters(history))
 
 
-def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series,
-             unclear_ends: tuple[str, ...] = ("unknown", "not_due")) -> tuple[pd.DataFrame, int]:
-    """The readings with their first churn up to `until`; those whose end is not known yet are dropped, counted."""
-    window = read[["account_id", "month"]].assign(until=until)
-    ends = window.merge(outcomes, on="account_id")
+def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> pd.DataFrame:
+    """The readings with is_churned, is_unknown (a term ended with an unknown outcome) and due_date, the day of the
+    first churn up to `until`, else that day."""
+    read = read.assign(until=until)
+    ends = read[[*KEY, "until"]].merge(outcomes, on="account_id")
     ends = ends[(ends["due_date"] > ends["month"] + pd.offsets.MonthEnd(0)) & (ends["due_date"] <= ends["until"])]
-    ended = ends[ends["outcome"] == "churned"].groupby(KEY, as_index=False)["due_date"].min()
-    rows = read.assign(until=until).merge(ended, on=KEY, how="left")
-    rows["is_churned"] = rows["due_date"].notna()
-    unclear = ends[ends["outcome"].isin(unclear_ends)][["account_id", "month"]].drop_duplicates()
-    is_unclear = rows.merge(unclear, on=KEY, how="left", indicator=True)["_merge"] == "both"
-    is_open = is_unclear.to_numpy() & ~rows["is_churned"].to_numpy()
-    rows["due_date"] = rows["due_date"].fillna(rows.pop("until"))
-    return rows[~is_open], int(is_open.sum())
+    first = {name: ends[ends["outcome"] == name].groupby(KEY, as_index=False)["due_date"].min()
+             for name in ("churned", "unknown")}
+    rows = read.merge(first["churned"], on=KEY, how="left")
+    rows = rows.merge(first["unknown"].rename(columns={"due_date": "unknown_date"}), on=KEY, how="left")
+    return rows.assign(is_churned=rows["due_date"].notna(), is_unknown=rows.pop("unknown_date").notna(),
+                       due_date=rows["due_date"].fillna(rows.pop("until")))
 
 
-def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definitions,
-                 months: int | None) -> pd.DataFrame:
+def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definitions, is_sized: bool,
+                 months: int | None = None) -> pd.DataFrame:
     """Adds is_expanded and outcome: the last size seen in the window against that at the reading.
 
     Size is ARR, or seats where ARR is not measured; `months` None watches to the last month there is.
@@ -209,9 +212,15 @@ def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definit
     growth = (both["arr_last"] / both["arr"]).where(has_money, both["seats_last"] / both["seats"])
     tolerance = definitions.outcomes.change_tolerance
     moved = np.select([growth > 1 + tolerance, growth < 1 - tolerance], ["expanded", "contracted"], "renewed")
-    both["is_expanded"] = moved == "expanded"
+    both["is_expanded"] = moved == "expanded" if is_sized else None
     both["outcome"] = np.where(both["is_churned"], "churned", moved)
     return both
+
+
+def _is_sized(history: pd.DataFrame, outcomes: pd.DataFrame) -> bool:
+    """Whether any account ever changes its size; where none does, expansion is not measured rather than nil."""
+    sizes = history.groupby("account_id")[["arr", "seats"]].nunique()
+    return bool(outcomes["outcome"].isin(("expanded", "contracted")).any() or (sizes > 1).any(axis=None))
 
 
 def _tidy(rows: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, count, percent, signed, with_interval
+from cs_research.finding import Estimate, Finding, count, with_interval
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 
@@ -83,9 +83,8 @@ def retention_by_month(retention: pd.DataFrame, month: date, basis: str = "trail
     if rows.empty:
         return Finding.not_measured("retention_by_month", "there is no full year of contracts yet")
     last = rows.iloc[-1]
-    money = f"GRR {percent(last['grr'])}, NRR {percent(last['nrr'])}, " if pd.notna(last["grr"]) else ""
-    sentence = (f"In the year to {last['month']:%Y-%m}: {money}accounts lost {percent(last['logo_churn'])} "
-                f"(n = {count(int(last['logos_opening']), 'account')} at the opening).")
+    sentence = (f"{count(len(rows), 'month')}, each with the twelve before it; the last one opened with "
+                f"{count(int(last['logos_opening']), 'account')}.")
     columns = ["month", "grr", "nrr", "logo_churn", "arr_churn", "logos_opening"]
     return Finding("retention_by_month", sentence, n=int(last["logos_opening"]),
                    details={"rows": rows[columns].to_dict("records")})
@@ -103,10 +102,10 @@ def bridge(retention: pd.DataFrame, month: date) -> Finding:
              ("closing", one["arr_closing"])]
     gap = sum(amount for _, amount in steps[:-1]) - steps[-1][1]
     assert abs(gap) < 0.5, f"the ARR bridge of {month:%Y-%m} does not add up: {gap}"
-    start, end, lost = one["arr_opening"], one["arr_closing"], one["arr_churned"] + one["arr_contraction"]
-    sentence = (f"ARR went from {count(round(start))} to {count(round(end))} in a year, "
-                f"{signed(100 * end / start - 100)}%; "
-                f"churn and contraction took {percent(lost / start)} of the opening.")
+    told = {name: count(round(abs(amount))) for name, amount in steps}
+    sentence = (f"ARR went from {told['opening']} to {told['closing']} in a year: {told['new']} new and "
+                f"{told['expansion']} from expansion, less {told['contraction']} by contraction and "
+                f"{told['churned']} by churn.")
     return Finding("arr_bridge", sentence, n=int(one["logos_opening"]),
                    details={"rows": [{"step": name, "arr": amount} for name, amount in steps]})
 

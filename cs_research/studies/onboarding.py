@@ -50,7 +50,8 @@ def successes(evidence: Evidence) -> tuple[pd.Series, str]:
     plan = evidence.definitions.outcomes.onboarding
     if evidence.milestones is not None and len(evidence.milestones):
         required = plan.required_milestones or tuple(sorted(evidence.milestones["milestone"].unique()))
-        return _milestones_in_time(evidence, required), f"all {len(required)} milestones done in time"
+        words = " and ".join(required) if len(required) < 3 else f"all {len(required)} milestones"
+        return _milestones_in_time(evidence, required), f"{words} done in time"
     stock = stock_at_landmark(evidence)
     if stock.empty:
         return pd.Series(dtype=bool), ""
@@ -93,9 +94,9 @@ def onboarding_success(evidence: Evidence) -> Finding:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Accounts with a known success and a known year after it, and how many were left out and why.
+    """Accounts with a known success and a known fate some months later; how many were left out and why.
 
-    rows: account_id, is_success, cluster, segment, landmark, is_here (a year later), health (0-based, churned 0),
+    rows: account_id, is_success, cluster, segment, landmark, is_here (later), health (0-based, churned 0),
     points (the card's own scale, churned 0), health_before (0-based, last month before the first due date).
     """
 
@@ -103,29 +104,34 @@ class Cohort:
     left_out: dict[str, int]
     success_words: str
     reach: str
+    later_words: str  # "a year later"
 
 
 def cohort(evidence: Evidence) -> Cohort:
-    """Who enters: alive at the landmark, the year after it over, and gone or with a score at its end."""
+    """Who enters: alive at the landmark, the months after it over, and gone or with a score at its end."""
     plan = evidence.definitions.outcomes.onboarding
     succeeded, words = successes(evidence)
     frame = landmarks(evidence)
     alive, reach = len(frame), _reach(frame, evidence)
     frame = _with_success(frame, succeeded)
     known = len(frame)
-    frame["year_later"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
-    frame = frame[frame["year_later"] <= evidence.history["month"].max()]
+    frame["later_month"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
+    frame = frame[frame["later_month"] <= evidence.history["month"].max()]
     over = len(frame)
     if over:
         frame = _with_later_health(frame, evidence)
         frame = frame[frame["health"].notna()].reset_index(drop=True)
-    left_out = {"without a measured success": alive - known, "the year is not over": known - over,
-                "no score at the end of the year": over - len(frame)}
-    return Cohort(frame, left_out, words, reach)
+    left_out = {"without a measured success": alive - known, "not over yet": known - over,
+                "without a score at the end": over - len(frame)}
+    return Cohort(frame, left_out, words, reach, _later(plan.horizon_months))
+
+
+def _later(months: int) -> str:
+    return "a year later" if months == 12 else f"{count(months, 'month')} later"
 
 
 def _reach(frame: pd.DataFrame, evidence: Evidence) -> str:
-    """How many accounts are still there at the end of the year, in words."""
+    """How many accounts are still there at the end, in words."""
     plan = evidence.definitions.outcomes.onboarding
     later = frame[["account_id"]].assign(month=frame["landmark"] + pd.DateOffset(months=plan.horizon_months))
     there = len(later.merge(evidence.history[["account_id", "month"]], on=["account_id", "month"]))
@@ -141,11 +147,11 @@ def _with_success(frame: pd.DataFrame, succeeded: pd.Series) -> pd.DataFrame:
 
 def _with_later_health(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     scores = evidence.history[["account_id", "month", "health"]]
-    ends = evidence.outcomes.merge(frame[["account_id", "landmark", "year_later"]], on="account_id")
+    ends = evidence.outcomes.merge(frame[["account_id", "landmark", "later_month"]], on="account_id")
     ends = ends[ends["due_date"] > ends["landmark"] + pd.offsets.MonthEnd(0)]
-    left = ends[(ends["outcome"] == "churned") & (ends["due_date"] <= ends["year_later"] + pd.offsets.MonthEnd(0))]
-    later = frame.merge(scores.rename(columns={"month": "year_later", "health": "points"}),
-                        on=["account_id", "year_later"], how="left", indicator="seen")
+    left = ends[(ends["outcome"] == "churned") & (ends["due_date"] <= ends["later_month"] + pd.offsets.MonthEnd(0))]
+    later = frame.merge(scores.rename(columns={"month": "later_month", "health": "points"}),
+                        on=["account_id", "later_month"], how="left", indicator="seen")
     later["is_here"] = later.pop("seen") == "both"
     is_gone = ~later["is_here"] & later["account_id"].isin(left["account_id"])
     later["points"] = later["points"].mask(is_gone, 0.0)
@@ -158,16 +164,16 @@ def _with_later_health(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     return later
 
 
-def contrasts(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The comparison seen in every way that methods 1 asks for, one line each."""
+def contrasts(rows: pd.DataFrame, later: str) -> list[dict[str, Any]]:
+    """The comparison seen in every way that methods 1 asks for, one line each; `later` as in "a year later"."""
     here, before = rows[rows["is_here"]], rows[rows["health_before"].notna()]
-    lines = [("a year later, churned = 0", "ratio", rows, "health"),
-             ("a year later, among those who stayed", "ratio", here, "health"),
+    lines = [(f"{later}, churned = 0", "ratio", rows, "health"),
+             (f"{later}, among those who stayed", "ratio", here, "health"),
              ("in the last month before the first due date", "ratio", before, "health_before"),
-             ("a year later, churned = 0, on the card's own scale", "ratio", rows, "points"),
-             ("still a customer a year later", "ratio", rows, "is_here"),
-             ("a year later, churned = 0", "difference", rows, "health"),
-             ("still a customer a year later", "difference", rows, "is_here")]
+             (f"{later}, churned = 0, on the card's own scale", "ratio", rows, "points"),
+             (f"still a customer {later}", "ratio", rows, "is_here"),
+             (f"{later}, churned = 0", "difference", rows, "health"),
+             (f"still a customer {later}", "difference", rows, "is_here")]
     return [_contrast(words, form, frame, column) for words, form, frame, column in lines]
 
 
@@ -192,19 +198,19 @@ def onboarding_and_health(evidence: Evidence) -> Finding:
     notes = _notes(group)
     if rows.empty or sizes.min() == 0:
         return cannot_measure(NAME, _why_empty(group, evidence), notes)
-    smaller = f"in the smaller group of {count(len(rows))} with a year behind them"
+    smaller = f"in the smaller group of {count(len(rows))} seen {group.later_words}"
     few = too_few(evidence, NAME, int(sizes.min()), smaller, notes)
-    return few or _judged_finding(evidence, contrasts(rows), notes)
+    return few or _judged_finding(evidence, contrasts(rows, group.later_words), notes, group.later_words)
 
 
-def _judged_finding(evidence: Evidence, table: list[dict[str, Any]], notes: list[str]) -> Finding:
+def _judged_finding(evidence: Evidence, table: list[dict[str, Any]], notes: list[str], later: str) -> Finding:
     everyone, stayed = _estimate(table[0]), _estimate(table[1])
     verdict = unadjusted(judged(evidence, NAME, everyone, stats.logarithm(everyone)))
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
     ending = f"even so, {verdict.reason.replace('claimed', claimed)}" if verdict.verdict == "contradicted" else (
         f"whether it is {claimed} cannot be told: {verdict.reason}")
-    sentence = (f"A year later, accounts onboarded in time have {value_text(everyone, 'ratio')} times the health of "
-                f"the others ({interval_text(everyone, 'ratio')}; churned count as 0), and "
+    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have {value_text(everyone, 'ratio')} times "
+                f"the health of the others ({interval_text(everyone, 'ratio')}; churned count as 0), and "
                 f"{value_text(stayed, 'ratio')} times among those who stayed ({interval_text(stayed, 'ratio')}). "
                 f"This is an unadjusted association; {ending}.")
     return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, notes=notes)
@@ -221,13 +227,13 @@ def _notes(group: Cohort) -> list[str]:
 
 
 def _why_empty(group: Cohort, evidence: Evidence) -> str:
-    if group.left_out["without a measured success"] and group.rows.empty and not group.left_out["the year is not over"]:
+    if group.left_out["without a measured success"] and group.rows.empty and not group.left_out["not over yet"]:
         return f"the data hold no milestones and no stock, so onboarding success is unknown ({group.reach})"
     if group.rows.empty:
         months = evidence.definitions.outcomes.onboarding.horizon_months
         return f"no account has a score {months} months after its onboarding"
     every = "every" if group.rows["is_success"].all() else "no"
-    return f"{every} account with a year behind it succeeded ({group.success_words}): there is nothing to compare"
+    return f"{every} account seen {group.later_words} succeeded ({group.success_words}): there is nothing to compare"
 
 
 def unadjusted(verdict: Judgement) -> Judgement:

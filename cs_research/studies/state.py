@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Finding, count, percent, with_interval
+from cs_research.finding import Finding, count, number, with_interval
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 
@@ -78,8 +78,9 @@ def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: dat
         return Finding(name, f"Not measured: no indicator is known for half of the accounts in {month:%Y-%m}.",
                        details={"rows": table, "notes": notes})
     low = min(measured, key=lambda line: (line["points"], line["indicator"]))
-    sentence = (f"{low['name']} ({low['indicator']}) is weakest: on average accounts earn {percent(low['points'])} of "
-                f"its points (n = {count(low['n'])}).")
+    best = max(next(i.points for i in card.indicators if i.id == low["indicator"]))
+    sentence = (f"{low['name']} ({low['indicator']}) is weakest: on average accounts earn "
+                f"{number(low['points'] * best)} of its {best} points (n = {count(low['n'])}).")
     return Finding(name, sentence, low["points"], n=low["n"], details={"rows": table, "notes": notes})
 
 
@@ -207,5 +208,6 @@ def restated(scores: pd.DataFrame, history: pd.DataFrame) -> Finding:
                                                      touch=("touched", "sum"))
     some = table[(table["health"] > 0) | (table["touch"] > 0)]
     sentence = (f"{count(int(table['health'].sum()), 'score')} of {count(len(both))} changed after their month had "
-                f"closed, in {count(len(some), 'month')}: rows came in later. Studies use the scores as they stood.")
+                f"closed, in {count(len(some), 'month')}: rows came in later. Studies use the scores as they stood."
+                if len(some) else f"None of {count(len(both), 'score')} changed after its month had closed.")
     return Finding("scores_restated", sentence, n=len(both), details={"rows": some.to_dict("records")})
