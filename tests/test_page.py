@@ -174,7 +174,8 @@ def test_account_names_cannot_turn_the_text_around_them(seen):
 
 
 def test_nothing_is_fetched_and_nothing_runs(tmp_path):
-    (tmp_path / "01_data.html").touch()
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_data.ipynb").touch()
     seen = Seen(page(small_run(tmp_path)))
     links = [a[key] for _, a in seen.elements for key in ("href", "src", "xlink:href", "action") if key in a]
     assert set(links) == {"01_data.html"}
@@ -244,7 +245,7 @@ def test_without_scores_every_section_says_so(tmp_path):
     run = small_run(tmp_path)
     seen = clean(small_run(tmp_path, scores=without_health(run.scores), history=without_health(run.history)))
     assert "no account has enough measured indicators" in seen.text
-    assert "no start year has twenty accounts with a health score" in seen.text
+    assert "no start year has twenty accounts with a health score at two ages" in seen.text
     assert "health is not scored in both months" in seen.text
     assert "No past renewals tell yet how much of it is likely lost" in seen.text
 
@@ -262,6 +263,15 @@ def test_a_young_company_gets_no_yearly_rate(tmp_path):
     run = small_run(tmp_path)
     seen = clean(small_run(tmp_path, retention=run.retention[run.retention["basis"] == "month"]))
     assert "In December we lost 10% of our customers; it is too early for a yearly rate." in seen.text
+
+
+def test_contracts_that_run_once_have_no_renewals_and_no_yearly_rate(tmp_path):
+    run = small_run(tmp_path)
+    ends = run.outcomes.assign(outcome=run.outcomes["outcome"].replace("renewed", "unknown"))
+    seen = clean(small_run(tmp_path, outcomes=ends))
+    assert "In December we lost 10% of our customers; contracts here run once, so there is no yearly rate." in seen.text
+    assert "none has ever been renewed" in seen.text and "likely lost" not in seen.text
+    assert "whose renewal is due" not in seen.text
 
 
 def test_few_past_renewals_make_no_rate(tmp_path):

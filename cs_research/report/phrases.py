@@ -26,6 +26,7 @@ EN = {
     "lose_arr": "We lose {rate} of recurring revenue a year to churn{interval}, {growth}.",
     "lose_logos": "We lose {rate} of our customers a year{interval}.",
     "lose_month": "In {month} we lost {rate} of our customers; it is too early for a yearly rate.",
+    "lose_once": "In {month} we lost {rate} of our customers; contracts here run once, so there is no yearly rate.",
     "lose_unknown": "We serve {n} account; nothing is known yet of those who leave.|"
                     "We serve {n} accounts; nothing is known yet of those who leave.",
     "head_interval": " <span class=\"soft\">({interval})</span>",
@@ -151,7 +152,7 @@ EN = {
     "c_alt": "Mean health by months since the start",
     "c_desc": "{lines}.",
     "c_line": "{name}: {first} at month {start}, {last} at month {end}",
-    "c_absent": "no start year has twenty accounts with a health score",
+    "c_absent": "no start year has twenty accounts with a health score at two ages",
     # ---- movers
     "m_kicker": "Movers",
     "m_title": "{rose} by {points} points or more and {fell}{reasons}",
@@ -160,6 +161,7 @@ EN = {
     "m_fell": "{n} fell|{n} fell",
     "m_lost": "{name} lost most ({points})",
     "m_won": "{name} won most ({points})",
+    "m_both": "{name} moved most ({lost}, {won})",
     "m_fell_head": "▼ Fell, largest customers first",
     "m_rose_head": "▲ Rose, largest customers first",
     "segment_enterprise": "Enterprise", "segment_smb": "SMB",
@@ -174,6 +176,9 @@ EN = {
     "r_not_red": ", not red",
     "r_title_due": "{amount} is due by {day} in {n} renewal|{amount} is due by {day} in {n} renewals",
     "r_title_count": "{n} renewal is due by {day}|{n} renewals are due by {day}",
+    "r_once": "contracts of this data set run once and none has ever been renewed, so no renewal is at stake",
+    "w_once": "<b>{n}</b> contract ends by {day}. Contracts here run once, so no renewal is at stake.|"
+              "<b>{n}</b> contracts end by {day}. Contracts here run once, so no renewal is at stake.",
     "r_none": "No renewal is due by {day}",
     "r_band": "<b>{band}</b>, {n} renewal|<b>{band}</b>, {n} renewals",
     "r_right": "{due} due → <b>{lost}</b> likely lost",
@@ -224,7 +229,8 @@ EN = {
     "supported": "Supported", "contradicted": "Contradicted", "cannot_tell": "Cannot tell",
     # ---- actions
     "a_kicker": "What to do in {month}",
-    "a_title": "One job for one team|{shown} jobs for {teams} teams",
+    "a_title": "One job for {teams}|{shown} jobs for {teams}",
+    "a_teams": "one team|{teams} teams",
     "a_none": "Nothing calls for action this month",
     "a_team": "Team", "a_do": "Do", "a_who": "Who", "a_arr": "ARR", "a_closes": "Closes by itself when",
     "a_largest": "Largest:",
@@ -233,7 +239,7 @@ EN = {
     "a_quiet_half": "Raise touch at a random half of the unhealthy, quiet accounts: we cannot yet tell that it helps.",
     "a_onboard": "Onboard again the recent starts that are red or orange.",
     "a_expand": "Propose expansion to the green accounts due by {day}.",
-    "a_expand_rate": "Propose expansion to the green accounts due by {day}: {rate} of green ones expanded so far.",
+    "a_expand_rate": "Propose expansion to the green accounts due by {day} ({rate} expanded so far).",
     "a_unhealthy": "Ask the unhealthy accounts what has changed.",
     "a_renewal_ends": "renewed, or health back at {cut}",
     "a_quiet_ends": "touch score {cut} or more",

@@ -118,12 +118,18 @@ class View:
         return found if found is not None and found.estimate is not None else None
 
     @cached_property
+    def runs_once(self) -> bool:
+        """Whether contracts of this data set end and are never renewed, as those of a course are."""
+        outcomes = set(self.run.outcomes["outcome"])
+        return "churned" in outcomes and outcomes <= {"churned", "not_due", "unknown"}
+
+    @cached_property
     def retention(self) -> pd.DataFrame:
-        """Retention of all segments together, one row per month, indexed by month: over the last twelve months,
-        or by month (column `basis`) while no month of the run has twelve before it."""
+        """Retention of all segments together, one row per month, indexed by month: over the last twelve months, or
+        by month (column `basis`) while there are no twelve before or where contracts run once."""
         rows = self.run.retention
         rows = rows[(rows["segment"] == "all") & (rows["month"] <= self.month) & (rows["logos_opening"] > 0)]
-        for basis in ("trailing_12", "month"):
+        for basis in ("month",) if self.runs_once else ("trailing_12", "month"):
             chosen = rows[rows["basis"] == basis].set_index("month").sort_index()
             if self.month in chosen.index:
                 return chosen
@@ -138,10 +144,14 @@ class View:
 
     def retained(self, name: str) -> Estimate:
         """nrr, grr, arr_churn or logo_churn as the table `retention` has it, with the interval of the accounts of
-        twelve months ago; over a single month no interval is given."""
+        twelve months ago (over one month: logo_churn only)."""
         last = self.retention.loc[self.month]
-        about = self._of_cohort(name) if last["basis"] == "trailing_12" else stats.NOTHING
+        about = self._of_cohort(name) if last["basis"] == "trailing_12" else self._of_month()
         return Estimate(float(last[name]), about.lower, about.upper, int(last["logos_opening"]), about.clusters)
+
+    def _of_month(self) -> Estimate:
+        rows = self.before.reset_index()
+        return stats.rate(~rows["account_id"].isin(self.now.index), clusters(rows))
 
     def _of_cohort(self, name: str) -> Estimate:
         rows = opening_cohort(self.panel, self.run.month)

@@ -101,12 +101,13 @@ def _line(plot: _Plot, cohort: Cohort, rank: int) -> str:
 
 
 def _labels(plot: _Plot, cohorts: Sequence[Cohort]) -> list[str]:
-    """Names at the line ends; the newest below its line, the others above, moved up while they would touch."""
+    """Names at the line ends: above the highest line at that age, below any other; moved while they would touch."""
     placed: list[tuple[float, float]] = []
     body = []
-    for i, cohort in enumerate(reversed(cohorts)):
+    for cohort in reversed(cohorts):
         x = min(max(plot.x(cohort.ages[-1]), plot.left + 34.0), plot.right - 34.0)
-        below = i == 0 and len(cohorts) > 1
+        below = any(dict(zip(other.ages, other.mean, strict=True)).get(cohort.ages[-1], -1) > cohort.mean[-1]
+                    for other in cohorts)
         y = plot.y(cohort.lower[-1]) + 24 if below else plot.y(cohort.upper[-1]) - 26
         while any(abs(x - px) < 70 and abs(y - py) < 34 for px, py in placed):
             y += 12 if below else -12
@@ -128,8 +129,8 @@ def _survival(plot: _Plot, stay: Sequence[tuple[int, float]], words: dict[str, s
     points.append(f"{num(plot.x(min(stay[-1][0] + 1, plot.oldest)))} {num(plot.bottom)}")
     body = [tag("path", d="M" + "L".join(points) + "z", cls="due"),
             text(plot.left, plot.strip - 14, words["stay"], "strong13 halo")]
-    ends = [age for age in (0, 12, 24, 36, 48, 60) if age <= stay[-1][0] - 3 or age == 0]
     shares = dict(stay)
+    ends = [age for age in (0, 12, 24, 36, 48, 60) if age <= stay[-1][0] - min(age, 3) and shares[age] >= .05]
     for age in ends:
         y = plot.bottom - height * shares[age]
         body.append(text(plot.x(age) + 6, y + 16, f"{100 * shares[age]:.0f}%", "num"))

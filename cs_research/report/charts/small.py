@@ -7,6 +7,7 @@ from markupsafe import Markup
 from cs_research.report.charts.svg import figure, num, tag, text
 
 REACH = 6.0  # the claim picture shows this many tolerances on either side
+EDGE = 0.3  # room for the arrowhead of what goes on beyond
 
 
 def _share(x: float) -> str:
@@ -105,10 +106,11 @@ def claim_row(key: str, mark: str, steps: tuple[float, float, float] | None, one
     zone = tag("rect", x=at(0 if one_sided else -1), y=2.0, width=num(50 if one_sided else 100 / REACH) + "%",
                height=40.0, cls="zone")
     body = [zone, tag("line", x1="50%", x2="50%", y1=2.0, y2=42.0, cls="axis")]
-    low, middle, high = (min(max(s, 0.35 - REACH), REACH - 0.35) for s in steps)
+    low, high = (min(max(s, EDGE - REACH), REACH - EDGE) for s in (steps[0], steps[2]))
+    middle = min(max(steps[1], 3 * EDGE - REACH), REACH - 3 * EDGE)
     body.append(tag("line", x1=at(low), x2=at(high), y1=22.0, y2=22.0, cls="ink-25"))
     body += [_off_scale(at(end), way) for end, raw, way in ((low, steps[0], -1), (high, steps[2], 1))
-             if abs(raw) > REACH - 0.35 and raw * way > 0]
+             if raw * way > REACH - EDGE]
     body.append(tag("svg", _mark(mark), x=at(middle), y=22.0, overflow="visible"))
     return figure(key, "100%", 44, *alt, *body, cls="claim")
 

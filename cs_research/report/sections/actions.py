@@ -13,6 +13,7 @@ from cs_research.report.view import View
 JOBS = ("renewal", "onboard", "quiet", "expand", "unhealthy")  # in the order in which they claim an account
 PER_TEAM = 2
 NAMED = 3
+WORTH_SAYING = .2  # share of green accounts that expanded, to be an argument
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def _kinds(due: Due) -> pd.Series:
     """The job of each account of this month, empty where none fits."""
     view = due.view
     now, plan = view.now, view.definitions.quadrants
-    is_due = now.index.isin(due.rows["account_id"])
+    is_due = now.index.isin(due.rows["account_id"]) & (not view.runs_once)
     is_bad = now["health_band"].isin(view.card.bands[:2])
     is_unhealthy = now["health"] < plan.health_cut - 1e-9
     is_first = now["stage"] == view.definitions.stages.stages[0].name
@@ -72,7 +73,7 @@ def actions_section(due: Due, found: list[Job]) -> dict:
     teams = {job.team: [j for j in found if j.team == job.team][:PER_TEAM] for job in found}
     shown = sum(map(len, teams.values()))
     return {**section, "title": say("a_title", n=shown, shown=formats.word(shown).capitalize(),
-                                    teams=formats.word(len(teams))),
+                                    teams=say("a_teams", n=len(teams), teams=formats.word(len(teams)))),
             "teams": [{"name": team, "rows": [_row(due, job) for job in of_team]} for team, of_team in teams.items()],
             "caption": say("a_caption", n=PER_TEAM), "has_money": view.has_money}
 
@@ -94,8 +95,8 @@ def _do(due: Due, kind: str) -> Markup:
         return say("a_quiet" if proven else "a_quiet_half")
     if kind == "expand":
         grown = due.view.finding("good_health_expands_70")
-        return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate)) if grown else \
-            say("a_expand", day=day)
+        if grown is not None and grown.estimate >= WORTH_SAYING:
+            return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate))
     return say(f"a_{kind}", day=day)
 
 

@@ -20,9 +20,9 @@ def footer_section(view: View) -> dict:
 
 
 def notebooks(view: View) -> list[dict]:
-    """The notebook pages that this run has, in their order."""
-    pages = sorted(Path(view.run.folder).glob("[0-9][0-9]_*.html")) if view.run.folder else []
-    return [{"name": p.stem, "href": p.name, "title": EN.get(f"nb_{p.stem}", p.stem)} for p in pages]
+    """The pages of the notebooks that this run has executed, in their order."""
+    names = sorted(path.stem for path in (Path(view.run.folder) / "notebooks").glob("*.ipynb"))
+    return [{"name": name, "href": f"{name}.html", "title": EN.get(f"nb_{name}", name)} for name in names]
 
 
 def _data(view: View) -> dict:

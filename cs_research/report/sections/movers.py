@@ -52,11 +52,14 @@ def _sums(points: pd.DataFrame, ids: pd.Index, indicators: list) -> list[float]:
 
 def _reasons(indicators: list, lost: list[float], won: list[float]) -> Markup:
     """What the falling accounts lost most and the rising ones won most."""
-    parts = []
-    if indicators and min(lost) < 0:
-        parts.append(say("m_lost", name=_mid(indicators[lost.index(min(lost))]), points=formats.signed(min(lost), 0)))
-    if indicators and max(won) > 0:
-        parts.append(say("m_won", name=_mid(indicators[won.index(max(won))]), points=formats.signed(max(won), 0)))
+    if not indicators:
+        return Markup("")
+    down, up = (formats.signed(points, 0) for points in (min(lost), max(won)))
+    first, second = (_mid(indicators[i]) for i in (lost.index(min(lost)), won.index(max(won))))
+    if min(lost) < 0 < max(won) and first == second:
+        return Markup(": ") + say("m_both", name=first, lost=down, won=up)
+    parts = [say("m_lost", name=first, points=down)] if min(lost) < 0 else []
+    parts += [say("m_won", name=second, points=up)] if max(won) > 0 else []
     return Markup(": ") + Markup(", ").join(parts) if parts else Markup("")
 
 

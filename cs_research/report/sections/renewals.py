@@ -143,6 +143,8 @@ def renewals_section(due: Due) -> dict:
     """The bars by band and the largest accounts."""
     day, n = formats.day(due.last_day), len(due.rows)
     section = {"kicker": say("r_kicker", days=due.days), "notebook": "04_retention"}
+    if due.view.runs_once:
+        return {**section, "absent": say("absent", why=say("r_once"))}
     if not n:
         return {**section, "title": say("r_none", day=day), "bars": []}
     scale = max(band.due for band in due.bands)

@@ -29,7 +29,7 @@ def _headline(view: View) -> tuple[Markup, Markup]:
     last = rows.loc[view.month]
     if last["basis"] == "month":
         told = say("logos_of_month", opening=int(last["logos_opening"]), churned=int(last["logos_churned"]))
-        return say("lose_month", month=formats.month_name(view.month),
+        return say("lose_once" if view.runs_once else "lose_month", month=formats.month_name(view.month),
                    rate=formats.percent(float(last["logo_churn"]))), Markup(" ").join([told, _no_money(view)]).strip()
     if pd.isna(last["arr_churn"]):
         return _by_logos(view, last)
@@ -111,6 +111,8 @@ def _money(due: Due) -> Markup:
     day = formats.day(due.last_day)
     if not len(due.rows):
         return say("r_none", day=day) + "."
+    if due.view.runs_once:
+        return say("w_once", n=len(due.rows), day=day)
     if due.lost is None:
         return say("w_due", due=due.amount(due.total), day=day) if due.view.has_money else \
             say("r_title_count", n=len(due.rows), day=day) + "."
