@@ -51,7 +51,8 @@ class Panel:
 
     def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon, progress=None):
         self.definitions = definitions
-        self.connection = duckdb.connect(config={"enable_progress_bar": "false"})  # stdout is not ours
+        self.connection = duckdb.connect()
+        self.connection.execute("SET enable_progress_bar = false")  # standard output is not ours
         self.delivered = {name for name in definitions.tables if (canonical / f"{name}.parquet").exists()}
         self._open_canonical(canonical, horizon)
         self._set_up(horizon)

@@ -56,7 +56,8 @@ class Raw:
 
 def connect(temporary: str, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB for one ingest: deterministic order, UTC, spilling to `temporary`, and the NFKC folding."""
-    con = duckdb.connect(config={"enable_progress_bar": "false", **({"threads": threads} if threads else {})})
+    con = duckdb.connect(config={"threads": threads} if threads else {})
+    con.execute("SET enable_progress_bar = false")  # standard output is not ours
     con.execute(f"SET temp_directory = {quoted(temporary)}; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
     con.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
     return con
