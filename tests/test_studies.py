@@ -396,6 +396,7 @@ def test_all_claims_come_in_the_order_of_their_file():
 # ---------------------------------------------------------------- where the accounts stand, and money
 
 NOW = date(2026, 10, 1)
+NO_ENDS = pd.DataFrame([end("x", "2020-01-01", "churned")])
 
 
 def kept(account, opening, closing, owner="M"):
@@ -406,16 +407,27 @@ def kept(account, opening, closing, owner="M"):
 def test_revenue_kept_is_that_of_the_opening_cohort():
     scores = pd.DataFrame(kept("a", 100.0, 130.0) + kept("b", 100.0, 50.0, "N") + kept("c", 100.0, None, "O")
                           + [score("new", "2026-10-01", 20.0, arr=500.0)])
-    assert money.revenue_kept(scores, NOW).estimate == pytest.approx(180 / 300)
-    assert money.revenue_kept(scores, NOW, gross=True).estimate == pytest.approx(150 / 300)
-    assert money.accounts_lost(scores, NOW).estimate == pytest.approx(1 / 3)
+    assert money.revenue_kept(scores, NO_ENDS, NOW).estimate == pytest.approx(180 / 300)
+    assert money.revenue_kept(scores, NO_ENDS, NOW, gross=True).estimate == pytest.approx(150 / 300)
+    assert money.accounts_lost(scores, NO_ENDS, NOW).estimate == pytest.approx(1 / 3)
 
 
 def test_money_that_is_not_known_for_all_is_not_measured():
     scores = pd.DataFrame(kept("a", 100.0, None) + kept("b", None, 50.0))
-    assert "Not measured" in money.revenue_kept(scores, NOW).sentence
-    assert "Not measured" in money.revenue_kept(scores[:0], NOW).sentence
-    assert "Not measured" in money.accounts_lost(scores[:0], NOW).sentence
+    assert "Not measured" in money.revenue_kept(scores, NO_ENDS, NOW).sentence
+    assert "Not measured" in money.revenue_kept(scores[:0], NO_ENDS, NOW).sentence
+    assert "Not measured" in money.accounts_lost(scores[:0], NO_ENDS, NOW).sentence
+
+
+def test_who_left_with_an_unknown_outcome_is_in_no_rate_and_too_many_leave_none():
+    rows = [row for n in range(20) for row in kept(str(n), 100.0, 100.0 if n else None)]
+    ends = pd.DataFrame([end("0", "2026-05-01", "unknown")])
+    found = money.accounts_lost(pd.DataFrame(rows), ends, NOW)
+    assert (found.estimate, found.n) == (0.0, 19) and "1 that left" in found.details["notes"][1]
+    many = pd.DataFrame([row for n in range(20) for row in kept(str(n), 100.0, 100.0 if n > 2 else None)])
+    ends = pd.DataFrame([end(str(n), "2026-05-01", "unknown") for n in range(3)])
+    assert "3 of 20 accounts left with an unknown outcome" in money.accounts_lost(many, ends, NOW).sentence
+    assert "unknown outcome" in money.renewals(ends, pd.DataFrame({"account_id": ["1"], "owner": ["M"]}), NOW).sentence
 
 
 def test_a_bridge_that_does_not_add_up_is_a_defect():
@@ -430,7 +442,7 @@ def test_a_bridge_that_does_not_add_up_is_a_defect():
 
 def test_renewals_are_counted_in_the_month_they_were_due():
     outcomes = pd.DataFrame([end("a", "2026-10-01", "renewed"), end("b", "2026-10-31", "churned"),
-                             end("c", "2025-10-31", "churned"), end("d", "2026-09-01", "unknown")])
+                             end("c", "2025-10-31", "churned"), end("d", "2025-09-01", "unknown")])
     found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a", "b"], "owner": ["M", None]}), NOW)
     assert (found.estimate, found.n) == (0.5, 2) and found.rows[0]["churned"] == 1
 

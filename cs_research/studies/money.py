@@ -1,58 +1,88 @@
 """Revenue and accounts kept: the retention table in words, with intervals from the accounts behind it."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding, count, with_interval
+from cs_research.history import CLOSED
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 
 YEAR = 12
 
 
-def opening_cohort(scores: pd.DataFrame, month: date) -> pd.DataFrame:
-    """Accounts under contract a year ago: account_id, cluster, opening, closing (ARR, 0 when gone), is_here.
+@dataclass(frozen=True)
+class Cohort:
+    """The accounts under contract a year ago whose fate is known; `vanished` counts those that left unexplained.
 
-    A returning account is new; accounts that began later do not enter (methods 6).
+    rows: account_id, cluster, opening, closing (ARR, 0 when gone), is_here.
+    """
+
+    rows: pd.DataFrame
+    vanished: int
+
+    @property
+    def trouble(self) -> str:
+        """Why no rate can be had, empty when one can."""
+        accounts = len(self.rows) + self.vanished
+        if not accounts:
+            return "no account was under contract a year before"
+        if 10 * self.vanished > accounts:
+            return f"{count(self.vanished)} of {count(accounts, 'account')} left with an unknown outcome"
+        return ""
+
+    def notes(self) -> list[str]:
+        """Whom the rates are of, in words."""
+        unknown = f"; {count(self.vanished)} that left with an unknown outcome are in no rate" if self.vanished else ""
+        return [f"Of the {count(len(self.rows), 'account')} under contract a year before{unknown}."]
+
+
+def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date) -> Cohort:
+    """The cohort of the retention table's trailing_12: a returning account is new, later starts do not enter.
+
+    In: scores (account_id, month, arr, owner), outcomes (account_id, due_date, outcome). Rule: methods 6.
     """
     now, then = pd.Timestamp(month), pd.Timestamp(month) - pd.DateOffset(months=YEAR)
-    columns = ["account_id", "arr", "owner"]
-    opening = scores.loc[scores["month"] == then, columns].rename(columns={"arr": "opening"})
+    opening = scores.loc[scores["month"] == then, ["account_id", "arr", "owner"]].rename(columns={"arr": "opening"})
     closing = scores.loc[scores["month"] == now, ["account_id", "arr"]].rename(columns={"arr": "closing"})
     both = opening.merge(closing, on="account_id", how="left", indicator=True)
     both["is_here"] = both.pop("_merge") == "both"
     both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
-    return both.assign(cluster=clusters(both))
+    due = outcomes["due_date"].dt.to_period("M").dt.to_timestamp()
+    unknown = outcomes[(outcomes["outcome"] == "unknown") & (due > then) & (due <= now)]["account_id"]
+    vanished = ~both["is_here"] & both["account_id"].isin(unknown)
+    return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()))
 
 
-def revenue_kept(scores: pd.DataFrame, month: date, gross: bool = False) -> Finding:
+def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, gross: bool = False) -> Finding:
     """NRR of the last twelve months, or GRR (`gross`), of the accounts under contract a year ago.
 
-    Restated scores in (account_id, month, arr, owner); the estimate equals the retention table's trailing_12.
+    The estimate equals the retention table's trailing_12; the interval comes from the accounts behind it.
     """
-    name = "gross_revenue_retention" if gross else "net_revenue_retention"
     title = "gross revenue retention" if gross else "net revenue retention"
-    rows = opening_cohort(scores, month)
-    if rows.empty:
-        return Finding.not_measured(name, f"no account was under contract a year before {month:%Y-%m}")
+    name, group = title.replace(" ", "_"), opening_cohort(scores, outcomes, month)
+    rows = group.rows
+    if group.trouble:
+        return Finding.not_measured(name, group.trouble)
     if rows[["opening", "closing"]].isna().any(axis=None) or rows["opening"].sum() <= 0:
         return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
     kept = rows[["opening", "closing"]].min(axis=1) if gross else rows["closing"]
     estimate = stats.total_ratio(kept, rows["opening"], rows["cluster"])
     sentence = f"{title.capitalize()} over twelve months is {with_interval(estimate)}."
-    return _finding(name, sentence, estimate, [f"Of the {count(len(rows), 'account')} under contract a year before."])
+    return _finding(name, sentence, estimate, group.notes())
 
 
-def accounts_lost(scores: pd.DataFrame, month: date) -> Finding:
+def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date) -> Finding:
     """Share of the accounts under contract a year ago that are no longer there (logo churn)."""
-    rows = opening_cohort(scores, month)
-    if rows.empty:
-        return Finding.not_measured("logo_churn", f"no account was under contract a year before {month:%Y-%m}")
-    estimate = stats.rate(~rows["is_here"], rows["cluster"])
+    group = opening_cohort(scores, outcomes, month)
+    if group.trouble:
+        return Finding.not_measured("logo_churn", group.trouble)
+    estimate = stats.rate(~group.rows["is_here"], group.rows["cluster"])
     sentence = f"{with_interval(estimate)} of the accounts of a year ago have left."
-    return _finding("logo_churn", sentence, estimate, ["Accounts, not revenue; over twelve months."])
+    return _finding("logo_churn", sentence, estimate, ["Accounts, not revenue.", *group.notes()])
 
 
 def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Finding:
@@ -61,9 +91,13 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Findi
     In: outcomes, owners (account_id, owner). Only due dates with a known outcome.
     """
     start = pd.Timestamp(month) - pd.DateOffset(months=YEAR - 1)
-    due = outcomes[outcomes["outcome"].isin(("renewed", "expanded", "contracted", "churned"))]
-    due = due.assign(month=due["due_date"].dt.to_period("M").dt.to_timestamp())
-    rows = due[due["month"].between(start, pd.Timestamp(month))].merge(owners, on="account_id", how="left")
+    due = outcomes.assign(month=outcomes["due_date"].dt.to_period("M").dt.to_timestamp())
+    due = due[due["month"].between(start, pd.Timestamp(month))]
+    unknown = int((due["outcome"] == "unknown").sum())
+    rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
+    if 10 * unknown > len(rows) + unknown:
+        return Finding.not_measured(
+            "renewal_rate", f"{count(unknown)} of {count(len(rows) + unknown)} terms ended with an unknown outcome")
     if rows.empty:
         return Finding.not_measured("renewal_rate", "no renewal with a known outcome was due in twelve months")
     estimate = stats.rate(rows["outcome"] != "churned", clusters(rows))
@@ -71,7 +105,7 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Findi
         due=("outcome", "size"), **{name: ("outcome", lambda x, name=name: int((x == name).sum()))
                                     for name in ("expanded", "renewed", "contracted", "churned")})
     sentence = f"{with_interval(estimate)} of the renewals due in twelve months were renewed."
-    notes = ["By due date, closed renewals only."]
+    notes = [f"By due date, closed renewals only; {count(unknown)} with an unknown outcome are in no rate."]
     return _finding("renewal_rate", sentence, estimate, notes, table.to_dict("records"))
 
 

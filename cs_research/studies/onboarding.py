@@ -222,8 +222,8 @@ def _estimate(line: dict[str, Any]) -> Estimate:
 
 def _notes(group: Cohort) -> list[str]:
     out = [f"{count(n)} {why}" for why, n in group.left_out.items() if n]
-    return [f"Success is {group.success_words}. Health from 0 to the card's total. {group.reach}.",
-            *([f"Left out: {'; '.join(out)}."] if out else []), NOTE_TODAY]
+    success = [f"Success is {group.success_words}. Health from 0 to the card's total."] * bool(group.success_words)
+    return [*success, f"{group.reach}.", *([f"Left out: {'; '.join(out)}."] if out else []), NOTE_TODAY]
 
 
 def _why_empty(group: Cohort, evidence: Evidence) -> str:

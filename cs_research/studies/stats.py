@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from cs_research.finding import Estimate
 
@@ -53,7 +53,7 @@ def spread(value: float, error: float, n: int, clusters: int, link: Link = IDENT
     """The t interval around `value` for a standard error given on the value's own scale."""
     if not np.isfinite(error) or error < 1e-12 or (link is not IDENTITY and value <= 0):
         return Estimate(float(value), None, None, n, clusters)
-    reach = stats.t.ppf((1 + LEVEL) / 2, clusters - 1) * error * link.slope(value)
+    reach = stdtrit(clusters - 1, (1 + LEVEL) / 2) * error * link.slope(value)
     middle = link.there(value)
     return Estimate(float(value), float(link.back(middle - reach)), float(link.back(middle + reach)), n, clusters)
 
@@ -176,12 +176,16 @@ def auc_difference(score: pd.Series, other: pd.Series, events: pd.Series, cluste
 def _auc_parts(score: pd.Series, y: np.ndarray) -> tuple[float, np.ndarray]:
     x = np.asarray(score, dtype=float)
     with_event, without = int(y.sum()), int((~y).sum())
-    overall = stats.rankdata(x)
+    overall = _ranks(x)
     beaten = np.empty(len(x))
-    beaten[y] = (overall[y] - stats.rankdata(x[y])) / without
-    beaten[~y] = 1 - (overall[~y] - stats.rankdata(x[~y])) / with_event
+    beaten[y] = (overall[y] - _ranks(x[y])) / without
+    beaten[~y] = 1 - (overall[~y] - _ranks(x[~y])) / with_event
     value = float(beaten[y].mean())
     return value, np.where(y, (beaten - value) / with_event, (beaten - value) / without)
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+    return pd.Series(x).rank().to_numpy()  # ties share the mean of their ranks
 
 
 def _hanley_mcneil(value: float, with_event: int, without: int) -> float:
