@@ -280,6 +280,16 @@ def test_what_is_not_over_or_not_known_is_left_out_and_counted():
                               "without a score at the end": 1}
 
 
+def test_what_success_and_score_share_is_said():
+    by_stock = made([score("a", "2025-02-01", 20)], [])
+    assert onboarding.shared_indicators(by_stock) == ("A-2",)
+    assert onboarding.shared_indicators(onboarded(30, 20, n=4)) == ()
+    of_work = CARD.model_copy(update={"indicators": (CARD.indicators[0].model_copy(
+        update={"numerator": "milestones_done"}),)})
+    shared = replace(onboarded(30, 20, n=40), definitions=replace(DEFINITIONS, scorecards={"dear": of_work}))
+    assert "share D-1" in " ".join(onboarding.onboarding_and_health(shared).details["notes"])
+
+
 def test_onboarding_success_is_a_rate_of_recent_starts():
     base = onboarded(30, 20, n=60)
     recent = replace(base, history=base.history[base.history["month"] <= day("2025-05-01")])

@@ -105,6 +105,7 @@ class Cohort:
     success_words: str
     reach: str
     later_words: str  # "a year later"
+    shared: tuple[str, ...]  # indicators that success itself moves
 
 
 def cohort(evidence: Evidence) -> Cohort:
@@ -123,7 +124,15 @@ def cohort(evidence: Evidence) -> Cohort:
         frame = frame[frame["health"].notna()].reset_index(drop=True)
     left_out = {"without a measured success": alive - known, "not over yet": known - over,
                 "without a score at the end": over - len(frame)}
-    return Cohort(frame, left_out, words, reach, _later(plan.horizon_months))
+    return Cohort(frame, left_out, words, reach, _later(plan.horizon_months), shared_indicators(evidence))
+
+
+def shared_indicators(evidence: Evidence) -> tuple[str, ...]:
+    """Ids of the card's indicators made of what success is made of: they rise with it by construction."""
+    by_milestones = evidence.milestones is not None and len(evidence.milestones)
+    made_of = "milestones" if by_milestones else "stock"
+    return tuple(i.id for i in evidence.card.indicators
+                 if any(str(name).startswith(made_of) for name in (i.value, i.numerator, i.denominator)))
 
 
 def _later(months: int) -> str:
@@ -222,8 +231,10 @@ def _estimate(line: dict[str, Any]) -> Estimate:
 
 def _notes(group: Cohort) -> list[str]:
     out = [f"{count(n)} {why}" for why, n in group.left_out.items() if n]
-    success = [f"Success is {group.success_words}. Health from 0 to the card's total."] * bool(group.success_words)
-    return [*success, f"{group.reach}.", *([f"Left out: {'; '.join(out)}."] if out else []), NOTE_TODAY]
+    said = {f"Success is {group.success_words}. Health from 0 to the card's total.": group.success_words,
+            f"Success and score share {' and '.join(group.shared)}, which raises the ratio by construction.": group.shared,
+            f"{group.reach}.": True, f"Left out: {'; '.join(out)}.": out, NOTE_TODAY: True}
+    return [note for note, is_needed in said.items() if is_needed]
 
 
 def _why_empty(group: Cohort, evidence: Evidence) -> str:
