@@ -154,7 +154,7 @@ class View:
         return stats.rate(~rows["account_id"].isin(self.now.index), clusters(rows))
 
     def _of_cohort(self, name: str) -> Estimate:
-        rows = opening_cohort(self.panel, self.run.month)
+        rows = opening_cohort(self.panel, self.run.outcomes, self.run.month).rows
         if name == "logo_churn":
             return stats.rate(~rows["is_here"], rows["cluster"])
         top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
