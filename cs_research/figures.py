@@ -136,8 +136,6 @@ def draw_moves(finding: Finding) -> Chart:
 
 def draw_retention(finding: Finding) -> Chart:
     """GRR, NRR and the accounts kept over twelve months, by month (money.retention_by_month)."""
-    import seaborn
-
     rows, key, title = finding.rows, "retention", "Kept over twelve months: revenue and accounts"
     if not rows:
         return nothing(key, title, finding)
@@ -148,9 +146,11 @@ def draw_retention(finding: Finding) -> Chart:
     words = f"{months[-1]}: " + ", ".join(f"{name} {percent(values[-1])}" for name, values in lines.items())
     with drawing(key, title, words, 300, right=0.84) as (axes, chart):
         styles = {"NRR": ("accent", "-"), "GRR": ("ink", "-"), "accounts": ("hex", "--")}
-        for (name, values), y in zip(lines.items(), _apart([v[-1] for v in lines.values()], 0.02), strict=True):
+        drawn = [value for values in lines.values() for value in values if value is not None]
+        ends = _apart([values[-1] for values in lines.values()], 0.08 * (max(*drawn, 1) - min(drawn)))
+        for (name, values), y in zip(lines.items(), ends, strict=True):
             colour, dashes = styles[name]
-            seaborn.lineplot(x=range(len(months)), y=values, ax=axes, color=COLOURS[colour], linestyle=dashes)
+            axes.plot(range(len(months)), values, color=COLOURS[colour], linestyle=dashes)
             axes.text(len(months) - 0.8, y, f"{name} {percent(values[-1])}", va="center")
         axes.axhline(1, color=COLOURS["hair"], linewidth=1)
         axes.set_xlim(-0.3, len(months) - 0.9)
@@ -166,7 +166,8 @@ def draw_bridge(finding: Finding) -> Chart:
         return nothing(key, title, finding)
     unit, word = next((u, w) for u, w in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"), (1, ""))
                       if abs(rows[-1]["arr"]) >= u or u == 1)
-    words = "; ".join(f"{row['step']} {number(row['arr'] / unit)}" for row in rows) + f" {word}"
+    digits = 1 if max(abs(row["arr"]) for row in rows) >= 10 * unit else 2
+    words = "; ".join(f"{row['step']} {number(row['arr'] / unit, digits)}" for row in rows) + f" {word}"
     with drawing(key, title, words, 300) as (axes, chart):
         level = 0.0
         for x, row in enumerate(rows):
@@ -175,7 +176,7 @@ def draw_bridge(finding: Finding) -> Chart:
             axes.bar(x, amount, bottom=0 if is_end else level, color=colour, width=0.62)
             level = amount if is_end else level + amount
             top = max(level, level - (0 if is_end else amount))
-            axes.text(x, top, number(amount), ha="center", va="bottom")
+            axes.text(x, top, number(amount, digits), ha="center", va="bottom")
         axes.set_xticks(range(len(rows)), [row["step"] for row in rows])
         axes.set_ylabel(f"ARR, {word}".rstrip(", "))
         axes.margins(y=0.12)
@@ -203,15 +204,13 @@ def draw_renewals(finding: Finding) -> Chart:
 
 def draw_success(finding: Finding) -> Chart:
     """The rate of onboarding success over three months, by month (onboarding.onboarding_success)."""
-    import seaborn
-
     rows, key, title = [row for row in finding.rows if row["rate"] is not None], "success", "Onboarding success"
     if not rows:
         return nothing(key, title, finding)
     months, last = [row["month"][:7] for row in rows], rows[-1]
     words = f"{months[-1]}: {percent(last['rate'])} (n = {count(last['n'])})"
     with drawing(key, title, words, 240, right=0.8) as (axes, chart):
-        seaborn.lineplot(x=range(len(rows)), y=[row["rate"] for row in rows], ax=axes, color=COLOURS["accent"])
+        axes.plot(range(len(rows)), [row["rate"] for row in rows], color=COLOURS["accent"])
         axes.annotate(words.split(": ")[1], (len(rows) - 1, last["rate"]), xytext=(6, 0), textcoords="offset points",
                       va="center")
         axes.set_ylim(0, 1)
