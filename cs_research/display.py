@@ -104,7 +104,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         if not self.rows:
-            return "<p>No rows to show.</p>"
+            return ""  # the Finding beside it says why
         names = list(self.heads)
         head = "".join(f'<th scope="col"{_side(name, self.rows)}>{escape(self.heads[name])}</th>' for name in names)
         body = "".join("<tr>" + "".join(f"<td{_side(name, self.rows)}>{escape(_cell(name, row))}</td>"

@@ -227,7 +227,7 @@ def count(n: int, noun: str = "", nouns: str = "") -> str:
     >>> count(1381), count(1, "account"), count(3, "month")
     ('1,381', '1 account', '3 months')
     """
-    return f"{n:,}" + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
+    return f"{n:,}".replace("-", MINUS) + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
 
 
 FORMS: dict[str, Callable[[float], str]] = {

@@ -457,6 +457,13 @@ def test_renewals_are_counted_in_the_month_they_were_due():
     assert (found.estimate, found.n) == (0.5, 2) and found.rows[0]["churned"] == 1
 
 
+def test_renewals_stop_where_the_grace_still_runs():
+    outcomes = pd.DataFrame([end("a", "2026-09-01", "churned"), end("b", "2026-10-05", "not_due"),
+                             end("c", "2026-10-06", "renewed")])
+    found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a"], "owner": ["M"]}), NOW)
+    assert (found.estimate, found.n) == (0.0, 1) and "before 2026-10-05" in found.details["notes"][0]
+
+
 def test_colours_are_counted_and_the_unscored_told():
     scores = pd.DataFrame([score(str(n), "2026-10-01", h) for n, h in enumerate([14.0, 36.0, 36.0, np.nan])])
     found = state.health_bands(scores, CARD, NOW)

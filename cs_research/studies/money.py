@@ -88,11 +88,14 @@ def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date) -> 
 def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Finding:
     """Renewed of due in the last twelve months, by the month in which they were due (001).
 
-    In: outcomes, owners (account_id, owner). Only due dates with a known outcome.
+    In: outcomes, owners (account_id, owner). Only due dates before the first that is still open: within the grace
+    a renewal shows earlier than a silent leave.
     """
     start = pd.Timestamp(month) - pd.DateOffset(months=YEAR - 1)
     due = outcomes.assign(month=outcomes["due_date"].dt.to_period("M").dt.to_timestamp())
     due = due[due["month"].between(start, pd.Timestamp(month))]
+    still_open = due[due["outcome"] == "not_due"]["due_date"].min()
+    due = due[due["due_date"] < still_open] if pd.notna(still_open) else due
     unknown = int((due["outcome"] == "unknown").sum())
     rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
     if 10 * unknown > len(rows) + unknown:
@@ -105,7 +108,8 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Findi
         due=("outcome", "size"), **{name: ("outcome", lambda x, name=name: int((x == name).sum()))
                                     for name in ("expanded", "renewed", "contracted", "churned")})
     sentence = f"{with_interval(estimate)} of the renewals due in twelve months were renewed."
-    notes = [f"By due date, closed renewals only; {count(unknown)} with an unknown outcome are in no rate."]
+    until = f" before {still_open:%Y-%m-%d}" if pd.notna(still_open) else ""
+    notes = [f"By due date{until}, closed renewals only; {count(unknown)} with an unknown outcome are in no rate."]
     return _finding("renewal_rate", sentence, estimate, notes, table.to_dict("records"))
 
 

@@ -231,8 +231,9 @@ def _estimate(line: dict[str, Any]) -> Estimate:
 
 def _notes(group: Cohort) -> list[str]:
     out = [f"{count(n)} {why}" for why, n in group.left_out.items() if n]
+    both = " and ".join(group.shared)
     said = {f"Success is {group.success_words}. Health from 0 to the card's total.": group.success_words,
-            f"Success and score share {' and '.join(group.shared)}, which raises the ratio by construction.": group.shared,
+            f"Success and score share {both}, which raises the ratio by construction.": both,
             f"{group.reach}.": True, f"Left out: {'; '.join(out)}.": out, NOTE_TODAY: True}
     return [note for note, is_needed in said.items() if is_needed]
 
