@@ -82,6 +82,10 @@ def test_floors_come_before_everything(change):
     assert verdict(RED, **given) == "cannot_tell"
 
 
+def test_exactly_on_the_floors_is_enough():
+    assert verdict(RED, 0.9, 0.85, 0.95, n=10, clusters=10) == "contradicted"
+
+
 def test_the_reason_says_which_way():
     assert judgement(RED, RULES, Estimate(0.64, 0.54, 0.76, 81, 30)).reason == "higher than claimed"
     assert judgement(RED, RULES, Estimate(0.33, 0.30, 0.36, 900, 30)).reason == "lower than claimed"
