@@ -13,7 +13,7 @@ from cs_research import open_run
 from cs_research.run import Run
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
-SAYS = {"sample": "Sample Works K.K.", "crm": "CRM usage score", "oulad": "Coursework score"}
+SAYS = {"sample": "Sample Works K.K.", "crm": "crm_usage 1.0", "oulad": "coursework 1.0"}
 
 
 @pytest.fixture(params=SAYS)
