@@ -441,6 +441,13 @@ def test_who_left_with_an_unknown_outcome_is_in_no_rate_and_too_many_leave_none(
     assert "unknown outcome" in money.renewals(ends, pd.DataFrame({"account_id": ["1"], "owner": ["M"]}), NOW).sentence
 
 
+def test_a_year_without_rates_is_not_measured():
+    row = {"month": pd.Timestamp(NOW), "basis": "trailing_12", "segment": "all", "logos_opening": 50,
+           "grr": None, "nrr": None, "logo_churn": None, "arr_churn": None}
+    found = money.retention_by_month(pd.DataFrame([row]).astype({"logo_churn": float}), NOW)
+    assert found.sentence == "Not measured: too many accounts left with an unknown outcome." and not found.rows
+
+
 def test_a_bridge_that_does_not_add_up_is_a_defect():
     row = {"month": day("2026-10-01"), "basis": "trailing_12", "segment": "all", "logos_opening": 9,
            "arr_opening": 100.0, "arr_new": 30.0, "arr_expansion": 20.0, "arr_contraction": 5.0, "arr_churned": 25.0,

@@ -120,6 +120,8 @@ def retention_by_month(retention: pd.DataFrame, month: date, basis: str = "trail
     rows = rows[rows["logos_opening"] > 0]
     if rows.empty:
         return Finding.not_measured("retention_by_month", "there is no full year of contracts yet")
+    if pd.isna(rows["logo_churn"].iloc[-1]):
+        return Finding.not_measured("retention_by_month", "too many accounts left with an unknown outcome")
     last = rows.iloc[-1]
     sentence = (f"{count(len(rows), 'month')}, each with the twelve before it; the last one opened with "
                 f"{count(int(last['logos_opening']), 'account')}.")
