@@ -11,7 +11,7 @@ from small_run import M, score_rows, small_run, without_health, without_touch
 from cs_research.finding import Finding
 from cs_research.report import formats
 from cs_research.report.page import page, write_index
-from cs_research.report.phrases import EN, say
+from cs_research.report.phrases import phrases, say
 
 HOSTILE = ["<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",
            "=cmd|' /C calc'!A0", "$\\href{javascript:alert(1)}{x}$", "[a](javascript:alert(1))", "{{7*7}}", "%s%n%x",
@@ -301,7 +301,7 @@ def test_a_large_change_is_told_from_the_usual_swing(tmp_path):
 def test_every_phrase_that_is_said_exists_and_one_and_many_differ():
     assert say("accounts", n=1) == "1 account" and say("accounts", n=1200) == "1,200 accounts"
     assert say("absent", why="<b>") == "Not measured: &lt;b&gt;."
-    for key, phrase in EN.items():
+    for key, phrase in phrases().items():
         if isinstance(phrase, str) and "|" in phrase:
             assert phrase.count("|") == 1, key
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cs_research.report import formats
-from cs_research.report.phrases import EN, say
+from cs_research.report.phrases import phrases, say
 from cs_research.report.sections.actions import actions_section, jobs
 from cs_research.report.sections.claims import claims_section
 from cs_research.report.sections.cohorts import cohorts_section
@@ -63,7 +63,7 @@ def _head(view: View) -> dict:
     arr = view.arr(view.now)
     size = say("size", n=n) if arr is None else say("size_money", n=n, arr=formats.money(arr, view.currency))
     whole = view.run.as_of >= view.month_end.date()
-    return {"lang": EN["lang"], "month": formats.month(view.month), "company": about["name"],
+    return {"lang": phrases()["lang"], "month": formats.month(view.month), "company": about["name"],
             "simulated": bool(about.get("simulated")), "is_complete": whole,
             "complete": say("complete" if whole else "incomplete", day=formats.day(view.run.as_of)),
             "sources": say("sources", n=int(view.run.files["table"].nunique()), zone=about["zone"]), "size": size}

@@ -8,7 +8,7 @@ from cs_research.definitions.models import Claim
 from cs_research.finding import Finding
 from cs_research.report import formats
 from cs_research.report.charts import claim_row
-from cs_research.report.phrases import EN, say
+from cs_research.report.phrases import phrases, say
 from cs_research.report.view import View
 
 ORDER = ("supported", "contradicted", "cannot_tell")
@@ -66,7 +66,7 @@ def _words(found: Finding | None, name: str) -> Markup | str:
     reason = found.details.get("reason")
     if not reason or found.estimate is None:
         return found.sentence
-    caveat = EN.get(f"caveat_{name}", "")
+    caveat = phrases().get(f"caveat_{name}", "")
     return f"{reason[0].upper()}{reason[1:]}. {caveat}".strip()
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from cs_research.report import formats
-from cs_research.report.phrases import EN, say
+from cs_research.report.phrases import phrases, say
 from cs_research.report.view import View
 
 COUNTS = ["rows_in", "accepted", "quarantined", "excluded"]
@@ -16,13 +16,13 @@ COUNTS = ["rows_in", "accepted", "quarantined", "excluded"]
 def footer_section(view: View) -> dict:
     """The four columns and the links below them."""
     return {"data": _data(view), "not_measured": _not_measured(view), "definitions": _definitions(view),
-            "words": EN["f_glossary"], "notebooks": notebooks(view)}
+            "words": list(phrases()["f_glossary"].items()), "notebooks": notebooks(view)}
 
 
 def notebooks(view: View) -> list[dict]:
     """The pages of the notebooks that this run has executed, in their order."""
     names = sorted(path.stem for path in (Path(view.run.folder) / "notebooks").glob("*.ipynb"))
-    return [{"name": name, "href": f"{name}.html", "title": EN.get(f"nb_{name}", name)} for name in names]
+    return [{"name": name, "href": f"{name}.html", "title": phrases().get(f"nb_{name}", name)} for name in names]
 
 
 def _data(view: View) -> dict:

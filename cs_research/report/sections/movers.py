@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from cs_research.report import formats
 from cs_research.report.charts import mover_strip
-from cs_research.report.phrases import EN, say
+from cs_research.report.phrases import phrases, say
 from cs_research.report.view import View
 
 JUMP = 5  # points of health
@@ -110,7 +110,7 @@ def _cell(change: float | None, name: str) -> dict:
 
 def segment(value: object) -> str:
     """The name of a segment as people write it, itself where it is not one of the default ones."""
-    return EN.get(f"segment_{value}", value) if isinstance(value, str) else ""
+    return phrases().get(f"segment_{value}", value) if isinstance(value, str) else ""
 
 
 def _text(value: object) -> str:
