@@ -503,3 +503,14 @@ def test_late_tables_are_named():
 @pytest.mark.parametrize("module", [evidence, claims, onboarding], ids=lambda m: m.__name__)
 def test_examples_in_docstrings(module):
     assert doctest.testmod(module).failed == 0
+
+
+def test_a_rate_above_one_is_kept_and_counted():
+    dear = DEFINITIONS.scorecards["dear"]
+    frame = pd.DataFrame([("a", "D-1", 1.2), ("b", "D-1", 0.9), ("c", "D-1", 1.0), ("a", "D-3", 1.5)],
+                         columns=["account_id", "indicator", "value"])
+    frame = frame.assign(month=pd.Timestamp(NOW), is_measured=True)
+    found = state.not_measured(frame, pd.DataFrame(columns=["measure", "reason"]), dear, NOW)
+    above = {line["indicator"]: line["above"] for line in found.rows if line["above"] is not None}
+    assert above == {"D-1": 1, "D-2": 0}
+    assert "Above 100%, kept but worth a look: 1 account in D-1." in found.sentence

@@ -182,7 +182,8 @@ def freshness(spans: pd.DataFrame, month: date) -> Finding:
 def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
     """Which indicators of the card are not measured in a month, for how many accounts, and why.
 
-    In: indicators; reasons (measure, reason) of what the data set cannot hold.
+    In: indicators; reasons (measure, reason) of what the data set cannot hold. A rate above 1 is kept, and counted
+    where the card says so (more seats than people to use them: one of the two is wrong).
     """
     name, rows, why = "indicators_measured", of_month(indicators, month), dict(reasons[["measure", "reason"]].values)
     table = []
@@ -191,9 +192,13 @@ def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.S
         absent = [why[m] for m in (indicator.value, indicator.numerator, indicator.denominator) if m in why]
         share = float(mine["is_measured"].mean()) if len(mine) else 0.0
         table.append({"indicator": indicator.id, "name": indicator.name.en, "measured": share,
+                      "above": int((mine["value"] > 1 + 1e-9).sum()) if indicator.above_one == "warn" else None,
                       "why": absent[0] if absent else indicator.missing if share < 1 else ""})
     whole = sum(line["measured"] > 0 for line in table)
     sentence = f"{whole} of {count(len(table), 'indicator')} of the card {card.name} are measured in {month:%Y-%m}."
+    above = [f"{count(line['above'], 'account')} in {line['indicator']}" for line in table if line["above"]]
+    if above:
+        sentence += f" Above 100%, kept but worth a look: {', '.join(above)}."
     return Finding(name, sentence, whole / len(table), n=len(table), details={"rows": table})
 
 
