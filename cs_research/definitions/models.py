@@ -281,12 +281,18 @@ class Onboarding(Frozen):
 
 
 class Outcomes(Frozen):
-    """Renewal outcomes, the reading of scores and onboarding success."""
+    """Renewal outcomes, the reading of scores and onboarding success.
+
+    `is_renewable: false`: a term runs once, its end is no loss and no renewal is expected. Where more than
+    `max_unknown_share` of the accounts left with an unknown outcome, no rate is given.
+    """
 
     kind: Literal["outcomes"]
     version: str
     grace_days: Count
     change_tolerance: Share
+    is_renewable: bool = True
+    max_unknown_share: Share
     reading: Reading
     onboarding: Onboarding
 
