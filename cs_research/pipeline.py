@@ -19,7 +19,7 @@ from typing import Any
 
 from cs_research import runs
 from cs_research.errors import Held, Refused
-from cs_research.ingest import Dataset, Ingested, ingest, open_dataset
+from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
 from cs_research.run import Run, open_run
 from cs_research.tables import build_tables, horizon, write_table
@@ -168,11 +168,8 @@ def _findings_table(run: Run) -> Any:
 
 
 def _holds(month: str, ingested: Ingested) -> list[dict[str, str]]:
-    holds = [{"code": hold.code, "sentence": hold.sentence} for hold in ingested.holds]
-    if month > last_complete_month(ingested.as_of):
-        sentence = f"The month {month} is not complete: the data end on {ingested.as_of}"
-        holds.append({"code": "H_INCOMPLETE", "sentence": sentence})
-    return holds
+    return [{"code": hold.code, "sentence": hold.sentence}
+            for hold in held(ingested, date.fromisoformat(f"{month}-01"))]
 
 
 def _hold(folder: Path, request: Request) -> None:
@@ -192,7 +189,6 @@ def _hold(folder: Path, request: Request) -> None:
 
 def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebooks: list[Job]) -> dict[str, Any]:
     """Everything that decides the content of a run, under the id that it has."""
-    data = [path for part in (*dataset.tables.values(), *dataset.sources.values()) for path in part.paths]
     settings = dataset.folder / "dataset.yml"
     made_of = {
         "month": month,
@@ -200,7 +196,7 @@ def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebook
         "dataset": {name: getattr(dataset, name) for name in
                     ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
         "parameters": {"lang": request.lang, **{job.name: job.parameters for job in notebooks}},
-        "inputs": runs.file_hashes({*data, *([settings] if settings.exists() else [])}, dataset.root),
+        "inputs": runs.file_hashes({*dataset.paths, *([settings] if settings.exists() else [])}, dataset.root),
         "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
         "sources": runs.file_hashes(_sources(request.recipe, notebooks), PACKAGE.parent),
         "packages": _packages(),

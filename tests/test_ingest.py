@@ -14,34 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_data import CONTRACTS, entry, made, rows
 
 from cs_research.errors import Refused
-from cs_research.ingest import check, ingest, open_dataset
-from cs_research.ingest.records import count_records, lines_of, overfull
+from cs_research.ingest import held, ingest, open_dataset
+from cs_research.ingest.records import count_records, lines_of, misread
 from cs_research.ingest.rules import all_rules
-
-CONTRACTS = """account_id,contract_id,start_date,end_date,seats,mrr,status
-007,C1,2025-01-01,2026-01-01,10,1000.50,active
-008,C2,2025-02-01,,5,500,
-"""
-HEAD = "kind: dataset\nname: Test\nzone: Asia/Tokyo\nas_of: 2025-12-31\n"
-
-
-def made(path: Path, mapping: str = "", **files: str) -> Path:
-    """A data set folder: contracts unless given, dataset.yml from HEAD and `mapping`, `a_b.csv` from a_b=text."""
-    (path / "dataset.yml").write_text(HEAD + mapping, encoding="utf-8")
-    for name, text in {"contracts": CONTRACTS, **files}.items():
-        if text:
-            (path / f"{name}.csv").write_text(text, encoding="utf-8")
-    return path
-
-
-def rows(ingested, table: str, columns: str = "*") -> list[tuple]:
-    return duckdb.sql(f"SELECT {columns} FROM '{ingested.folder / table}.parquet'").fetchall()
-
-
-def entry(folder: Path, file: str) -> dict:
-    return next(item for item in check(open_dataset(folder))["files"] if item["file"] == file)
 
 
 def test_canonical_table_has_every_column_typed(tmp_path):
@@ -71,8 +49,8 @@ def test_stamps_become_wall_time_of_the_reporting_zone(tmp_path):
     folder = made(tmp_path, "naive_zone: UTC\n", usage_events=events)
     ingested = ingest(open_dataset(folder), tmp_path / "out")
     assert [row[0] for row in rows(ingested, "usage_events", "occurred_at")] == [
-        datetime(2025, 3, 31, 9), datetime(2025, 3, 31, 23, 30), datetime(2025, 4, 1, 8, 30),
-        datetime(2025, 4, 1, 8, 30)]
+        datetime(2025, 4, 1, 8, 30), datetime(2025, 3, 31, 23, 30), datetime(2025, 4, 1, 8, 30),
+        datetime(2025, 3, 31, 9)]
 
 
 def test_mapping_renames_maps_fills_and_leaves_out(tmp_path):
@@ -121,7 +99,7 @@ def test_quarantine_keeps_the_row_whole_with_place_and_remedy(tmp_path):
     assert all_rules()["R_DATE_INVALID"].remedy in first["_remedy"]
     assert (second["_record"], second["_line"], second["_codes"]) == ("4", "5", "R_FIELD_COUNT")
     assert second["_text"] == '010,"two\nlines",2025-01-01,,1,1,active,more'
-    assert [hold.code for hold in ingested.holds] == ["H_QUARANTINE"]
+    assert [hold.code for hold in held(ingested, date(2025, 12, 1))] == ["H_QUARANTINE"]
     assert ingested.files.loc[0, ["rows_in", "accepted", "quarantined"]].tolist() == [4, 2, 2]
     assert json.loads(ingested.files.codes[0])["R_FIELD_COUNT"] == 1
 
@@ -243,7 +221,7 @@ def test_sample_is_taken_whole(tmp_path):
     folder = Path(__file__).parents[1] / "data" / "sample"
     ingested = ingest(open_dataset(folder), tmp_path)
     assert len(ingested.files) >= 11 and (ingested.files.accepted == ingested.files.rows_in).all()
-    assert ingested.holds == ()
+    assert held(ingested, date(2026, 10, 1)) == ()
 
 
 def test_every_rule_that_ingest_names_is_defined():
@@ -293,7 +271,8 @@ def test_record_counter_agrees_with_the_csv_module(tmp_path_factory, table, line
     for cells, line, start in zip(table, lines, starts, strict=True):
         assert data[:start].count(b"\n") == line - 1
         assert next(csv.reader(io.StringIO(data[start:].decode(), newline=""))) == cells
-    assert len(overfull(path, ",", 2)) == sum(cells[2] == "" for cells in table)
+    assert len(misread(path, ",", 2, is_even=True)) == sum(cells[2] == "" for cells in table)
+    assert not misread(path, ",", 3, is_even=True)
 
 
 DAMAGE = st.sampled_from(["", ",", '"', "\x00", "x", "-1", "2025-02-30", "\ufffd", "１２", "1e9", "\n", "合計", "  "])
@@ -314,3 +293,12 @@ def test_books_add_up_whatever_the_damage(tmp_path_factory, damage):
     else:
         assert found["rows_in"] == found["accepted"] + found["quarantined"] + found["excluded"]
         assert found["rows_in"] == count_records(folder / "contracts.csv").records - 1
+
+
+@pytest.mark.parametrize("cell", ['"5" ', '"5"\t', '"5" x'])
+def test_what_stands_between_a_closing_quote_and_the_delimiter_is_not_lost(tmp_path, cell):
+    text = CONTRACTS.replace(",5,", f",{cell},").replace(",10,", ',"10",') + '010,C"5" x,2025-01-01,,1,,\n'
+    found = entry(made(tmp_path, contracts=text), "contracts.csv")
+    faults = [(place["line"], place["code"]) for place in found["rows"] if place["code"][0] == "R"]
+    assert faults == [(3, "R_QUOTE")]
+    assert (found["rows_in"], found["accepted"], found["rows"][0]["value"]) == (3, 2, text.splitlines()[2])

@@ -31,6 +31,7 @@ def tried(file: str, folder: Path) -> dict:
         if other != table:
             shutil.copy(HERE / good, folder / f"{other}.csv")
     shutil.copy(HERE / file, folder / f"{table}{suffix}")
+    (folder / "dataset.yml").write_text("kind: dataset\nname: Tried\nlimits: {expanded_mb: 50, ratio: 200}\n")
     if (sidecar := HERE / f"{file}.sha256").exists():
         shutil.copy(sidecar, folder / f"{table}{suffix}.sha256")
     result = check(open_dataset(folder, zone="Asia/Tokyo", as_of="2025-12-31"))

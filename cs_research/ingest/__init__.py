@@ -4,6 +4,7 @@ This layer may not score, aggregate or guess; it changes no value that it does n
 """
 
 from cs_research.ingest.dataset import Dataset, open_dataset
-from cs_research.ingest.intake import Hold, Ingested, check, ingest
+from cs_research.ingest.holds import Hold, held
+from cs_research.ingest.intake import Ingested, check, ingest
 
-__all__ = ["Dataset", "Hold", "Ingested", "check", "ingest", "open_dataset"]
+__all__ = ["Dataset", "Hold", "Ingested", "check", "held", "ingest", "open_dataset"]

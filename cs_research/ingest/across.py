@@ -1,30 +1,42 @@
-"""Rules across rows and tables: duplicates, orphans, overlaps, what lies after the as-of.
+"""Rules across rows and tables: deliveries, duplicates, orphans, overlaps, what lies after the as-of.
 
-It works on the typed tables `t_<table>` (with `_file`, `_row`) and writes to the same ledgers as rows.py.
+It works on the typed rows `t_<table>` (with `_file`, `_row`) and writes to the same ledgers as rows.py.
 """
 
 from datetime import date, timedelta
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from cs_research.definitions.models import Table
 
-GOOD = "NOT EXISTS (FROM faults f WHERE f._file = t._file AND f._row = t._row)"
+GOOD = "NOT EXISTS (FROM set_aside f WHERE f._file = t._file AND f._row = t._row)"
 AHEAD_DAYS = 366
 OWNERS = ("accounts", "contracts")  # the tables that make an account known
+DELIVERED = "coalesce(delivered_at, TIMESTAMP '1900-01-01')"  # what tells no delivery came before all that do
+Tables = dict[str, Table]
+Latest = dict[str, dict[str, date]]
 
 
-def latest_day(con: duckdb.DuckDBPyConnection, tables: dict[str, Table]) -> date | None:
+def latest_day(con: duckdb.DuckDBPyConnection, tables: Tables) -> date | None:
     """The latest day that a row without lookahead is dated: the as-of of a data set that states none."""
     days = [con.execute(f"SELECT max(CAST({table.time} AS DATE)) FROM t_{name} t WHERE {GOOD}").fetchone()[0]
             for name, table in tables.items() if table.time and (not table.ahead or len(tables) == 1)]
     return max((day for day in days if day is not None), default=None)
 
 
-def judge_across(con: duckdb.DuckDBPyConnection, tables: dict[str, Table], as_of: date, owners_whole: bool) -> None:
-    """Apply every rule across rows; `owners_whole`: no file of accounts or contracts was rejected."""
+def judge_across(con: duckdb.DuckDBPyConnection, tables: Tables, latest: Latest, as_of: date,
+                 owners_whole: bool) -> None:
+    """Apply every rule across rows.
+
+    `latest` holds the last day of every date and stamp, so that tables without a later one are not searched;
+    `owners_whole`: no file of accounts or contracts was rejected.
+    """
     for name, table in tables.items():
-        _out_of_range(con, name, table, as_of)
+        if table.delivery == "snapshot":
+            _replace_snapshots(con, name)
+        _out_of_range(con, name, table, latest[name], as_of)
     _collisions(con, tables)
     for name, table in tables.items():
         _duplicates(con, name, table)
@@ -37,10 +49,10 @@ def judge_across(con: duckdb.DuckDBPyConnection, tables: dict[str, Table], as_of
     if "touches" in tables:
         _cap_recipients(con)
     for name, table in tables.items():
-        if later := _later(table, as_of):
-            shown = later_column(table)
-            con.execute(f"INSERT INTO warnings SELECT _file, _row, 0, '{shown}', 'W_AFTER_AS_OF', "
-                        f"CAST({shown} AS VARCHAR) FROM t_{name} t WHERE ({later}) AND {GOOD}")
+        if any(latest[name].get(column, as_of) > as_of for column in _dating(table)):
+            con.execute(f"INSERT INTO warnings SELECT _file, _row, 0, '{later_column(table)}', 'W_AFTER_AS_OF', "
+                        f"CAST({later_column(table)} AS VARCHAR) FROM t_{name} t "
+                        f"WHERE NOT {visible(table, as_of)} AND {GOOD}")
 
 
 def later_column(table: Table) -> str:
@@ -50,23 +62,40 @@ def later_column(table: Table) -> str:
 
 def visible(table: Table, as_of: date) -> str:
     """SQL: the row is known at the end of the as-of."""
-    later = _later(table, as_of)
-    return f"NOT coalesce({later}, false)" if later else "true"
+    return "(" + " AND ".join(f"coalesce(CAST({column} AS DATE) <= DATE '{as_of}', true)"
+                              for column in _dating(table)) + ")"
 
 
-def _later(table: Table, as_of: date) -> str:
-    columns = ["recorded_at"] if "recorded_at" in table.columns else []
-    columns += [table.time] if table.time and not table.ahead else []
-    return " OR ".join(f"coalesce(CAST({column} AS DATE) > DATE '{as_of}', false)" for column in columns)
+def accepted(name: str) -> str:
+    """SQL: the accepted rows of a table as they are to be written."""
+    capped = "* REPLACE (coalesce((SELECT seats FROM over_seats o WHERE o._file = t._file AND o._row = t._row), " \
+             "recipients) AS recipients)"
+    return f"SELECT {capped if name == 'touches' else '*'} FROM t_{name} t WHERE {GOOD}"
 
 
-def _out_of_range(con: duckdb.DuckDBPyConnection, name: str, table: Table, as_of: date) -> None:
+def _dating(table: Table) -> list[str]:
+    return ["recorded_at"] + ([table.time] if table.time and not table.ahead else [])
+
+
+def _replace_snapshots(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Of a snapshot only the latest delivery counts; what was wrong with earlier ones is of no interest."""
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE earlier AS SELECT _file, _row FROM t_{name}
+        WHERE {DELIVERED} < (SELECT max({DELIVERED}) FROM t_{name});
+        DELETE FROM faults WHERE (_file, _row) IN (FROM earlier);
+        DELETE FROM warnings WHERE (_file, _row) IN (FROM earlier);
+        INSERT INTO excluded SELECT _file, _row, 'W_REPLACED' FROM earlier""")
+
+
+def _out_of_range(con: duckdb.DuckDBPyConnection, name: str, table: Table, latest: dict[str, date],
+                  as_of: date) -> None:
     limit = as_of + timedelta(days=AHEAD_DAYS)
     columns = [column for column, kind in table.columns.items() if kind.type == "stamp"]
     if table.time and not table.ahead and table.time not in columns:
         columns.append(table.time)
     for column in columns:
-        _fault(con, name, column, "R_TS_OUT_OF_RANGE", f"CAST({column} AS DATE) > DATE '{limit}'")
+        if latest.get(column, limit) > limit:
+            _fault(con, name, column, "R_TS_OUT_OF_RANGE", f"CAST({column} AS DATE) > DATE '{limit}'")
 
 
 def _fault(con: duckdb.DuckDBPyConnection, table: str, column: str, code: str, condition: str) -> None:
@@ -74,7 +103,7 @@ def _fault(con: duckdb.DuckDBPyConnection, table: str, column: str, code: str, c
                 f"FROM t_{table} t WHERE ({condition}) AND {GOOD}")
 
 
-def _collisions(con: duckdb.DuckDBPyConnection, tables: dict[str, Table]) -> None:
+def _collisions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     """A folded id that equals the id of another row as it stands: which one is meant cannot be told."""
     is_folded = "EXISTS (FROM warnings w WHERE w._file = {0}._file AND w._row = {0}._row " \
                 "AND w.column_name = 'account_id' AND w.code = 'W_NFKC_ID')"
@@ -86,37 +115,56 @@ def _collisions(con: duckdb.DuckDBPyConnection, tables: dict[str, Table]) -> Non
 
 
 def _duplicates(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
-    """The same key again: identical rows after the first are copies, differing ones are all set aside.
+    """The same key again: in one delivery copies of the first row and all that differ are set aside; a row of a
+    later delivery takes the place of earlier ones.
 
-    Candidates are found by the hash of the key, which is quick; keys are compared among candidates only.
+    Hashes of keys that occur twice are found by sorting; keys are compared among those rows only.
     """
-    key = ", ".join(table.key)
+    key, content = ", ".join(table.key), ", ".join(column for column in table.columns if column != "delivered_at")
     given = " AND ".join(f"{column} IS NOT NULL" for column in table.key)
-    content = ", ".join(column for column in table.columns)
+    hashes = _sorted_hashes(con, f"SELECT hash({key}) FROM t_{name} WHERE {given}", name)
+    twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    if not len(twice):
+        return
+    con.register("twice", pa.table({"hash": twice}))
+    con.execute(f"CREATE OR REPLACE TEMP TABLE again AS SELECT _file, _row, {content}, {DELIVERED} AS delivered "
+                f"FROM t_{name} t WHERE {given} AND {GOOD} AND hash({key}) IN (SELECT hash FROM twice)")
+    shown = f"SELECT _file, _row, 1, '{table.key[0]}', '{{}}', CAST({table.key[0]} AS VARCHAR) FROM"
+    left = "again ANTI JOIN faults USING (_file, _row)"
     con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE again AS
-        SELECT _file, _row, {content} FROM t_{name} t
-        WHERE {given} AND {GOOD} AND hash({key}) IN (
-            SELECT hash({key}) FROM t_{name} t WHERE {given} AND {GOOD} GROUP BY ALL HAVING count(*) > 1)""")
-    con.execute(f"""
-        INSERT INTO faults SELECT _file, _row, 1, '{table.key[0]}', 'R_DUPLICATE_EXACT', CAST({table.key[0]} AS VARCHAR)
-        FROM (SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _file, _row) AS copy FROM again)
-        WHERE copy > 1""")
-    con.execute(f"""
-        INSERT INTO faults SELECT _file, _row, 1, '{table.key[0]}', 'R_DUPLICATE_CONFLICT',
-            CAST({table.key[0]} AS VARCHAR)
-        FROM (SELECT *, count(*) OVER (PARTITION BY {key}) AS versions FROM again ANTI JOIN faults USING (_file, _row))
-        WHERE versions > 1""")
+        INSERT INTO faults {shown.format('R_DUPLICATE_EXACT')}
+            (SELECT *, row_number() OVER (PARTITION BY {content}, delivered ORDER BY _file, _row) AS nth FROM again)
+            WHERE nth > 1;
+        INSERT INTO faults {shown.format('R_DUPLICATE_CONFLICT')}
+            (SELECT *, count(*) OVER (PARTITION BY {key}, delivered) AS versions FROM {left}) WHERE versions > 1;
+        INSERT INTO warnings {shown.format('W_CORRECTED')}
+            (SELECT *, min(delivered) OVER (PARTITION BY {key}) AS first, max(delivered) OVER (PARTITION BY {key})
+                 AS last FROM {left}) WHERE delivered = last AND first < last;
+        INSERT INTO excluded SELECT _file, _row, 'W_REPLACED' FROM
+            (SELECT *, max(delivered) OVER (PARTITION BY {key}) AS last FROM {left}) WHERE delivered < last""")
 
 
-def _orphans(con: duckdb.DuckDBPyConnection, name: str, tables: dict[str, Table]) -> None:
+def _sorted_hashes(con: duckdb.DuckDBPyConnection, query: str, name: str) -> np.ndarray:
+    """The hashes that the query yields, eight bytes for each row of the table and no more."""
+    ((size,),) = con.execute(f"SELECT count(*) FROM t_{name}").fetchall()  # all: a reader needs the result finished
+    found = np.empty(size, dtype=np.uint64)
+    end = 0
+    for batch in con.sql(query).to_arrow_reader(1 << 20):
+        found[end:end + len(batch)] = batch.column(0).to_numpy()
+        end += len(batch)
+    found = found[:end]
+    found.sort()
+    return found
+
+
+def _orphans(con: duckdb.DuckDBPyConnection, name: str, tables: Tables) -> None:
     seen = " UNION ".join(f"SELECT account_id FROM t_{owner}" for owner in OWNERS if owner in tables)
     _fault(con, name, "account_id", "R_ORPHAN_ACCOUNT",
            f"account_id IS NOT NULL AND account_id NOT IN (SELECT account_id FROM ({seen} UNION FROM ids_seen) "
            "WHERE account_id IS NOT NULL)")
 
 
-def _warn_of_case(con: duckdb.DuckDBPyConnection, tables: dict[str, Table]) -> None:
+def _warn_of_case(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     for name in OWNERS:
         if name in tables:
             con.execute(f"""
@@ -137,7 +185,7 @@ def _warn_of_terms(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
 
 
 def _cap_recipients(con: duckdb.DuckDBPyConnection) -> None:
-    """Recipients beyond the seats of the day are warned of and capped at them."""
+    """Recipients beyond the seats of the day are warned of and capped at them when the table is written."""
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE over_seats AS
         SELECT t._file, t._row, any_value(t.recipients) AS recipients, sum(c.seats)::BIGINT AS seats
@@ -147,5 +195,4 @@ def _cap_recipients(con: duckdb.DuckDBPyConnection) -> None:
         WHERE t.recipients > 1 AND {GOOD}
         GROUP BY t._file, t._row HAVING any_value(t.recipients) > sum(c.seats);
         INSERT INTO warnings SELECT _file, _row, 1, 'recipients', 'W_RECIPIENTS', CAST(recipients AS VARCHAR)
-        FROM over_seats;
-        UPDATE t_touches t SET recipients = o.seats FROM over_seats o WHERE o._file = t._file AND o._row = t._row""")
+        FROM over_seats""")

@@ -2,11 +2,13 @@
 
 Nothing is coerced silently: a value that does not fit has a code. The steps of column `x` read `x_s` (its text
 as it stands), `x_p` (whether that is plain ASCII without outer space, so that most rules need no look) and `x_t` (its
-text without outer space, null when blank); each step is a column that the next ones may read.
+text without outer space, null when blank); each step is a column that the next ones may read. A step with a proof is
+taken the short way (`sure`) when its values are written, where the proof held in every row that was judged.
 """
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from cs_research.definitions.models import Column
 from cs_research.ingest.dataset import Files
@@ -38,11 +40,20 @@ INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "
 NUMBERS = ("integer", "money", "quantity", "real", "share")
 
 
+class Step(NamedTuple):
+    """A named SQL expression of a cell."""
+
+    name: str
+    sql: str
+    proof: str = ""
+    sure: str = ""
+
+
 @dataclass(frozen=True)
 class Judged:
     """A cell as SQL: named steps, the last of which is its value; (code, condition) of faults and warnings."""
 
-    steps: list[tuple[str, str]]
+    steps: list[Step]
     faults: Coded = field(default_factory=list)
     warnings: Coded = field(default_factory=list)
 
@@ -78,7 +89,7 @@ def judge_text(name: str, column: Column, spec: Files, zones: Zones) -> Judged:
     blank = [(missing, f"{t} IS NULL")] if column.required else []
     plain = full(s, PLAIN_ID if column.type == "id" else PLAIN)
     return Judged(
-        [(p, plain), (t, f"CASE WHEN {p} THEN {s} ELSE {_trimmed(s)} END"), *judged.steps],
+        [Step(p, plain, p, "true"), Step(t, f"CASE WHEN {p} THEN {s} ELSE {_trimmed(s)} END"), *judged.steps],
         [("R_CONTROL_CHAR", f"NOT {p} AND {matches(t, control)}"),
          ("R_TEXT_TOO_LONG", f"length({s}) > {TEXT_LIMIT}"),
          *blank, *judged.faults],
@@ -99,7 +110,7 @@ def judge_typed(name: str, column: Column, source_type: str, zones: Zones) -> Ju
     elif column.type == "stamp" and source_type.startswith("TIMESTAMP") and zones.naive:
         judged = _checked_stamp(name, zones.local(f"CAST({s} AS TIMESTAMP)"))
     elif column.type == "boolean" and source_type == "BOOLEAN":
-        judged = Judged([(f"{name}_v", s)])
+        judged = Judged([Step(f"{name}_v", s)])
     else:
         return None
     return Judged(judged.steps, blank + judged.faults, judged.warnings)
@@ -136,7 +147,7 @@ def _folded(name: str) -> str:
 def _id(name: str, column: Column) -> Judged:
     s, t, v = f"{name}_s", f"{name}_t", f"{name}_v"
     odd = f"NOT {name}_p AND"
-    return Judged([(v, _folded(name))], [("R_ID_SCIENTIFIC", f"{odd} {full(t, SCIENTIFIC)}")],
+    return Judged([Step(v, _folded(name))], [("R_ID_SCIENTIFIC", f"{odd} {full(t, SCIENTIFIC)}")],
                   [("W_ID_TRIMMED", f"{odd} {s} <> {t}"), ("W_NFKC_ID", f"{odd} {v} <> {t}"),
                    ("W_ID_UNSAFE_CHARS", f"{odd} {matches(t, UNSAFE)}")])
 
@@ -144,23 +155,23 @@ def _id(name: str, column: Column) -> Judged:
 def _text(name: str, column: Column) -> Judged:
     t = f"{name}_t"
     personal = [("W_PII_PATTERN", matches(t, PERSONAL))] if name.endswith("_name") else []
-    return Judged([(f"{name}_v", f"nfc_normalize({t})")], [], personal)
+    return Judged([Step(f"{name}_v", f"CASE WHEN {name}_p THEN {t} ELSE nfc_normalize({t}) END")], [], personal)
 
 
 def _category(name: str, column: Column) -> Judged:
     s, t, v = f"{name}_s", f"{name}_t", f"{name}_v"
     changed = [("W_CATEGORY_NORMALISED", f"{s} <> {v}")]
     if column.values is None:
-        return Judged([(v, f"nfc_normalize({t})")], [], changed)
+        return Judged([Step(v, f"CASE WHEN {name}_p THEN {t} ELSE nfc_normalize({t}) END")], [], changed)
     known = ", ".join(map(quoted, column.values))
     fitted = f"CASE WHEN {t} IN ({known}) THEN {t} ELSE lower({_folded(name)}) END"
-    return Judged([(v, fitted)], [("R_CATEGORY_UNKNOWN", f"{v} NOT IN ({known})")], changed)
+    return Judged([Step(v, fitted)], [("R_CATEGORY_UNKNOWN", f"{v} NOT IN ({known})")], changed)
 
 
 def _boolean(name: str, column: Column) -> Judged:
     t, v = f"{name}_t", f"{name}_v"
     words = "WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false"
-    return Judged([(v, f"CASE lower({t}) {words} END")], [("R_BOOLEAN", f"{v} IS NULL AND {t} IS NOT NULL")],
+    return Judged([Step(v, f"CASE lower({t}) {words} END")], [("R_BOOLEAN", f"{v} IS NULL AND {t} IS NOT NULL")],
                   [("W_VALUE_TRIMMED", f"{name}_s <> {t}")])
 
 
@@ -173,7 +184,7 @@ def _date(name: str, spec: Files) -> Judged:
     judged, unread = _checked_date(name, d), f"{d} IS NULL AND {t} IS NOT NULL"
     faults = [("R_DATE_INVALID", f"{unread} AND {full(t, ISO)}"),
               ("R_DATE_EXCEL_SERIAL", f"{unread} AND {full(t, SERIAL)}"), ("R_DATE_FORMAT", unread)]
-    return Judged([(d, value), *judged.steps], faults + judged.faults,
+    return Judged([Step(d, value), *judged.steps], faults + judged.faults,
                   [*judged.warnings, ("W_VALUE_TRIMMED", f"{name}_s <> {t}")])
 
 
@@ -182,15 +193,15 @@ def _checked_date(name: str, d: str) -> Judged:
     far = f"{d} >= DATE '{OPEN_FROM}'"
     early = f"{d} < DATE '1900-01-01'"
     if name == "end_date":
-        return Judged([(f"{name}_v", f"CASE WHEN NOT ({far}) THEN {d} END")], [("R_DATE_RANGE", early)],
+        return Judged([Step(f"{name}_v", f"CASE WHEN NOT ({far}) THEN {d} END")], [("R_DATE_RANGE", early)],
                       [("W_DATE_SENTINEL", far)])
-    return Judged([(f"{name}_v", d)], [("R_DATE_RANGE", f"({early} OR {far})")])
+    return Judged([Step(f"{name}_v", d)], [("R_DATE_RANGE", f"({early} OR {far})")])
 
 
 def _stamp(name: str, spec: Files, zones: Zones) -> Judged:
     t, a, n = f"{name}_t", f"{name}_a", f"{name}_n"
-    aware = f"CASE WHEN {full(t, STAMP + OFFSET)} " \
-            f"THEN timezone({quoted(zones.reporting)}, TRY_CAST({t} AS TIMESTAMPTZ)) END"
+    local = f"timezone({quoted(zones.reporting)}, TRY_CAST({t} AS TIMESTAMPTZ))"
+    aware = f"CASE WHEN {full(t, STAMP + OFFSET)} THEN {local} END"
     naive = f"CASE WHEN {full(t, f'{STAMP}|{ISO}')} THEN TRY_CAST({t} AS TIMESTAMP) END"
     if spec.stamp_formats:
         naive = f"coalesce({naive}, {', '.join(f'try_strptime({t}, {quoted(f)})' for f in spec.stamp_formats)})"
@@ -199,19 +210,20 @@ def _stamp(name: str, spec: Files, zones: Zones) -> Judged:
     faults = [("R_TS_NO_OFFSET", f"{unread} AND {n} IS NOT NULL"),
               ("R_DATE_INVALID", f"{unread} AND {full(t, f'({STAMP}|{ISO})({OFFSET})?')} "
                                  f"AND TRY_CAST(left({t}, 10) AS DATE) IS NULL"), ("R_TS_FORMAT", unread)]
-    return Judged([(a, aware), (n, f"CASE WHEN {a} IS NULL THEN {naive} END"), *judged.steps],
+    return Judged([Step(a, aware, f"{a} IS NOT NULL OR {t} IS NULL", local),
+                   Step(n, f"CASE WHEN {a} IS NULL THEN {naive} END"), *judged.steps],
                   faults + judged.faults, [("W_VALUE_TRIMMED", f"{name}_s <> {t}")])
 
 
 def _checked_stamp(name: str, value: str) -> Judged:
-    return Judged([(f"{name}_v", value)], [("R_TS_OUT_OF_RANGE", f"{name}_v < TIMESTAMP '2000-01-01'")])
+    return Judged([Step(f"{name}_v", value)], [("R_TS_OUT_OF_RANGE", f"{name}_v < TIMESTAMP '2000-01-01'")])
 
 
 def _number(name: str, column: Column) -> Judged:
     t, folded, plain = f"{name}_t", f"{name}_f", f"{name}_n"
-    steps = [(folded, _folded(name)),
-             (plain, f"CASE WHEN {full(folded, NUMBER)} THEN {folded} WHEN {full(folded, GROUPED)} "
-                     f"THEN regexp_replace({folded}, '[¥$€£,]', '', 'g') END")]
+    steps = [Step(folded, _folded(name)),
+             Step(plain, f"CASE WHEN {full(folded, NUMBER)} THEN {folded} WHEN {full(folded, GROUPED)} "
+                         f"THEN regexp_replace({folded}, '[¥$€£,]', '', 'g') END", f"{plain} = {folded}", folded)]
     judged = _checked_number(name, column, plain, f"{t} IS NOT NULL")
     huge = f"{plain} IS NULL AND {full(t, '[0-9.]+[Ee][+]?[0-9]+')} " \
            f"AND TRY_CAST({t} AS DOUBLE) > {column.maximum or 1e15}"
@@ -234,7 +246,7 @@ def _checked_number(name: str, column: Column, number: str, given: str, is_whole
     faults = [("R_NUMBER_FORMAT", f"{e} IS NULL AND {given}"), (_range_code(name), f"({outside})"),
               ("R_SEATS_RANGE" if name == "seats" else "R_NUMBER_FORMAT", rough),
               ("R_RANGE", f"{name}_v IS NULL AND {e} IS NOT NULL")]
-    return Judged([(e, exact), (f"{name}_v", f"TRY_CAST({e} AS {SQL_TYPES[column.type]})")], faults)
+    return Judged([Step(e, exact), Step(f"{name}_v", f"TRY_CAST({e} AS {SQL_TYPES[column.type]})")], faults)
 
 
 def _range_code(name: str) -> str:

@@ -5,6 +5,7 @@ This module finds files and checks the mapping; it opens no export.
 
 import difflib
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -73,9 +74,9 @@ class Root(Frozen):
 
 
 class Limits(Frozen):
-    """Beyond these a compressed file counts as hostile."""
+    """Beyond these a compressed file counts as hostile: text compresses about tenfold, repeated text a thousandfold."""
 
-    expanded_mb: Annotated[int, Field(ge=1)] = 50
+    expanded_mb: Annotated[int, Field(ge=1)] = 10_000
     ratio: Annotated[int, Field(ge=1)] = 200
 
 
@@ -130,15 +131,30 @@ class Dataset:
     tables: dict[str, Part]
 
     @property
+    def corrections(self) -> tuple[Path, ...]:
+        """Quarantine files with corrected rows, in the order in which they apply."""
+        return tuple(sorted((self.folder / "corrections").glob("*.csv")))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that is read."""
+        parts = (*self.sources.values(), *self.tables.values())
+        return (*(path for part in parts for path in part.paths), *self.corrections)
+
+    @property
     def unused(self) -> tuple[Path, ...]:
         """Files beside the others that look like exports and belong to no table."""
-        used = {path for part in (*self.sources.values(), *self.tables.values()) for path in part.paths}
-        return tuple(path for path in sorted(self.root.iterdir())
-                     if path.is_file() and path.name.endswith(SUFFIXES) and path not in used)
+        there = (path for path in self.root.rglob("*") if path.parent == self.root or self.delivered(path))
+        return tuple(path for path in sorted(set(there) - set(self.paths))
+                     if path.is_file() and path.name.endswith(SUFFIXES))
+
+    def delivered(self, path: Path) -> date | None:
+        """The day of the delivery that a file belongs to: the date in the name of a folder on its way."""
+        return _delivery_day(path.parent.relative_to(self.root)) if path.is_relative_to(self.root) else None
 
     def relative(self, path: Path) -> str:
         """A file's name as reports show it."""
-        return path.relative_to(self.root).as_posix()
+        return path.relative_to(self.root if path.is_relative_to(self.root) else self.folder).as_posix()
 
 
 def open_dataset(folder: Path | str, zone: str | None = None, as_of: date | str | None = None) -> Dataset:
@@ -187,11 +203,27 @@ def _tables(root: Path, file: DatasetFile, definitions: Definitions, path: Path)
 
 
 def _named_like(root: Path, table: str) -> tuple[Path, ...]:
-    """A file named like its table, or a folder of that name with one file per month."""
+    """A file named like its table, one in the folder of each delivery, or a folder of that name with many."""
     files = [root / f"{table}{suffix}" for suffix in SUFFIXES if (root / f"{table}{suffix}").is_file()]
-    if (root / table).is_dir():
-        files += [path for path in sorted((root / table).rglob("*")) if path.name.endswith(SUFFIXES)]
+    files += [path for path in sorted((root / table).rglob("*")) if path.name.endswith(SUFFIXES)]
+    files += [path for path in sorted(root.rglob(f"{table}.*")) if path not in files
+              and path.name[len(table):] in SUFFIXES and _delivery_day(path.parent.relative_to(root))]
     return tuple(files)
+
+
+def _delivery_day(folder: Path) -> date | None:
+    """The last whole date in the names of the folders; a month alone is a part of the data, not a delivery.
+
+    >>> _delivery_day(Path("deliveries/2026-10-31/crm")), _delivery_day(Path("usage_events/2026-10"))
+    (datetime.date(2026, 10, 31), None)
+    """
+    for part in reversed(folder.parts):
+        if found := re.search(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?([0-2]\d|3[01])(?!\d)", part):
+            try:
+                return date(*map(int, found.groups()))
+            except ValueError:
+                continue
+    return None
 
 
 def _found(root: Path, spec: Files, name: str, dataset_file: Path) -> tuple[Path, ...]:
@@ -214,7 +246,7 @@ def _check_names(path: Path, file: DatasetFile, definitions: Definitions) -> Non
             raise strict_yaml.refusal(path, 1, f"key 'tables.{name}': no such table{_near(name, definitions.tables)}")
         if spec.each is not None and spec.each not in file.sources:
             raise strict_yaml.refusal(path, 1, f"key 'tables.{name}.each': no source is named '{spec.each}'")
-        known = definitions.tables[name].columns
+        known = (*definitions.tables[name].columns, "delivered_at")
         for key in ("columns", "defaults", "values"):
             for column in getattr(spec, key):
                 if column not in known:

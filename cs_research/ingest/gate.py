@@ -11,6 +11,7 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cs_research.ingest.dataset import Files, Limits
 from cs_research.ingest.records import Count, count_records
@@ -68,7 +69,7 @@ def _open_parquet(path: Path, spec: Files) -> Opened:
     except (pa.ArrowException, OSError) as error:
         raise Rejected("F_PARQUET", _short(error)) from None
     try:
-        for _ in file.iter_batches(batch_size=1 << 17):
+        for _ in file.iter_batches(batch_size=1 << 17) if _has_checksums(path, file.metadata) else ():
             pass
     except (pa.ArrowException, OSError) as error:
         code = "F_PARQUET_CHECKSUM" if "checksum" in str(error).lower() or "CRC" in str(error) else "F_PARQUET"
@@ -78,6 +79,23 @@ def _open_parquet(path: Path, spec: Files) -> Opened:
         raise Rejected("F_NO_ROWS", rows_in=0)
     return Opened(path, "parquet", tuple(schema.names), file.metadata.num_rows,
                   types={name: str(schema.field(name).type) for name in dict.fromkeys(schema.names)})
+
+
+def _has_checksums(path: Path, metadata: Any) -> bool:
+    """Whether the first page carries a checksum: its header (Thrift, compact) has field 4 after three integers."""
+    if metadata.num_row_groups == 0:
+        return False
+    column = metadata.row_group(0).column(0)
+    with path.open("rb") as file:
+        file.seek(column.dictionary_page_offset or column.data_page_offset)
+        header = file.read(32)
+    at = 0
+    for _ in range(3):  # each a byte of type, then an integer whose last byte has its high bit clear
+        at += 1
+        while at < len(header) and header[at] & 0x80:
+            at += 1
+        at += 1
+    return header[at:at + 1] == b"\x15"
 
 
 def _open_text(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
@@ -216,15 +234,24 @@ def _with_plain_line_ends(path: Path, work: Path) -> Path:
     last = b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
-            feeds, returns = feeds + chunk.count(b"\n"), returns + chunk.count(b"\r")
-            pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            if returns or b"\r" in chunk:
+                feeds, returns = feeds + chunk.count(b"\n"), returns + chunk.count(b"\r")
+                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            else:
+                feeds += b"\n" in chunk  # without returns so far their number does not matter
             last = chunk[-1:]
     if returns == 0 or feeds == returns == pairs:
         return path
-    parts = path.read_bytes().split(b'"')
-    parts[::2] = [part.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for part in parts[::2]]
-    target = work / f"{path.name}.lines"
-    target.write_bytes(b'"'.join(parts))
+    target, held, is_quoted = work / f"{path.name}.lines", b"", 0
+    with path.open("rb") as old, target.open("wb") as new:
+        while chunk := old.read(CHUNK):
+            chunk = held + chunk
+            held = b"\r" if chunk.endswith(b"\r") else b""  # it may be half of a pair
+            parts = chunk[:len(chunk) - len(held)].split(b'"')
+            parts[is_quoted::2] = [part.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for part in parts[is_quoted::2]]
+            new.write(b'"'.join(parts))
+            is_quoted ^= (len(parts) - 1) % 2
+        new.write(held.replace(b"\r", b"\n"))
     return target
 
 

@@ -56,7 +56,7 @@ class Entry:
         return f"{self.rejected} {self.file}: {sentence(self.rejected or '', self.detail)}"
 
 
-def settle(con: duckdb.DuckDBPyConnection, entry: Entry, warnings: tuple[str, ...]) -> None:
+def settle(con: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Close the books of a loaded file from the ledgers in DuckDB; raises AssertionError when they do not add up."""
     assert entry.raw is not None
     raw, mine = entry.raw, f"WHERE _file = {entry.number}"
@@ -66,10 +66,11 @@ def settle(con: duckdb.DuckDBPyConnection, entry: Entry, warnings: tuple[str, ..
     entry.rows_in = raw.opened.records
     loaded = con.execute(f"SELECT count(*) FROM {raw.relation}").fetchone()[0]
     entry.accepted = loaded - faulty - entry.excluded
-    entry.codes.update({code: 1 for code in warnings})
     for ledger in ("faults", WARNINGS):
         entry.codes.update(dict(con.execute(
             f"SELECT code, count(DISTINCT _row) FROM {ledger} {mine} GROUP BY code").fetchall()))
+    entry.codes.update(dict(con.execute(
+        f"SELECT name, count(*) FROM excluded {mine} AND name = 'W_REPLACED' GROUP BY name").fetchall()))
     entry.codes.update(item.code for item in raw.unloaded)
     entry.rows = _places(con, entry)
     total = entry.accepted + entry.quarantined + entry.excluded
@@ -94,6 +95,8 @@ def _places(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[dict[str, Any]
             SELECT *, row_number() OVER (PARTITION BY code ORDER BY _row, position) AS nth
             FROM {WARNINGS} WHERE _file = {entry.number}) WHERE nth <= {SHOWN_WARNINGS}
         ORDER BY ALL""").fetchall()
+    if not found and not entry.raw.unloaded:
+        return []
     records = list(entry.raw.records_of(np.array([row[0] for row in found], dtype=np.int64)))
     places = [(int(record), *row[1:]) for record, row in zip(records, found, strict=True)]
     places += [(item.record, "", item.code, item.text[:1000]) for item in entry.raw.unloaded]

@@ -4,17 +4,20 @@ import csv
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
+from cs_research.ingest.corrections import fingerprints
 from cs_research.ingest.ledger import Entry
 from cs_research.ingest.rules import all_rules
 
-FRONT = ("_file", "_record", "_line", "_column", "_value", "_codes", "_remedy")
+FRONT = ("_file", "_record", "_was", "_line", "_column", "_value", "_codes", "_remedy")
 
 
 def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path) -> Path | None:
     """Write the quarantined rows of one file to `folder`; None when there are none.
 
     Columns: those of FRONT, the source columns as they stand, and `_text` for records that could not be split.
+    Corrected and laid in the `corrections/` of the data set, the file is read again (docs/ingest.md).
     """
     if not entry.quarantined or entry.raw is None:
         return None
@@ -34,15 +37,14 @@ def _rows(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[list[object]]:
     for place in entry.rows:
         if not place["code"].startswith("W_"):
             places.setdefault(place["record"], []).append(place)
-    faulty = con.execute(f"""
-        SELECT * EXCLUDE (_row), _row FROM {raw.relation}
-        WHERE _row IN (SELECT _row FROM faults WHERE _file = {entry.number}) ORDER BY _row""").fetchnumpy()
-    numbers = raw.records_of(faulty.pop("_row"))
-    cells = list(zip(*faulty.values(), strict=True)) if len(numbers) else []
-    whole = {int(number): [*row, ""] for number, row in zip(numbers, cells, strict=True)}
-    blank = [""] * len(raw.names)
-    whole |= {item.record: [*blank, item.text] for item in raw.unloaded}
-    return [[entry.file, record, *_told(places[record]), *whole[record]] for record in sorted(whole)]
+    cells = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.names)))
+    faulty = con.execute(f"SELECT _row, {cells} FROM {raw.relation} "
+                         f"WHERE _row IN (SELECT _row FROM faults WHERE _file = {entry.number})").fetchall()
+    numbers = raw.records_of(np.array([row[0] for row in faulty], dtype=np.int64))
+    whole = {int(number): [*row[1:], ""] for number, row in zip(numbers, faulty, strict=True)}
+    whole |= {item.record: [*[""] * len(raw.names), item.text] for item in raw.unloaded}
+    was = fingerprints(con, raw, whole)
+    return [[entry.file, record, was[record], *_told(places[record]), *whole[record]] for record in sorted(whole)]
 
 
 def _told(places: list[dict]) -> list[object]:

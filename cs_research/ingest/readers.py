@@ -4,6 +4,7 @@ It may not change a value. Each file becomes the relation `raw_<n>` with `_row` 
 column per source column, `c0`, `c1`, ...
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import duckdb
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from cs_research.ingest.columns import identifier, quoted
 from cs_research.ingest.gate import Opened
-from cs_research.ingest.records import lines_of, locate, overfull
+from cs_research.ingest.records import lines_of, locate, misread
 from cs_research.ingest.rules import Rejected
 
 REJECTS = {"INVALID ENCODING": "R_ENCODING", "MISSING COLUMNS": "R_FIELD_COUNT", "TOO MANY COLUMNS": "R_FIELD_COUNT",
@@ -32,19 +33,40 @@ class Unloaded:
 
 @dataclass
 class Raw:
-    """A loaded file: its relation, the SQL type of every source column, and the records that did not load."""
+    """A loaded file: its relation, the SQL type of every source column, and the records that did not load.
+
+    `gaps` numbers the records that the loader could not take; `joined` those of them that a correction brought back,
+    as rows after the last; `was` holds the fingerprints of corrected records.
+    """
 
     opened: Opened
     relation: str
     names: tuple[str, ...]
     types: tuple[str, ...]
     unloaded: list[Unloaded] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=list)
+    joined: list[int] = field(default_factory=list)
+    was: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def loaded(self) -> int:
+        """The rows that the loader took; corrections of the others come after them."""
+        return self.opened.records - len(self.gaps)
 
     def records_of(self, rows: np.ndarray) -> np.ndarray:
-        """Record numbers (from 1) of loaded rows (from 0): the unloaded ones lie between them."""
-        gaps = np.array(sorted(item.record for item in self.unloaded), dtype=np.int64)
+        """Record numbers (from 1) of rows (from 0): the unloaded ones lie between them."""
+        gaps = np.array(self.gaps, dtype=np.int64)
         before = gaps - np.arange(1, len(gaps) + 1)  # loaded rows ahead of each gap
-        return rows + 1 + np.searchsorted(before, rows, side="right")
+        numbers = rows + 1 + np.searchsorted(before, rows, side="right")
+        late = rows >= self.loaded
+        numbers[late] = np.array(self.joined, dtype=np.int64)[rows[late] - self.loaded]
+        return numbers
+
+    def row_of(self, record: int) -> int:
+        """The row (from 0) of a record (from 1)."""
+        if record in self.joined:
+            return self.loaded + self.joined.index(record)
+        return record - 1 - bisect_left(self.gaps, record)
 
     def lines_of(self, records: np.ndarray) -> np.ndarray:
         """First physical line of the records; 0 where the file has no lines (Parquet)."""
@@ -70,6 +92,7 @@ def _nfkc(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def load(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:
     """Load an opened file as `relation`. Raises Rejected when records and rows do not add up."""
     raw = (_load_parquet if opened.format == "parquet" else _load_csv)(con, opened, relation)
+    raw.gaps = sorted(item.record for item in raw.unloaded)
     loaded = con.execute(f"SELECT count(*) FROM (SELECT * FROM {relation})").fetchone()[0]
     if loaded == 0 and raw.unloaded and all(item.code == "R_FIELD_COUNT" for item in raw.unloaded):
         raise Rejected("F_FIELD_COUNT", f"{len(raw.unloaded):,} rows against {len(opened.header)} header names")
@@ -96,25 +119,25 @@ def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> 
             rejects_table = 'rejects_{relation}', rejects_scan = 'scans_{relation}')""")
     raw = Raw(opened, relation, opened.header, ("VARCHAR",) * len(opened.header))
     raw.unloaded.extend(_unloaded(con, opened, relation))
-    _unload_overfull(con, raw)
+    _unload_misread(con, raw)
     con.execute(f"CREATE TEMP VIEW {relation} AS SELECT rowid AS _row, * FROM loaded_{relation}")
     return raw
 
 
-def _unload_overfull(con: duckdb.DuckDBPyConnection, raw: Raw) -> None:
-    """Take out the rows with one field too many at their end: the loader lets an empty one pass."""
+def _unload_misread(con: duckdb.DuckDBPyConnection, raw: Raw) -> None:
+    """Take out the rows that the loader let pass although their fields are not what they seem."""
     opened, table = raw.opened, f"loaded_{raw.relation}"
     known = {item.record for item in raw.unloaded}
-    records = [int(record) - opened.skipped_records
-               for record in overfull(opened.path, opened.delimiter, len(opened.header))]
-    extra = np.array([record for record in records if record > 0 and record not in known], dtype=np.int64)
+    found = {record - opened.skipped_records: code for record, code in misread(
+        opened.path, opened.delimiter, len(opened.header), is_even=not known).items()}
+    extra = np.array(sorted(record for record in found if record > 0 and record not in known), dtype=np.int64)
     if not len(extra):
         return
     rows = extra - 1 - np.searchsorted(np.sort(np.array(list(known), dtype=np.int64)), extra)
     con.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {table} WHERE rowid NOT IN (SELECT unnest(?::BIGINT[])) "
                 "ORDER BY rowid", [rows.tolist()])
     con.execute(f"DROP TABLE {table}; ALTER TABLE kept RENAME TO {table}")
-    raw.unloaded.extend(Unloaded(int(record), "R_FIELD_COUNT", text)
+    raw.unloaded.extend(Unloaded(int(record), found[record], text)
                         for record, text in zip(extra, _texts(opened, extra), strict=True))
 
 

@@ -6,6 +6,7 @@ It may not interpret fields: a record ends at a newline outside quotes, and a wh
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,43 @@ CHUNK = 1 << 24
 
 @dataclass(frozen=True)
 class Block:
-    """Records of one stretch of the file: their first byte and first line (from 1), and the stretch itself."""
+    """Whole lines of the file from byte `offset` and line `line` on.
 
-    starts: np.ndarray
-    lines: np.ndarray
+    `begins` tells which lines begin a record; None: each does that is not blank.
+    """
+
     data: bytes
     offset: int
+    line: int
+    begins: np.ndarray | None
+
+    @cached_property
+    def _kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts of all lines, and which of them begin a record."""
+        starts, ends = _line_bounds(self.data)
+        buffer = np.frombuffer(self.data, dtype=np.uint8)
+        # the byte before a newline may be a carriage return: such a line is blank too
+        blank = (starts == ends) | ((ends - starts == 1) & (buffer[starts] == 13))
+        return starts, ~blank if self.begins is None else self.begins & ~blank
+
+    @property
+    def starts(self) -> np.ndarray:
+        """First byte of every record."""
+        starts, kept = self._kept
+        return starts[kept] + self.offset
+
+    @property
+    def lines(self) -> np.ndarray:
+        """First line of every record, from 1."""
+        return np.flatnonzero(self._kept[1]) + self.line
+
+    @property
+    def count(self) -> int:
+        """The number of records; where no line is quoted or blank, that of newlines."""
+        if self.begins is None and not self.data.startswith((b"\n", b"\r")) and not any(
+                blank in self.data for blank in (b"\n\n", b"\n\r")):
+            return self.data.count(b"\n")
+        return int(self._kept[1].sum())
 
 
 @dataclass(frozen=True)
@@ -39,7 +71,7 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
     13
     """
     scan = _Scan(path, delimiter)
-    records = sum(len(block.starts) for block in scan)
+    records = sum(block.count for block in scan)
     return Count(records, scan.unclosed_line, scan.ends_with_newline)
 
 
@@ -53,7 +85,7 @@ def locate(path: Path, delimiter: str, byte_starts: np.ndarray) -> np.ndarray:
         hit = np.zeros(len(byte_starts), dtype=bool)
         hit[inside] = block.starts[at[inside]] == byte_starts[inside]
         found[hit] = at[hit] + seen
-        seen += len(block.starts)
+        seen += block.count
     return found
 
 
@@ -62,35 +94,56 @@ def lines_of(path: Path, delimiter: str, records: np.ndarray) -> tuple[np.ndarra
     lines, starts = np.zeros(len(records), dtype=np.int64), np.zeros(len(records), dtype=np.int64)
     seen = 0
     for block in _Scan(path, delimiter):
-        here = (records >= seen) & (records < seen + len(block.starts))
-        lines[here] = block.lines[records[here] - seen]
-        starts[here] = block.starts[records[here] - seen]
-        seen += len(block.starts)
+        here = (records >= seen) & (records < seen + block.count)
+        if here.any():
+            lines[here] = block.lines[records[here] - seen]
+            starts[here] = block.starts[records[here] - seen]
+        seen += block.count
     return lines, starts
 
 
-def overfull(path: Path, delimiter: str, field_count: int) -> np.ndarray:
-    """Numbers of the records (header = 0) that end in one delimiter too many, which the loader would not tell."""
-    found, seen, mark = [], 0, delimiter.encode()
+def misread(path: Path, delimiter: str, field_count: int, is_even: bool) -> dict[int, str]:
+    """The records (header = 0) that the loader reads wrongly without a word, each with the code of its fault.
+
+    They end in one delimiter too many, or have space between a closing quote and the delimiter. `is_even`: every
+    record has the fields of the header or more, so that counting delimiters proves whole stretches to be right.
+    """
+    found, seen, mark = {}, 0, delimiter.encode()
     for block in _Scan(path, delimiter):
-        if mark + b"\n" in block.data or mark + b"\r\n" in block.data:
-            marks = np.flatnonzero(np.frombuffer(block.data, dtype=np.uint8) == mark[0])
-            starts = np.append(block.starts - block.offset, len(block.data))
-            full = np.diff(np.searchsorted(marks, starts)) >= field_count
-            found += [seen + int(index) for index in np.flatnonzero(full)
-                      if _has_extra_end(block.data[starts[index]:starts[index + 1]], delimiter, field_count)]
-        seen += len(block.starts)
-    return np.array(found, dtype=np.int64)
+        spaced = b'"' in block.data and (b'" ' in block.data or b'"\t' in block.data)
+        ended = any(mark + end in block.data for end in (b"\n", b"\r\n"))
+        if ended and is_even and block.begins is None:
+            ended = block.data.count(mark) != (field_count - 1) * block.count
+        if spaced or ended:
+            suspects, bounds = _suspects(block, mark, field_count)
+            found |= {seen + int(nth): _fault(block.data[bounds[nth]:bounds[nth + 1]], delimiter, field_count)
+                      for nth in suspects}
+        seen += block.count
+    return {record: code for record, code in found.items() if code}
 
 
-def _has_extra_end(record: bytes, delimiter: str, field_count: int) -> bool:
-    text = record.rstrip(b"\r\n")
-    if not text.endswith(delimiter.encode()):
-        return False
-    if b'"' not in text:
-        return text.count(delimiter.encode()) == field_count
-    lines = text.decode("utf-8", errors="replace").splitlines(keepends=True)
-    return len(next(csv.reader(lines, delimiter=delimiter))) == field_count + 1
+def _suspects(block: Block, mark: bytes, field_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Records of a block with as many delimiters as fields, or with space after a quote; the bounds of all."""
+    buffer = np.frombuffer(block.data, dtype=np.uint8)
+    bounds = np.append(block.starts - block.offset, len(buffer))
+    suspect = np.diff(np.searchsorted(np.flatnonzero(buffer == mark[0]), bounds)) >= field_count
+    spaces = np.flatnonzero((buffer[:-1] == 34) & ((buffer[1:] == 32) | (buffer[1:] == 9)))
+    suspect[np.searchsorted(bounds, spaces, side="right") - 1] = True
+    return np.flatnonzero(suspect), bounds
+
+
+def _fault(record: bytes, delimiter: str, field_count: int) -> str:
+    lines = record.decode("utf-8", errors="replace").rstrip("\r\n").splitlines(keepends=True)
+    try:
+        fields = next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return "R_QUOTE"
+    return "R_FIELD_COUNT" if len(fields) == field_count + 1 and not fields[-1] else ""
+
+
+def _line_bounds(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+    return np.concatenate(([0], ends[:-1] + 1)), ends
 
 
 class _Scan:
@@ -119,21 +172,14 @@ class _Scan:
         self.unclosed_line = self._open_since
 
     def _block(self, data: bytes, offset: int, line: int) -> Block:
-        buffer = np.frombuffer(data, dtype=np.uint8)
-        ends = np.flatnonzero(buffer == 10)
-        starts = np.concatenate(([0], ends[:-1] + 1))
-        # the byte before a newline may be a carriage return: such a line is blank too
-        blank = (starts == ends) | ((ends - starts == 1) & (buffer[starts] == 13))
-        begins = np.ones(len(ends), dtype=bool)
         if b'"' in data or self._open_since is not None:
-            begins = self._record_begins(data, buffer, starts, ends, line)
-        keep = begins & ~(blank & begins)
-        return Block(starts[keep] + offset, np.flatnonzero(keep) + line, data, offset)
+            return Block(data, offset, line, self._record_begins(data, line))
+        return Block(data, offset, line, None)
 
-    def _record_begins(self, data: bytes, buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray,
-                       line: int) -> np.ndarray:
+    def _record_begins(self, data: bytes, line: int) -> np.ndarray:
         """Which lines begin a record: those whose start lies outside quotes."""
-        quotes = np.flatnonzero(buffer == 34)
+        starts, ends = _line_bounds(data)
+        quotes = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 34)
         counts = np.diff(np.searchsorted(quotes, np.concatenate((starts, [len(data)]))))
         begins = np.ones(len(ends), dtype=bool)
         open_at = -1 if self._open_since is not None else None

@@ -3,8 +3,9 @@
 It may not drop a row: each one is accepted, in `faults`, or excluded by a condition with a name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 
@@ -14,6 +15,7 @@ from cs_research.ingest.columns import (
     INTEGERS,
     SQL_TYPES,
     Judged,
+    Step,
     Zones,
     identifier,
     judge_text,
@@ -48,7 +50,8 @@ def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
         CREATE TEMP TABLE faults (_file INTEGER, _row BIGINT, position INTEGER, column_name VARCHAR, code VARCHAR,
                                   value VARCHAR);
         CREATE TEMP TABLE warnings AS FROM faults;
-        CREATE TEMP TABLE excluded (_file INTEGER, _row BIGINT, name VARCHAR)""")
+        CREATE TEMP TABLE excluded (_file INTEGER, _row BIGINT, name VARCHAR);
+        CREATE TEMP VIEW set_aside AS SELECT _file, _row FROM faults UNION ALL SELECT _file, _row FROM excluded""")
 
 
 def planned(name: str, table: Table, spec: Files, raw: Raw, positions: dict[str, int], zones: Zones,
@@ -65,33 +68,53 @@ def planned(name: str, table: Table, spec: Files, raw: Raw, positions: dict[str,
     return Plan(raw, table, spec, inputs, judged, name)
 
 
-def create_table(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
-    """The table `t_<name>` that takes the typed rows of all files of a canonical table."""
-    columns = ", ".join(f"{column} {SQL_TYPES[kind.type]}" for column, kind in table.columns.items())
-    con.execute(f"CREATE TEMP TABLE t_{name} (_file INTEGER, _row BIGINT, {columns}, _odd BOOLEAN)")
+def typed(table: Table, judgements: list["Judgement"]) -> str:
+    """SQL: the typed rows of all files of a table; none where no file was taken."""
+    none = ", ".join(f"CAST(NULL AS {SQL_TYPES[column.type]}) AS {name}" for name, column in table.columns.items())
+    empty = f"SELECT 0 AS _file, 0::BIGINT AS _row, {none} WHERE false"
+    return " UNION ALL ".join(judgement.sql for judgement in judgements) or empty
 
 
-def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
-    """Insert every row of the file into `t_<table>` and write what is wrong with which into the ledgers.
+@dataclass(frozen=True)
+class Judgement:
+    """The typed rows of a file as SQL, computed when asked for; the latest value of each of its dates and stamps."""
 
-    One pass makes the values and marks odd rows; only odd rows are looked at again for what is odd in them.
+    sql: str
+    latest: dict[str, date]
+
+
+def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> Judgement:
+    """Write what is wrong with which row of the file into the ledgers; the rows themselves are not stored.
+
+    One pass tells whether any row is odd, and only odd rows are looked at for what is odd in them.
     """
-    relation = plan.raw.relation
+    relation, kept = plan.raw.relation, "true"
     if plan.spec.exclude:
         con.execute(f"""
             INSERT INTO excluded SELECT {file}, _row, _name
             FROM (SELECT _row, {_exclusion(plan.spec)} AS _name FROM ({_named(plan, relation)}))
             WHERE _name IS NOT NULL""")
         kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
-    values = ", ".join(f"{name}_v" for name in plan.table.columns)
     # a CASE looks at the next condition only where the ones before did not hold; a bare OR looks at all of them
     odd = f"CASE WHEN {' OR '.join(f'({condition})' for condition in _conditions(plan))} THEN true ELSE false END"
-    con.execute(f"INSERT INTO t_{plan.name} SELECT {file}, _row, {values}, {odd} "
-                f"FROM ({_stages(plan, relation, kept if plan.spec.exclude else 'true')})")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {relation} "
-                f"WHERE _row IN (SELECT _row FROM t_{plan.name} WHERE _file = {file} AND _odd)")
-    if con.execute("SELECT count(*) FROM odd").fetchone()[0]:
+    steps = _stages(plan, relation, kept)
+    provable = [step for judged in plan.judged.values() for step in judged.steps if step.proof]
+    times = [name for name, column in plan.table.columns.items() if column.type in ("date", "stamp")]
+    shown = [f"count(*) FILTER ({odd})", *(f"coalesce(bool_and({step.proof}), true)" for step in provable),
+             *(f"max({name}_v)::DATE" for name in times)]
+    try:
+        found, *told = con.execute(f"SELECT {', '.join(shown)} FROM ({steps})").fetchone()
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:  # a page of Parquet that cannot be read
+        raise Rejected("F_PARQUET", str(error).splitlines()[0]) from None
+    if found:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {relation} "
+                    f"WHERE _row IN (SELECT _row FROM ({steps}) WHERE {odd})")
         _look_again(con, plan, file)
+    proven = {step.name for step, holds in zip(provable, told, strict=False) if holds}
+    latest = dict(zip(times, told[len(provable):], strict=True))
+    values = ", ".join(f"{name}_v::{SQL_TYPES[column.type]} AS {name}" for name, column in plan.table.columns.items())
+    return Judgement(f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, relation, kept, proven)})",
+                     {name: day for name, day in latest.items() if day is not None})
 
 
 def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: int, alias: str) -> None:
@@ -121,7 +144,7 @@ def _input(name: str, column: Column, spec: Files, raw: Raw, index: int | None, 
     default = quoted(spec.defaults[name]) if name in spec.defaults else None
     if index is None:
         if default is None:
-            return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
+            return "NULL", Judged([Step(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
         return default, judge_text(name, column, spec, zones)
     kind = raw.types[index]
     mapped = default is not None or name in spec.values
@@ -156,9 +179,10 @@ def _id_text(spec: Files, raw: Raw, index: int, name: str) -> str:
 
 
 def _source_columns(raw: Raw, spec: Files) -> str:
-    gaps = [item.record - nth for nth, item in enumerate(sorted(raw.unloaded, key=lambda item: item.record), 1)]
-    before = f" + len(list_filter({gaps}, lambda gap: gap <= _row))" if gaps else ""
-    shown = [f"_row + 1{before} AS _record"]
+    before = [record - nth for nth, record in enumerate(raw.gaps, 1)]
+    counted = f"_row + 1 + len(list_filter({before}, lambda gap: gap <= _row))" if before else "_row + 1"
+    late = f"CASE WHEN _row >= {raw.loaded} THEN {raw.joined}[_row - {raw.loaded} + 1] ELSE {counted} END"
+    shown = [f"{late if raw.joined else counted} AS _record"]
     for index, (name, kind) in enumerate(zip(raw.names, raw.types, strict=True)):
         is_id = name.lower().endswith("id") and kind in (*INTEGERS, "FLOAT", "DOUBLE")
         value = _id_text(spec, raw, index, name) if is_id or name in spec.id_from_integer else f"c{index}"
@@ -173,14 +197,14 @@ def _named(plan: Plan, relation: str) -> str:
     return f"SELECT _row, {named} FROM {relation}"
 
 
-def _stages(plan: Plan, relation: str, kept: str = "true") -> str:
-    """Nested selects: source columns, then the steps of all columns side by side."""
+def _stages(plan: Plan, relation: str, kept: str = "true", proven: Collection[str] = ()) -> str:
+    """Nested selects: source columns, then the steps of all columns side by side; proven ones take the short way."""
     stated = ", ".join(f"{source} AS {name}_s" for name, source in plan.inputs.items())
     sql = f"SELECT _row, {stated} FROM {relation} WHERE {kept}"
-    depth = max(len(judged.steps) for judged in plan.judged.values())
-    for level in range(depth):
-        steps = [judged.steps[level] for judged in plan.judged.values() if level < len(judged.steps)]
-        sql = f"SELECT *, {', '.join(f'{expression} AS {name}' for name, expression in steps)} FROM ({sql})"
+    for level in range(max(len(judged.steps) for judged in plan.judged.values())):
+        steps = [step for judged in plan.judged.values() for step in judged.steps[level:level + 1]]
+        shown = (f"{step.sure if step.name in proven else step.sql} AS {step.name}" for step in steps)
+        sql = f"SELECT *, {', '.join(shown)} FROM ({sql})"
     return sql
 
 
