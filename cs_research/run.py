@@ -66,6 +66,11 @@ class Run:
                 self._read[name] = connection.read_parquet(str(path)).df()
         return self._read[name].copy(deep=False)  # copy on write keeps the original
 
+    @property
+    def holds(self) -> list[dict[str, str]]:
+        """Why the run was held back until someone acknowledged it: code and sentence of each reason."""
+        return self.about.get("holds", [])
+
     def canonical(self, name: str) -> pd.DataFrame | None:
         """An input table as ingest left it (columns as in the data contract), None when it was not delivered."""
         path = self.folder / "canonical" / f"{name}.parquet"

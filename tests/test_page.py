@@ -125,6 +125,11 @@ def test_jobs_take_each_account_once(seen):
            "Largest: Company a11 1 account" in seen.text
 
 
+def test_what_was_acknowledged_is_printed(tmp_path):
+    run = small_run(tmp_path, holds=[{"code": "H_X", "sentence": "touches ends <early>"}])
+    assert "Published only after acknowledgement: touches ends <early> (H_X)." in Seen(page(run)).text
+
+
 def test_rows_read_are_accounted_for(seen):
     assert "Rows in 1,105 Accepted 1,100 Quarantined 3 0.3% Excluded 2" in seen.text
     assert "Every row is accounted for." in seen.text and "R_DATE 3" in seen.text

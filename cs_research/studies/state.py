@@ -4,6 +4,7 @@ These describe the latest knowledge (restated tables); nothing here judges a sco
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -144,8 +145,11 @@ def _touch_row(label: str, group: pd.DataFrame, cut: float, floor: int) -> dict[
 # ---------------------------------------------------------------- the data behind
 
 
-def files_read(files: pd.DataFrame) -> Finding:
-    """Rows read, taken in, kept apart and excluded by file; the estimate is the share kept apart."""
+def files_read(files: pd.DataFrame, holds: Sequence[dict[str, str]] = ()) -> Finding:
+    """Rows read, taken in, kept apart and excluded by file; the estimate is the share kept apart.
+
+    In: files (data contract); holds (code, sentence), the reasons that were acknowledged to publish the report.
+    """
     name = "share_quarantined"
     if files.empty:
         return Finding.not_measured(name, "no file was read")
@@ -157,8 +161,9 @@ def files_read(files: pd.DataFrame) -> Finding:
     inside, taken, apart, left = (count(int(total[name])) for name in total.index)
     sentence = (f"Of {inside} rows in {count(len(files), 'file')}, {taken} were taken in, {apart} kept apart and "
                 f"{left} excluded on purpose.")
+    notes = [f"Published only after acknowledgement: {hold['sentence']} ({hold['code']})." for hold in holds]
     return Finding(name, sentence, float(share), n=int(total["rows_in"]),
-                   details={"rows": shown.to_dict("records")})
+                   details={"rows": shown.to_dict("records"), "notes": notes})
 
 
 def freshness(spans: pd.DataFrame, month: date) -> Finding:

@@ -37,6 +37,7 @@ def _data(view: View) -> dict:
                       (say("f_accepted"), formats.count(total["accepted"]), ""),
                       (say("f_quarantined"), formats.count(total["quarantined"]), share),
                       (say("f_excluded"), formats.count(total["excluded"]), "")],
+            "holds": [say("f_hold", **hold) for hold in view.run.holds],
             "sums": say("f_sums") if accounted == rows_in else say("f_sums_not", in_=rows_in, out=accounted),
             "tables": [{"name": str(table), "files": formats.count(row["files"]), "codes": codes[table],
                         "counts": [formats.count(row[c]) for c in COUNTS]} for table, row in by_table.iterrows()]}
