@@ -23,7 +23,7 @@ SMALL = {
     "calendar": {"month": "DATE", "month_end": "DATE", "month_number": "BIGINT"},
     "settings": {"as_of": "DATE", "known_until": "DATE", "known_number": "BIGINT", "first_number": "BIGINT",
                  "grace_days": "INTEGER", "change_tolerance": "DOUBLE", "touch_months": "INTEGER",
-                 "enterprise_share": "DOUBLE"},
+                 "enterprise_share": "DOUBLE", "max_unknown_share": "DOUBLE"},
     "event_roles": {"event_type": "VARCHAR", "is_login": "BOOLEAN", "is_core_action": "BOOLEAN",
                     "is_key_feature": "BOOLEAN"},
     "counter_types": {"counter": "VARCHAR", "event_type": "VARCHAR", "sums_quantity": "BOOLEAN"},
@@ -92,12 +92,18 @@ class Panel:
             tables = self.delivered.intersection(measure.needs.tables)
             if measure.needs.tables and not tables:
                 reasons[name] = "no table of " + " or ".join(t.replace("_", " ") for t in measure.needs.tables)
+            elif empty := [c for c in measure.needs.columns if not self._has_values(tables, c)]:
+                reasons[name] = f"no value of {empty[0].replace('_', ' ')} in {' or '.join(sorted(tables))}"
             elif measure.needs.role and not self._occurs(tables, measure.needs.role):
                 reasons[name] = f"no {measure.needs.role.replace('_', ' ')} event occurs in the data"
         for name, counter in self.definitions.events.counters.items():
             if not self._known_types({"usage_events", "usage_daily"}).intersection(counter.event_types):
                 reasons[name] = f"none of the event types {', '.join(counter.event_types)} occurs in the data"
         return reasons
+
+    def _has_values(self, tables: set[str], column: str) -> bool:
+        return any(self.connection.execute(f"SELECT COUNT({column}) FROM {table}").fetchall()[0][0]
+                   for table in sorted(tables))
 
     def _occurs(self, tables: set[str], role: str) -> bool:
         return bool(self._known_types(tables).intersection(getattr(self.definitions.events, role)))
@@ -128,7 +134,8 @@ class Panel:
             "grace_days": self.definitions.outcomes.grace_days,
             "change_tolerance": self.definitions.outcomes.change_tolerance,
             "touch_months": self.definitions.touch_points.months,
-            "enterprise_share": self.definitions.segments.enterprise_share}])
+            "enterprise_share": self.definitions.segments.enterprise_share,
+            "max_unknown_share": self.definitions.outcomes.max_unknown_share}])
         small = {"calendar": calendar, "settings": settings, **definition_tables(self.definitions)}
         for name, frame in small.items():
             self.connection.register("incoming", frame[[*SMALL[name]]])

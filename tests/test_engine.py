@@ -82,7 +82,6 @@ def test_the_mean_is_over_the_months_since_the_start_when_they_are_fewer(tmp_pat
     ([touch("1", "2026-01-10", "video_view", content=None, progress=1), touch("2", "2026-01-11", "video_view",
       content=None, progress=1)], 6),
     ([touch("1", "2026-01-10", "web_visit", user=None, recipients=4)], 4),
-    ([touch("1", "2026-01-10", "web_visit", user=None, recipients=400)], 10),
     ([touch("1", "2026-01-10", "web_visit", user=None)], 1),
     ([touch("1", "2026-01-10", "final_review", user=None, recipients=5)], 10),
     ([touch("1", "2026-01-10", "mail_sent"), touch("2", "2026-01-10", "call_connected")], None),
@@ -218,6 +217,118 @@ def test_an_account_that_left_with_an_unknown_outcome_is_in_no_rate(tmp_path, va
     assert (row.logos_opening, row.logos_churned, row.logos_closing) == (20 - vanishing, 1, 19 - vanishing)
     assert pd.isna(row.logo_churn) if churn is None else row.logo_churn == pytest.approx(churn)
     assert pd.isna(row.grr) == (churn is None)
+
+
+def test_an_account_that_churned_and_came_back_is_lost_and_new(tmp_path):
+    made = panel(tmp_path, date(2026, 3, 1), date(2026, 3, 31), contracts=[
+        term("a", "2025-01-01", "2025-06-01", mrr=100, status="churned"), term("a", "2025-11-01", None, mrr=300),
+        term("b", "2025-01-01", None, mrr=100)])
+    row = bridge(made, "2026-03-01", "trailing_12")
+    assert (row.logos_opening, row.logos_new, row.logos_churned, row.logos_closing) == (2, 1, 1, 2)
+    assert (row.arr_opening, row.arr_new, row.arr_churned, row.arr_closing) == (2400, 3600, 1200, 4800)
+    assert row.nrr == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("as_of", "churn"), [(date(2026, 2, 28), None), (date(2026, 3, 31), 0.5)])
+def test_due_dates_still_in_grace_are_in_no_rate(tmp_path, as_of, churn):
+    # Ten due on 10 February: five renewed at once, five silent. Until 12 March nobody knows who has left.
+    terms = [term(f"a{n}", "2025-02-10", "2026-02-10") for n in range(10)]
+    made = panel(tmp_path, date(as_of.year, as_of.month, 1), as_of, contracts=terms + [
+        term(f"a{n}", "2026-02-10", "2027-02-10") for n in range(5)])
+    rows = made.frame("retention", "month, basis, segment")
+    due = rows[(rows["basis"] == "renewals_due") & (rows["segment"] == "all")]
+    assert due["logo_churn"].tolist() == ([] if churn is None else [churn])
+
+
+def test_too_many_unknown_ends_leave_renewals_due_without_a_rate(tmp_path):
+    terms = [term(f"a{n}", "2025-01-10", "2026-01-10", status="active") for n in range(4)]
+    made = panel(tmp_path, date(2026, 4, 1), date(2026, 4, 30), contracts=[*terms, term("a0", "2026-01-10", None)])
+    assert pd.isna(bridge(made, "2026-01-01", "renewals_due").logo_churn)
+
+
+def test_a_renewal_that_overlaps_is_no_contraction_a_year_later(tmp_path):
+    rows = outcomes(tmp_path, date(2027, 6, 30), term("a", "2024-01-01", "2025-01-01"),
+                    term("a", "2024-12-15", "2026-01-01"), term("a", "2026-01-01", "2027-01-01"))
+    assert rows.loc[:1, ["outcome", "arr_before", "arr_after"]].values.tolist() == [["renewed", 12000, 12000]] * 2
+
+
+def test_money_unknown_for_an_old_term_does_not_empty_later_outcomes(tmp_path):
+    rows = outcomes(tmp_path, date(2026, 6, 30), term("a", "2024-01-01", "2025-01-01", mrr=None),
+                    term("a", "2025-01-01", "2026-01-01"), term("a", "2026-01-01", "2027-01-01"))
+    assert rows["arr_before"].fillna(-1).tolist() == [-1, 12000, 12000]
+
+
+def test_the_stock_of_events_is_not_counted_again_from_their_daily_sums(tmp_path):
+    made = panel(tmp_path, JUNE, date(2026, 6, 30), contracts=[term("a", "2026-05-01", None)],
+                 usage_events=[{"account_id": "a", "user_id": "u", "occurred_at": "2026-06-03",
+                                "event_type": "card_scan", "quantity": 50}],
+                 usage_daily=[{"account_id": "a", "date": "2026-06-03", "event_type": "card_scan", "quantity": 50,
+                               "active_users": 3}])
+    assert today(made)["stock"].tolist() == [50]
+
+
+@pytest.mark.parametrize(("table", "row", "measure", "reason"), [
+    ("users", {"user_id": "u"}, "activated_users", "no value of activated date in users"),
+    ("meetings", {"meeting_id": "m", "scheduled_date": "2026-06-01", "held": True}, "keyman_months",
+     "no value of with keyman in meetings"),
+    ("goals", {"goal_id": "g", "agreed_date": "2026-06-01"}, "goals_achieved", "no value of achieved date in goals"),
+    ("milestones", {"milestone": "m", "due_date": "2026-06-01"}, "milestones_done",
+     "no value of completed date in milestones"),
+])
+def test_a_column_that_the_source_lacks_is_not_measured(tmp_path, table, row, measure, reason):
+    made = panel(tmp_path, JUNE, date(2026, 6, 30), contracts=[term("a", "2026-05-01", None)],
+                 **{table: [{"account_id": "a", **row}]})
+    assert made.not_measured()[measure] == reason and today(made)[measure].isna().all()
+
+
+LATE = "2026-06-20T10:00"
+LATER_ROWS = {
+    "contracts": term("a", "2025-01-01", "2025-06-01", 3, 50),
+    "accounts": {"account_id": "a", "target_users": 7},
+    "users": {"account_id": "a", "user_id": "late", "activated_date": "2026-03-01"},
+    "usage_events": {"account_id": "a", "user_id": "late", "occurred_at": "2026-04-03", "event_type": "card_scan"},
+    "usage_daily": {"account_id": "a", "date": "2026-04-03", "event_type": "api", "quantity": 9, "active_users": 9},
+    "touches": {"touch_id": "late", "account_id": "a", "occurred_at": "2026-04-03", "touch_type": "event_attendance"},
+    "meetings": {"meeting_id": "late", "account_id": "a", "scheduled_date": "2026-04-03", "held": True,
+                 "with_keyman": True},
+    "goals": {"goal_id": "late", "account_id": "a", "agreed_date": "2026-04-03", "achieved_date": "2026-05-01"},
+    "milestones": {"account_id": "a", "milestone": "late", "due_date": "2026-04-03", "completed_date": "2026-04-02"},
+}
+KNOWN_ROWS = {
+    "contracts": term("a", "2026-01-01", None),
+    "accounts": {"account_id": "b", "target_users": 5},
+    "users": {"account_id": "a", "user_id": "u", "activated_date": "2026-03-05"},
+    "usage_events": {"account_id": "a", "user_id": "u", "occurred_at": "2026-04-02", "event_type": "card_scan"},
+    "usage_daily": {"account_id": "a", "date": "2026-04-02", "event_type": "api", "quantity": 1, "active_users": 1},
+    "touches": {"touch_id": "t", "account_id": "a", "occurred_at": "2026-04-02", "touch_type": "event_attendance"},
+    "meetings": {"meeting_id": "m", "account_id": "a", "scheduled_date": "2026-02-02", "held": True,
+                 "with_keyman": True},
+    "goals": {"goal_id": "g", "account_id": "a", "agreed_date": "2026-02-02", "achieved_date": "2026-03-03"},
+    "milestones": {"account_id": "a", "milestone": "m", "due_date": "2026-02-02", "completed_date": "2026-02-01"},
+}
+
+
+@pytest.mark.parametrize("table", LATER_ROWS)
+def test_what_was_recorded_after_a_month_closed_never_changes_its_history(tmp_path, table):
+    def history(folder, late):
+        rows = {name: [row] for name, row in KNOWN_ROWS.items()}
+        rows[table] = rows[table] + ([{**LATER_ROWS[table], "recorded_at": LATE}] if late else [])
+        measures = panel(tmp_path / folder, JUNE, date(2026, 6, 30), **rows).measures()
+        closed = measures[measures["month"] < "2026-06-01"]
+        return closed[closed["is_history"]].reset_index(drop=True), closed[~closed["is_history"]].reset_index(drop=True)
+
+    (before, today_before), (after, today_after) = history("without", False), history("with", True)
+    pd.testing.assert_frame_equal(before, after)
+    assert not today_before.equals(today_after), "the late row restates what is known today"
+
+
+def test_a_contract_recorded_late_has_its_seats_in_the_mean_of_later_months(tmp_path):
+    made = panel(tmp_path, JUNE, date(2026, 6, 30),
+                 contracts=[term("a", "2026-02-01", None, recorded_at="2026-03-05T09:00")],
+                 touches=[touch("1", "2026-02-10", "event_attendance")])
+    rows = made.measures()
+    march = rows[(rows["month"] == "2026-03-01")].set_index("is_history")["touch_score"]
+    assert march[True] == march[False] == pytest.approx(0.5)
 
 
 def test_months_are_counted_whole_across_years():

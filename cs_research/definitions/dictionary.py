@@ -16,8 +16,9 @@ def data_dictionary(definitions: Definitions) -> str:
     lines += ["## Measures of the panel", "", "One value per account and month; a card may use any of them.", "",
               "| measure | unit | needs | is |", "|---|---|---|---|"]
     for name, measure in definitions.measures.items():
-        role = f", {measure.needs.role.replace('_', ' ')} events" if measure.needs.role else ""
-        lines.append(f"| {name} | {measure.unit} | {' or '.join(measure.needs.tables)}{role} | {measure.about} |")
+        role = [f"{measure.needs.role.replace('_', ' ')} events"] if measure.needs.role else []
+        needs = ", ".join([" or ".join(measure.needs.tables), *measure.needs.columns, *role])
+        lines.append(f"| {name} | {measure.unit} | {needs} | {measure.about} |")
     return "\n".join(lines) + "\n"
 
 

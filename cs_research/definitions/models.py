@@ -66,9 +66,10 @@ class Tables(Frozen):
 
 
 class Needs(Frozen):
-    """What a data set must hold for a measure to be measured: one of the tables, and in them the role."""
+    """What a data set must hold for a measure to be measured: one of the tables, and in it columns and role."""
 
     tables: tuple[Name, ...] = ()
+    columns: tuple[Name, ...] = ()
     role: Literal["login", "core_action", "key_feature"] | None = None
 
 

@@ -1,5 +1,5 @@
 -- One row per account, event type, month and month in which it became known: rows, quantity, highest
--- number of users active on a day. Events and daily roll-ups alike.
+-- number of users active on a day. Events, and daily roll-ups of the event types that come in no event.
 WITH usage AS (
   SELECT account_id, event_type, occurred_at, recorded_at, 1 AS event_count,
     COALESCE(quantity, 1) AS quantity, CAST(NULL AS BIGINT) AS active_users
@@ -8,6 +8,7 @@ WITH usage AS (
   SELECT account_id, event_type, CAST(date AS TIMESTAMP) AS occurred_at, recorded_at, quantity AS event_count,
     quantity, active_users
   FROM usage_daily
+  WHERE event_type NOT IN (SELECT event_type FROM usage_events)
 ),
 dated AS (
   SELECT

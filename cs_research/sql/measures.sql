@@ -20,7 +20,8 @@ SELECT
   DATE_DIFF('day', COALESCE(r.keyman_date, p.start_date), p.month_end) / 30.44 AS keyman_months,
   r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time
 FROM account_month AS p
-LEFT JOIN accounts AS a ON a.account_id = p.account_id
+LEFT JOIN accounts AS a
+  ON a.account_id = p.account_id AND (a.recorded_at IS NULL OR CAST(a.recorded_at AS DATE) <= p.known_until)
 LEFT JOIN usage_month AS u
   ON u.account_id = p.account_id AND u.month_number = p.month_number AND u.is_history = p.is_history
 LEFT JOIN account_stock AS k

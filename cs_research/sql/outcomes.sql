@@ -39,23 +39,34 @@ probed AS (
   CROSS JOIN settings AS s
   LEFT JOIN followed AS f ON f.account_id = d.account_id AND f.due_date = d.due_date
 ),
+-- The size before leaves out the term that this one succeeds where the two overlap by no more than the grace.
+running AS (
+  SELECT
+    p.account_id, p.due_date, t.seats, t.mrr,
+    t.start_date <= p.term_start AND t.end_date > p.term_start
+      AND (t.end_date >= p.due_date OR t.start_date = p.term_start
+           OR DATE_DIFF('day', p.term_start, t.end_date) > s.grace_days) AS is_before,
+    t.start_date <= p.probe_date AND t.end_date > p.probe_date AS is_after
+  FROM probed AS p
+  CROSS JOIN settings AS s
+  JOIN terms AS t ON t.account_id = p.account_id
+),
 sized AS (
   SELECT
-    p.account_id, p.due_date,
-    SUM(CASE WHEN t.start_date <= p.term_start AND t.end_date > p.term_start THEN t.seats END) AS seats_before,
-    SUM(CASE WHEN t.start_date <= p.probe_date AND t.end_date > p.probe_date THEN t.seats END) AS seats_after,
-    CASE WHEN COUNT(*) = COUNT(t.mrr) THEN
-      12 * SUM(CASE WHEN t.start_date <= p.term_start AND t.end_date > p.term_start THEN t.mrr END) END AS arr_before,
-    CASE WHEN COUNT(*) = COUNT(t.mrr) THEN
-      12 * SUM(CASE WHEN t.start_date <= p.probe_date AND t.end_date > p.probe_date THEN t.mrr END) END AS arr_after
-  FROM probed AS p
-  JOIN terms AS t ON t.account_id = p.account_id
-  GROUP BY p.account_id, p.due_date
+    account_id, due_date,
+    SUM(CASE WHEN is_before THEN seats END) AS seats_before,
+    SUM(CASE WHEN is_after THEN seats END) AS seats_after,
+    CASE WHEN SUM(CASE WHEN is_before AND mrr IS NULL THEN 1 ELSE 0 END) = 0 THEN
+      12 * SUM(CASE WHEN is_before THEN mrr END) END AS arr_before,
+    CASE WHEN SUM(CASE WHEN is_after AND mrr IS NULL THEN 1 ELSE 0 END) = 0 THEN
+      12 * SUM(CASE WHEN is_after THEN mrr END) END AS arr_after
+  FROM running
+  GROUP BY account_id, due_date
 ),
 compared AS (
   SELECT
     p.*, z.arr_before, z.arr_after, z.seats_before, z.seats_after,
-    CASE WHEN z.arr_before > 0 THEN CAST(z.arr_after AS DOUBLE) / CAST(z.arr_before AS DOUBLE)
+    CASE WHEN z.arr_before > 0 AND z.arr_after IS NOT NULL THEN CAST(z.arr_after AS DOUBLE) / CAST(z.arr_before AS DOUBLE)
          ELSE CAST(z.seats_after AS DOUBLE) / z.seats_before END AS growth
   FROM probed AS p
   JOIN sized AS z ON z.account_id = p.account_id AND z.due_date = p.due_date

@@ -1,12 +1,25 @@
 -- One row per month, basis and segment: the bridge from opening to closing, in accounts and in ARR.
 -- basis month and trailing_12 compare month ends; renewals_due compares the due dates of the month before and
--- after, closed ones only. The cohort of the opening alone counts for churn, contraction and expansion.
+-- after, those whose grace is over (within it renewals are known and silent leavers are not). The cohort of the opening alone counts for churn, contraction and expansion.
 -- An account that left with an unknown outcome is in no rate: it is taken out of both sides of its row, and where
--- more than one in ten of the opening left so, the row has no rates.
+-- more than settings.max_unknown_share of the opening left so, the row has no rates.
 WITH spans AS (
   SELECT 'month' AS basis, 1 AS months
   UNION ALL
   SELECT 'trailing_12' AS basis, 12 AS months
+),
+-- What ended in the span: an account that churned and came back is lost, and new.
+ends AS (
+  SELECT s.basis, o.account_id, k.month_number,
+    MAX(CASE WHEN o.outcome = 'churned' THEN 1 ELSE 0 END) AS has_churned,
+    MAX(CASE WHEN o.outcome = 'unknown' THEN 1 ELSE 0 END) AS has_vanished
+  FROM outcomes AS o
+  CROSS JOIN spans AS s
+  JOIN calendar AS k
+    ON YEAR(o.due_date) * 12 + MONTH(o.due_date) > k.month_number - s.months
+   AND YEAR(o.due_date) * 12 + MONTH(o.due_date) <= k.month_number
+  WHERE o.outcome IN ('churned', 'unknown')
+  GROUP BY s.basis, o.account_id, k.month_number
 ),
 sides AS (
   SELECT s.basis, p.account_id, p.month_number, 0 AS was_here, 1 AS is_here,
@@ -19,43 +32,41 @@ sides AS (
   FROM account_month AS p CROSS JOIN spans AS s
   WHERE NOT p.is_history
 ),
-flows AS (
+joined AS (
   SELECT
-    d.basis, d.account_id, d.month_number, MAX(d.was_here) AS was_here, MAX(d.is_here) AS is_here,
+    d.basis, d.account_id, d.month_number, COALESCE(e.has_vanished, 0) AS ends_unknown,
+    MAX(d.was_here) AS was_here, MAX(d.is_here) AS is_here,
     CASE WHEN COUNT(*) = COUNT(d.arr_opening) THEN SUM(d.arr_opening) END AS arr_opening,
     CASE WHEN COUNT(*) = COUNT(d.arr_closing) THEN SUM(d.arr_closing) END AS arr_closing
   FROM sides AS d
   JOIN spans AS s ON s.basis = d.basis
   CROSS JOIN settings AS z
+  LEFT JOIN ends AS e ON e.basis = d.basis AND e.account_id = d.account_id AND e.month_number = d.month_number
   WHERE d.month_number >= z.first_number + s.months
-  GROUP BY d.basis, d.account_id, d.month_number
+  GROUP BY d.basis, d.account_id, d.month_number, COALESCE(e.has_vanished, 0),
+    CASE WHEN e.has_churned = 1 THEN d.was_here END
+),
+flows AS (
+  SELECT basis, account_id, month_number, was_here, is_here, arr_opening, arr_closing,
+    CASE WHEN ends_unknown = 1 AND is_here = 0 THEN 1 ELSE 0 END AS has_vanished
+  FROM joined
   UNION ALL
   SELECT
-    'renewals_due' AS basis, account_id, YEAR(due_date) * 12 + MONTH(due_date) AS month_number, 1 AS was_here,
-    CASE WHEN outcome = 'churned' THEN 0 ELSE 1 END AS is_here,
-    CAST(arr_before AS DECIMAL(28, 2)) AS arr_opening, CAST(arr_after AS DECIMAL(28, 2)) AS arr_closing
-  FROM outcomes
-  WHERE outcome IN ('renewed', 'expanded', 'contracted', 'churned')
-),
-vanished AS (
-  SELECT s.basis, f.account_id, f.month_number
-  FROM flows AS f
-  JOIN spans AS s ON s.basis = f.basis
-  JOIN outcomes AS o
-    ON o.account_id = f.account_id AND o.outcome = 'unknown'
-   AND YEAR(o.due_date) * 12 + MONTH(o.due_date) > f.month_number - s.months
-   AND YEAR(o.due_date) * 12 + MONTH(o.due_date) <= f.month_number
-  WHERE f.was_here = 1 AND f.is_here = 0
-  GROUP BY s.basis, f.account_id, f.month_number
+    'renewals_due' AS basis, o.account_id, YEAR(o.due_date) * 12 + MONTH(o.due_date) AS month_number,
+    1 AS was_here, CASE WHEN o.outcome IN ('churned', 'unknown') THEN 0 ELSE 1 END AS is_here,
+    CAST(o.arr_before AS DECIMAL(28, 2)) AS arr_opening,
+    CASE WHEN o.outcome = 'unknown' THEN CAST(0 AS DECIMAL(28, 2)) ELSE CAST(o.arr_after AS DECIMAL(28, 2)) END
+      AS arr_closing,
+    CASE WHEN o.outcome = 'unknown' THEN 1 ELSE 0 END AS has_vanished
+  FROM outcomes AS o
+  CROSS JOIN settings AS z
+  WHERE o.outcome <> 'not_due' AND DATE_DIFF('day', o.due_date, z.as_of) >= z.grace_days
 ),
 moved AS (
   SELECT
     f.basis, k.month, COALESCE(a.segment, 'none') AS segment, f.was_here, f.is_here, f.arr_opening, f.arr_closing,
-    CASE WHEN f.was_here = 1 AND f.is_here = 1 THEN f.arr_closing - f.arr_opening END AS change,
-    CASE WHEN v.account_id IS NULL THEN 0 ELSE 1 END AS has_vanished
+    CASE WHEN f.was_here = 1 AND f.is_here = 1 THEN f.arr_closing - f.arr_opening END AS change, f.has_vanished
   FROM flows AS f
-  LEFT JOIN vanished AS v
-    ON v.basis = f.basis AND v.account_id = f.account_id AND v.month_number = f.month_number
   JOIN calendar AS k ON k.month_number = f.month_number
   JOIN account_facts AS a ON a.account_id = f.account_id
 ),
@@ -68,10 +79,11 @@ cells AS (
   WHERE segment <> 'none'
 ),
 rated AS (
-  SELECT month, basis, segment,
-    CASE WHEN 10 * SUM(has_vanished) <= SUM(was_here) THEN 1 ELSE 0 END AS is_rated
-  FROM cells
-  GROUP BY month, basis, segment
+  SELECT c.month, c.basis, c.segment,
+    CASE WHEN SUM(c.has_vanished) <= MAX(z.max_unknown_share) * SUM(c.was_here) THEN 1 ELSE 0 END AS is_rated
+  FROM cells AS c
+  CROSS JOIN settings AS z
+  GROUP BY c.month, c.basis, c.segment
 ),
 summed AS (
   SELECT

@@ -1,6 +1,7 @@
 -- One row per account, month, month in which it became known, channel and synced: touch points booked.
 -- Points known by a month k for a month m are the sum over known_number <= k: a touch recorded late restates
 -- the month it belongs to, and a level reached earlier than thought takes points back from a later month.
+-- Recipients come capped at the seats of their day (ingest, W_RECIPIENTS).
 WITH rated AS (
   SELECT
     t.touch_id, t.account_id, t.user_id, t.content_id, t.recipients, r.rule, r.ladder, r.channel, r.is_synced,
@@ -29,12 +30,9 @@ slotted AS (
     CASE WHEN r.rule IN ('once_per_user_and_day', 'once_per_user_content_and_day') THEN r.day END AS day,
     CASE
       WHEN r.user_id IS NOT NULL OR NOT r.per_recipient OR r.recipients IS NULL THEN r.points
-      WHEN p.seats IS NOT NULL AND r.recipients > p.seats THEN r.points * p.seats
       ELSE r.points * r.recipients
     END AS points
   FROM rated AS r
-  LEFT JOIN account_month AS p
-    ON p.account_id = r.account_id AND p.month_number = r.month_number AND NOT p.is_history
 ),
 cutoffs AS (
   SELECT DISTINCT account_id, channel, is_synced, ladder, alone, who, what, day, known_number AS cutoff_number

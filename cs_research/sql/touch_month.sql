@@ -1,19 +1,29 @@
 -- One row per account, month and view: touch points per seat of the month and the mean of the last months
 -- (settings.touch_months; of the months since the start, if fewer). Summed as decimals: no order of rounding.
-WITH window_points AS (
+WITH windows AS (
+  -- The seats of each month of the mean, by the terms known when the month of the score closed.
   SELECT
-    p.account_id, p.month_number, p.is_history, q.month_number AS booked_number, q.seats,
+    p.account_id, p.month_number, p.is_history, p.known_number, k.month_number AS booked_number,
+    SUM(c.seats) AS seats
+  FROM account_month AS p
+  CROSS JOIN settings AS s
+  JOIN calendar AS k ON k.month_number > p.month_number - s.touch_months AND k.month_number <= p.month_number
+  JOIN contracts AS c
+    ON c.account_id = p.account_id AND c.start_date <= k.month_end
+   AND (c.end_date IS NULL OR c.end_date > k.month_end)
+   AND (c.recorded_at IS NULL OR CAST(c.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history, p.known_number, k.month_number
+),
+window_points AS (
+  SELECT
+    w.account_id, w.month_number, w.is_history, w.booked_number, w.seats,
     COALESCE(SUM(l.points), 0) AS points,
     COALESCE(SUM(CASE WHEN l.channel = 'online' THEN l.points END), 0) AS online_points,
     COALESCE(SUM(CASE WHEN l.is_synced THEN l.points END), 0) AS synced_points
-  FROM account_month AS p
-  CROSS JOIN settings AS s
-  JOIN account_month AS q
-    ON q.account_id = p.account_id AND q.is_history = p.is_history
-   AND q.month_number > p.month_number - s.touch_months AND q.month_number <= p.month_number
+  FROM windows AS w
   LEFT JOIN touch_ledger AS l
-    ON l.account_id = q.account_id AND l.month_number = q.month_number AND l.known_number <= p.known_number
-  GROUP BY p.account_id, p.month_number, p.is_history, q.month_number, q.seats
+    ON l.account_id = w.account_id AND l.month_number = w.booked_number AND l.known_number <= w.known_number
+  GROUP BY w.account_id, w.month_number, w.is_history, w.booked_number, w.seats
 )
 SELECT
   account_id, month_number, is_history,
