@@ -28,7 +28,7 @@ def refusal(tmp_path: Path, text: str | bytes, name: str = "card.yml") -> str:
     ("overall_cuts: [17.5, 25.0, 32.5]", "overall_cuts: [25.0, 17.5, 32.5]", 1, "expected rising overall_cuts"),
     ("numerator: seats", "numerater: seats", 12, "key 'indicators.0.numerater': is not a key of this kind of file"),
     ("    denominator: target_users\n", "", 9, "give either value, or numerator and denominator"),
-    ('version: "1.0"', "version: 1.0", 3, "key 'version'"),
+    ('version: "', "version: 7 #", 3, "key 'version'"),
     ("id: D-2", "id: D-1", 1, "each id once"),
     ("better: lower", "better: smaller", 51, "key 'indicators.5.better'"),
 ])

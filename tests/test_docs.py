@@ -1,0 +1,37 @@
+"""What the documents show works as shown."""
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from cs_research.ingest import ingest, open_dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{kind}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_export_with_japanese_headers_is_taken_in_whole(tmp_path):
+    [csv], [mapping] = blocks("bring-your-own-data.md", "csv"), blocks("bring-your-own-data.md", "yaml")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keiyaku.csv").write_text(csv, encoding="cp932")
+    (tmp_path / "data" / "dataset.yml").write_text(mapping, encoding="utf-8")
+    ingested = ingest(open_dataset(tmp_path / "data"), tmp_path / "run")
+    assert ingested.files[["rows_in", "accepted"]].values.tolist() == [[3, 3]]
+    rows = duckdb.sql(f"SELECT account_id, seats, mrr::INT, status, end_date::VARCHAR "
+                      f"FROM '{ingested.folder}/contracts.parquet' ORDER BY contract_id").fetchall()
+    assert rows == [("00101", 20, 60000, "renewed", "2025-10-01"), ("00101", 25, 75000, "active", "2026-10-01"),
+                    ("00102", 10, 30000, "churned", "2025-11-01")]
+
+
+def test_every_link_between_documents_leads_somewhere():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    links = [(page, link) for page in pages
+             for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))]
+    broken = [f"{page.name}: {link}" for page, link in links
+              if not link.startswith("http") and not (page.parent / link).exists()]
+    assert links and not broken
