@@ -30,6 +30,8 @@ def refusal(tmp_path: Path, text: str | bytes, name: str = "card.yml") -> str:
     ("    denominator: target_users\n", "", 9, "give either value, or numerator and denominator"),
     ('version: "', "version: 7 #", 3, "key 'version'"),
     ("id: D-2", "id: D-1", 1, "each id once"),
+    ("cuts: [100, 250, 400]", "cut: [100, 250, 400]", 67, "key 'indicators.7.cut': is not a key of this kind of file"),
+    ("cuts: [100, 250, 400]", "cuts: 100", 67, "key 'indicators.7.cuts': expected a list in [ ]"),
     ("better: lower", "better: smaller", 51, "key 'indicators.5.better'"),
 ])
 def test_a_wrong_card_is_refused_with_its_line_and_key(tmp_path, found, wrong, line, sentence):
@@ -64,7 +66,7 @@ def test_a_stage_plan_with_a_gap_is_refused(tmp_path):
 
 def test_a_card_on_an_unknown_measure_is_refused(tmp_path):
     (tmp_path / "card.yml").write_text(CARD.replace("numerator: seats", "numerator: seets", 1), encoding="utf-8")
-    with pytest.raises(Refused, match="reads the measure 'seets', which no file declares"):
+    with pytest.raises(Refused, match="reads the measure 'seets', which no file declares, did you mean 'seats'"):
         load_definitions(tmp_path)
 
 

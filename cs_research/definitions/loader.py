@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,9 @@ def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
     for key, (path, card) in found.items():
         unknown = sorted(set(card.measures) - set(known)) if card.kind == "scorecard" else []
         if unknown:
-            fault = f"{key} reads the measure '{unknown[0]}', which no file declares"
+            near = get_close_matches(unknown[0], known, 1)
+            hint = f", did you mean '{near[0]}'?" if near else ""
+            fault = f"{key} reads the measure '{unknown[0]}', which no file declares{hint}"
             raise strict_yaml.refusal(path, 1, fault)
     return Definitions(
         tables=one["tables"].tables, measures=one["measures"].measures, events=one["events"], scorecards=cards,

@@ -38,7 +38,8 @@ def validated(data: Any, model: type[Model], path: Path, lines: Lines) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is at fault, not the one that is missing because of it.
+        first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         where = next((lines[first["loc"][:n]] for n in range(len(first["loc"]), -1, -1)
                       if first["loc"][:n] in lines), 1)
         key = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -136,10 +137,14 @@ def _value(node: yaml.ScalarNode) -> Any:
     return _AMBIGUOUS
 
 
+_WORDED = {"extra_forbidden": "is not a key of this kind of file", "missing": "is missing",
+           "tuple_type": "expected a list in [ ]", "dict_type": "expected keys with values",
+           "string_type": "expected text; put a number or a date into quotes"}
+
+
 def _expected(fault: dict) -> str:
-    kinds = {"extra_forbidden": "is not a key of this kind of file", "missing": "is missing"}
-    if fault["type"] in kinds:
-        return kinds[fault["type"]]
+    if fault["type"] in _WORDED:
+        return _WORDED[fault["type"]]
     message = fault["msg"].removeprefix("Value error, ")
     given = fault.get("input")
     shown = f", found {given!r}" if isinstance(given, str | int | float | bool) or given is None else ""
