@@ -64,6 +64,12 @@ def test_a_stage_plan_with_a_gap_is_refused(tmp_path):
     assert "stage 'utilisation' must begin at month 12" in refusal(tmp_path, stages)
 
 
+def test_touch_types_of_one_ladder_must_agree(tmp_path):
+    text = (DEFAULTS / "touch_points.yml").read_text(encoding="utf-8")
+    wrong = text.replace("seminar_application: {channel: offline", "seminar_application: {channel: online")
+    assert "'seminar_application' and 'seminar_attendance' share the ladder 'seminar'" in refusal(tmp_path, wrong)
+
+
 def test_a_card_on_an_unknown_measure_is_refused(tmp_path):
     (tmp_path / "card.yml").write_text(CARD.replace("numerator: seats", "numerator: seets", 1), encoding="utf-8")
     with pytest.raises(Refused, match="reads the measure 'seets', which no file declares, did you mean 'seats'"):

@@ -209,6 +209,16 @@ class TouchPoints(Frozen):
     months: Annotated[int, Field(ge=1, le=12)]
     types: dict[Name, TouchType]
 
+    @model_validator(mode="after")
+    def _ladders_are_one(self) -> "TouchPoints":
+        for name, first in self.types.items():
+            for other, kind in self.types.items():
+                if first.ladder and kind.ladder == first.ladder and (
+                        kind.channel, kind.synced, kind.rule) != (first.channel, first.synced, first.rule):
+                    raise ValueError(f"'{name}' and '{other}' share the ladder '{first.ladder}': "
+                                     "expected the same channel, synced and rule")
+        return self
+
 
 class Quadrants(Frozen):
     """Health by touch: the cuts and the words for the four corners."""
