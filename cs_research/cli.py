@@ -4,6 +4,8 @@ This layer reads options and prints; every error becomes one sentence with its r
 """
 
 import errno
+import os
+import re
 import sys
 import tempfile
 import traceback
@@ -49,7 +51,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder that the reports are written to.")] = Path("reports"),
     zone: Zone = None,
     as_of: AsOf = None,
-    lang: Annotated[str, typer.Option(help="Language of the report: en or ja.")] = "en",
+    lang: Annotated[str, typer.Option(help="Language of the report.")] = "en",
     acknowledge: Annotated[list[str] | None, typer.Option(
         help="Publish although held for this reason; may be repeated.", metavar="CODE")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,
@@ -57,7 +59,6 @@ def run(
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
     _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
-    _check_word("lang", lang, "en|ja", "it is en or ja")
     from cs_research.pipeline import RECIPE, Request, run_month
 
     with _bar() as bar:
@@ -129,10 +130,21 @@ def exit_code(arguments: list[str] | None = None) -> int:
         if hasattr(error, "format_message"):  # what typer says of wrong usage
             message = error.format_message().strip().replace("\n", " ")
             return _failed(f"{message or 'Say what to do.'} See cs-research --help.", 2)
-        if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
-            remedy = "make room or give a folder you may write to"
-            return _failed(str(CannotWrite(f"{error.filename or 'The disk'}: {error.strerror}", remedy)), 74)
+        if refusal := _refusal_of_disk(error):
+            return _failed(str(CannotWrite(refusal, "make room or give a folder you may write to")), 74)
         return _failed(_defect(error), 1)
+
+
+def _refusal_of_disk(error: Exception) -> str:
+    """What the disk or the rights on it did not allow; empty for any other error."""
+    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+        return f"{error.filename or 'The disk'}: {error.strerror}"
+    if type(error).__name__ == "IOException":  # DuckDB's, not worth its import here; its errno stands in its text
+        reasons = [os.strerror(number) for number in CANNOT_WRITE
+                   if os.strerror(number) in str(error) or f'"errno":"{number}"' in str(error)]
+        files = re.findall(r'file \\?"(.+?)\\?"', str(error))
+        return f"{files[0] if files else 'The disk'}: {reasons[0]}" if reasons else ""
+    return ""
 
 
 def _failed(sentence: str, code: int) -> int:
@@ -151,8 +163,6 @@ def _defect(error: Exception) -> str:
 
 
 def _check_word(option: str, value: str | None, pattern: str, remedy: str) -> None:
-    import re
-
     if value is not None and not re.fullmatch(pattern, value):
         raise Refused(f"--{option} '{value}' is not possible", remedy)
 

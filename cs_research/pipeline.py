@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -55,23 +55,26 @@ def run_month(request: Request) -> Path:
     Raises Refused (2), NotebookFailed (3), Held (4: built, kept, not published), CannotWrite (74), Busy (75).
     Whatever is raised, the reports published before stay as they are.
     """
+    _refuse_language(request.lang)
     notebooks = read_jobs(request.recipe, GIVEN)
     dataset = open_dataset(request.data, request.zone, request.as_of)
     with runs.locked(request.out):
         making = runs.new_folder(request.out, str(os.getpid()))
+        inputs = _inputs(dataset)
         # Without a declared as-of only the rows can say which month is the last complete one.
-        ingested = None if dataset.as_of else _ingest(dataset, making, request)
+        ingested = None if dataset.as_of else _ingest(dataset, making, request, inputs)
         as_of = dataset.as_of or ingested.as_of
         month = request.month or last_complete_month(as_of)
         _refuse_future(month, as_of)
         request.tell(f"{dataset.name}: {month}, as of {as_of}{' (SIMULATED DATA)' if dataset.simulated else ''}")
-        about = _about(request, dataset, month, as_of, notebooks)
+        about = _about(request, dataset, month, as_of, notebooks, inputs)
         folder = runs.find(request.out, month, about["id"])
         if folder:
             request.tell("Nothing has changed since this report was made: its files are whole, it is published again.")
             shutil.rmtree(making)
         else:
-            _make(making, about, request, dataset, ingested or _ingest(dataset, making, request), notebooks)
+            ingested = ingested or _ingest(dataset, making, request, inputs)
+            _make(making, about, request, dataset, ingested, notebooks)
             folder = runs.keep(making, month, about["id"])
         _hold(folder, request)
         return runs.publish(folder, request.out, month) / "index.html"
@@ -95,8 +98,20 @@ def _refuse_future(month: str, as_of: date) -> None:
                       f"the last complete month is {last_complete_month(as_of)}")
 
 
-def _ingest(dataset: Dataset, making: Path, request: Request) -> Ingested:
+def _refuse_language(lang: str) -> None:
+    known = sorted(path.stem.removeprefix("phrases_") for path in (PACKAGE / "report").glob("phrases_*.yml"))
+    if lang not in known:
+        raise Refused(f"--lang '{lang}' is not possible", f"it is {' or '.join(known)}")
+
+
+def _ingest(dataset: Dataset, making: Path, request: Request, inputs: dict[str, str]) -> Ingested:
+    """Read the exports, of which `inputs` are the hashes; refuse them when they changed while being read."""
     ingested = ingest(dataset, making, lambda text: request.progress(f"Exports: {text}", 0.1))
+    now = _inputs(dataset)
+    changed = sorted(name for name in {*inputs, *now} if inputs.get(name) != now.get(name))
+    if changed:
+        raise Refused(f"The data changed while they were read ({', '.join(changed)})",
+                      "run again when nothing writes to them")
     for row in ingested.files.to_dict("records"):
         parts = [f"{row[name]:,} {name}" for name in ("accepted", "quarantined", "excluded")]
         request.tell(f"  {row['file']}: {row['rows_in']:,} rows in = {' + '.join(parts)}")
@@ -176,27 +191,34 @@ def _hold(folder: Path, request: Request) -> None:
     holds = Run(folder).about["holds"]
     waiting = [hold for hold in holds if hold["code"] not in request.acknowledged]
     if waiting:
-        given = [("--month", Run(folder).about["month"]), ("--zone", request.zone), ("--as-of", request.as_of),
-                 ("--out", str(request.out)), *(("--acknowledge", hold["code"]) for hold in holds)]
-        options = [text for name, value in given if value for text in (name, value)]
-        command = shlex.join(["cs-research", "run", str(request.data), *options])
+        command = _command(replace(request, month=Run(folder).about["month"]), [hold["code"] for hold in holds])
         raise Held(f"Built but not published: {'; '.join(hold['sentence'].rstrip('.') for hold in waiting)}",
                    f"look at {folder / 'index.html'}, then publish it by `{command}`")
+
+
+def _command(request: Request, codes: list[str]) -> str:
+    """The command of a request as it may be typed, with every option that is not as usual."""
+    usual, words = Request(request.data), ["cs-research", "run", str(request.data)]
+    for name in ("month", "out", "zone", "as_of", "lang", "recipe", "jobs"):
+        value = getattr(request, name)
+        if value != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join([*words, *(word for code in codes for word in ("--acknowledge", code))])
 
 
 # ---------------------------------------------------------------- what a run is made of
 
 
-def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebooks: list[Job]) -> dict[str, Any]:
+def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebooks: list[Job],
+           inputs: dict[str, str]) -> dict[str, Any]:
     """Everything that decides the content of a run, under the id that it has."""
-    settings = dataset.folder / "dataset.yml"
     made_of = {
         "month": month,
         "as_of": as_of.isoformat(),
         "dataset": {name: getattr(dataset, name) for name in
                     ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
         "parameters": {"lang": request.lang, **{job.name: job.parameters for job in notebooks}},
-        "inputs": runs.file_hashes({*dataset.paths, *([settings] if settings.exists() else [])}, dataset.root),
+        "inputs": inputs,
         "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
         "sources": runs.file_hashes(_sources(request.recipe, notebooks), PACKAGE.parent),
         "packages": _packages(),
@@ -205,6 +227,12 @@ def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebook
         "schema_version": 1, "id": runs.run_id(made_of), **made_of,
         "version": version("cs-research"), "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _inputs(dataset: Dataset) -> dict[str, str]:
+    """The hash of every file that the data set is made of and that is there."""
+    paths = {dataset.folder / "dataset.yml", *dataset.paths}
+    return runs.file_hashes((path for path in paths if path.exists()), dataset.root)
 
 
 def _sources(recipe: Path, notebooks: list[Job]) -> Iterator[Path]:

@@ -40,7 +40,7 @@ def test_the_module_is_the_command():
     (["run"], "Missing argument"),
     (["run", "data", "--month", "2026-13"], "--month '2026-13' is not possible: write it as 2026-10."),
     (["run", "data", "--month", "2026-1"], "write it as 2026-10"),
-    (["run", "data", "--lang", "fr"], "it is en or ja"),
+    (["run", "data", "--lang", "fr"], "--lang 'fr' is not possible: it is en"),
     (["run", "data", "--jobs", "0"], "--jobs"),
     (["run", "data", "--recipe", "nowhere.yml"], "There is no recipe"),
     (["check", "no-such-data"], "'no-such-data' does not exist"),
@@ -91,6 +91,16 @@ def test_what_goes_wrong_below_becomes_a_sentence_and_a_code(error, code, words,
     if code == 1:
         log = next(tmp_path.glob("cs-research-*.log"))
         assert str(log) in said and "Traceback" in log.read_text()
+
+
+def test_a_disk_that_takes_no_more_is_told_whoever_writes(data, tmp_path):
+    program = "import resource, sys; from cs_research.cli import main\n" \
+              "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); main(sys.argv[1:])"
+    command = [sys.executable, "-c", program, "run", str(data), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 74, done.stderr
+    assert ": File too large: make room or give a folder you may write to." in done.stderr
+    assert "defect" not in done.stderr and not list(tmp_path.glob("out/20*"))
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():

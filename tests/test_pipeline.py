@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 from dataclasses import replace
 from datetime import date
@@ -100,6 +102,7 @@ def test_another_folder_gives_the_same_bytes_but_for_what_tells_of_the_making(in
     ({"month": "2020-01"}, "2020-01 is outside the data, which begin in"),
     ({"data": Path("nowhere")}, "'nowhere' does not exist"),
     ({"recipe": Path("nowhere.yml")}, "no recipe"),
+    ({"lang": "xx"}, "--lang 'xx' is not possible: it is en"),
 ])
 def test_what_cannot_be_done_is_refused_and_earlier_reports_stay(index, request_, changes, words):
     before = files_of(index.parent)
@@ -107,6 +110,24 @@ def test_what_cannot_be_done_is_refused_and_earlier_reports_stay(index, request_
         run_month(replace(request_, **changes))
     assert files_of(index.parent) == before
     assert {p.name for p in request_.out.iterdir()} == {".runs", "2026-10"}
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text(f"{path.read_text()}\n"), Path.unlink])
+def test_data_that_change_while_they_are_read_are_refused(request_, tmp_path, change):
+    data = tmp_path / "data"
+    shutil.copytree(request_.data, data)
+    changed: list[str] = []
+
+    def disturb(step: str, _: float) -> None:
+        if step.startswith("Tables"):
+            raise AssertionError("the change was not seen")
+        if not changed:
+            changed.append(step)
+            change(data / "dataset.yml")
+
+    with pytest.raises(Refused, match=r"changed while they were read \(dataset.yml\): run again when"):
+        run_month(replace(request_, data=data, out=tmp_path / "out", progress=disturb))
+    assert not list((tmp_path / "out").glob("20*"))
 
 
 def test_a_failing_notebook_leaves_the_earlier_report_and_itself_to_look_at(index, request_, tmp_path):
@@ -123,11 +144,15 @@ def test_a_failing_notebook_leaves_the_earlier_report_and_itself_to_look_at(inde
 
 
 def test_an_incomplete_month_is_built_held_and_published_once_acknowledged(request_, tmp_path):
-    early = replace(request_, as_of="2026-10-15", month="2026-10", out=tmp_path / "out")
-    with pytest.raises(Held, match="not complete: the data end on 2026-10-15.*--as-of 2026-10-15.*H_INCOMPLETE"):
+    early = replace(request_, as_of="2026-10-15", month="2026-10", out=tmp_path / "my out")
+    with pytest.raises(Held, match="not complete: the data end on 2026-10-15") as held:
         run_month(early)
-    assert not (tmp_path / "out" / "2026-10").exists()
-    built = next((tmp_path / "out" / ".runs").glob("2026-10-*"))
+    words = shlex.split(re.search("`(.*)`", held.value.remedy)[1])
+    options = {"--month": "2026-10", "--out": str(early.out), "--as-of": "2026-10-15", "--recipe": str(early.recipe),
+               "--jobs": "1", "--acknowledge": "H_INCOMPLETE"}
+    assert words == ["cs-research", "run", str(early.data), *(word for pair in options.items() for word in pair)]
+    assert not (early.out / "2026-10").exists()
+    built = next((early.out / ".runs").glob("2026-10-*"))
     index = run_month(replace(early, acknowledged=frozenset({"H_INCOMPLETE"})))
     assert index.parent.resolve() == built.resolve()
 
