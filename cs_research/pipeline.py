@@ -11,8 +11,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -123,12 +123,12 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
     """Fill the folder of a run, from canonical tables to pages."""
     _refuse_before_first(about["month"], ingested.folder)
     seconds: dict[str, float] = {}
-    seen = horizon(date.fromisoformat(f"{about['month']}-01"), ingested.as_of)
     tables = making / "tables"
-    about["holds"] = _holds(about["month"], ingested)
+    first = date.fromisoformat(f"{about['month']}-01")
+    about["holds"] = [asdict(hold) for hold in held(ingested, first, about["rows_before"])]
     _copy_definitions(dataset, making / "definitions")
     with _timed("tables", seconds):
-        about["rows"] = build_tables(ingested.folder, dataset.definitions, seen, tables,
+        about["rows"] = build_tables(ingested.folder, dataset.definitions, horizon(first, ingested.as_of), tables,
                                      lambda text: request.progress(f"Tables: {text}", 0.25))
         about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
         runs.write_json(making / "run.json", about)
@@ -182,9 +182,15 @@ def _findings_table(run: Run) -> Any:
     return pd.DataFrame([finding.as_record() for finding in run.findings.values()], columns=columns)
 
 
-def _holds(month: str, ingested: Ingested) -> list[dict[str, str]]:
-    return [{"code": hold.code, "sentence": hold.sentence}
-            for hold in held(ingested, date.fromisoformat(f"{month}-01"))]
+def _rows_before(request: Request, dataset: Dataset, month: str) -> dict[str, int]:
+    """Rows of each table in the report of the month before, if that is there: a shrunken export shows by them."""
+    before = date.fromisoformat(f"{month}-01") - timedelta(days=1)
+    folder = request.out / f"{before:%Y-%m}"
+    if not (folder / "run.json").is_file():
+        return {}
+    run = open_run(folder)
+    rows = run.files.groupby("table")["rows_in"].sum()
+    return {str(name): int(count) for name, count in rows.items()} if run.dataset["name"] == dataset.name else {}
 
 
 def _hold(folder: Path, request: Request) -> None:
@@ -218,6 +224,7 @@ def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebook
         "dataset": {name: getattr(dataset, name) for name in
                     ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
         "parameters": {"lang": request.lang, **{job.name: job.parameters for job in notebooks}},
+        "rows_before": _rows_before(request, dataset, month),
         "inputs": inputs,
         "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
         "sources": runs.file_hashes(_sources(request.recipe, notebooks), PACKAGE.parent),

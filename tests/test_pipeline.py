@@ -157,6 +157,20 @@ def test_an_incomplete_month_is_built_held_and_published_once_acknowledged(reque
     assert index.parent.resolve() == built.resolve()
 
 
+def test_an_export_that_shrank_since_last_month_is_held_and_the_report_says_so(request_, tmp_path):
+    last = replace(request_, month="2026-09", out=tmp_path / "out")
+    run_month(last)
+    small = tmp_path / "data"
+    shutil.copytree(request_.data, small)
+    meetings = (small / "meetings.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (small / "meetings.csv").write_text("".join(meetings[:3]), encoding="utf-8")
+    shrunken = replace(last, data=small, month="2026-10")
+    with pytest.raises(Held, match="meetings has 2 rows after [0-9]+ a month ago.*--acknowledge H_SHRUNKEN"):
+        run_month(shrunken)
+    index = run_month(replace(shrunken, acknowledged=frozenset({"H_SHRUNKEN"})))
+    assert "Published only after acknowledgement: meetings has 2 rows" in index.read_text(encoding="utf-8")
+
+
 def test_a_flipped_bit_in_a_kept_run_is_seen_and_the_run_is_made_again(index, request_):
     run = index.parent.resolve()
     table = run / "tables" / "scores.parquet"
