@@ -124,8 +124,8 @@ class Judgement(NamedTuple):
 
 
 def judgement(claim: Claim, rules: Claims, estimate: Estimate, difference: Estimate | None = None,
-              tolerance: float | None = None) -> Judgement:
-    """The verdict on a claim.
+              tolerance: float | None = None, accounts: int | None = None) -> Judgement:
+    """The verdict on a claim; `accounts` are those behind the estimate (None: each of its rows is one).
 
     Contradicted: the interval excludes the claimed value and the estimate is further from it than the
     tolerance. Supported: the estimate is within the tolerance, the interval is narrow enough, and the
@@ -138,7 +138,7 @@ def judgement(claim: Claim, rules: Claims, estimate: Estimate, difference: Estim
     >>> judgement(rules.claims["bad_health_churns_half"], rules, Estimate(.64, .54, .76, 81, 30)).reason
     'higher than claimed'
     """
-    if estimate.value is None or estimate.n < rules.min_accounts:
+    if estimate.value is None or not rules.are_enough(estimate.n if accounts is None else accounts):
         return Judgement("cannot_tell", "too few accounts")
     if estimate.clusters < rules.min_clusters:
         return Judgement("cannot_tell", f"fewer than {rules.min_clusters} groups to judge chance by")

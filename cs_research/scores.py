@@ -116,10 +116,16 @@ def moves_into_a(frame: pd.DataFrame) -> pd.Series:
 
     In: account_id, month, quadrant, one row per account and month in any order.
     """
+    previous = previous_quadrants(frame)
+    return (frame["quadrant"] == "A") & previous.notna() & (previous != "A")
+
+
+def previous_quadrants(frame: pd.DataFrame) -> pd.Series:
+    """The quadrant of each row's account a month before, empty where it was not measured; in and order as above."""
     accounts, months = frame["account_id"], frame["month"].dt.year * 12 + frame["month"].dt.month
     before = pd.Series(frame["quadrant"].to_numpy(), index=pd.MultiIndex.from_arrays([accounts, months + 1]))
     previous = before.reindex(pd.MultiIndex.from_arrays([accounts, months])).to_numpy()
-    return (frame["quadrant"] == "A") & pd.notna(previous) & (previous != "A")
+    return pd.Series(previous, index=frame.index)
 
 
 def stages(age_months: pd.Series, plan: models.Stages) -> pd.Series:

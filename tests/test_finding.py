@@ -82,6 +82,11 @@ def test_floors_come_before_everything(change):
     assert verdict(RED, **given) == "cannot_tell"
 
 
+def test_the_floor_counts_accounts_where_they_have_several_rows():
+    assert verdict(RED, 0.9, 0.85, 0.95, n=500, accounts=9) == "cannot_tell"
+    assert verdict(RED, 0.9, 0.85, 0.95, n=500, accounts=10) == "contradicted"
+
+
 def test_exactly_on_the_floors_is_enough():
     assert verdict(RED, 0.9, 0.85, 0.95, n=10, clusters=10) == "contradicted"
 

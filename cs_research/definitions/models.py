@@ -227,6 +227,7 @@ class Quadrants(Frozen):
     version: str
     health_cut: float
     touch_cut: float
+    health_jump: Annotated[float, Field(gt=0)] = 5.0   # points in a month: an account that moves so far is told
     names: dict[Literal["A", "B", "C", "D"], Text]
 
 
@@ -287,6 +288,7 @@ class Onboarding(Frozen):
 
     months: Count
     horizon_months: Count
+    recent_months: Annotated[int, Field(ge=1)] = 3   # those whose onboardings make the current rate
     required_milestones: tuple[str, ...] = ()
     stock_per_seat: float | None = None
 
@@ -304,6 +306,7 @@ class Outcomes(Frozen):
     change_tolerance: Share
     is_renewable: bool = True
     max_unknown_share: Share
+    churn_line: Annotated[float, Field(gt=0, le=1)] = 0.10   # yearly churn to reach before investing in growth (004)
     reading: Reading
     onboarding: Onboarding
 
@@ -327,7 +330,12 @@ class Claims(Frozen):
     ratio_half_width: float
     min_accounts: Count
     min_clusters: Count
+    negligible_share: Share = 0.05   # of the width of a band: a smaller change of health is worth no touch
     claims: dict[Name, Claim]
+
+    def are_enough(self, accounts: int) -> bool:
+        """Whether a rate of so many accounts may be told; of fewer it is "too few"."""
+        return accounts >= self.min_accounts
 
 
 KINDS: dict[str, type[Frozen]] = {
