@@ -91,14 +91,19 @@ def test_by_landmark_an_account_is_read_once_and_watched_to_the_end():
                 end("gap", "2025-02-15", "churned")]
     for row in history:
         row["arr"] = None
-    found = readings(pd.DataFrame(history), pd.DataFrame(outcomes), definitions, AS_OF)
-    assert "unknown" not in str(found.left_out)
+    once = replace(definitions, outcomes=definitions.outcomes.model_copy(update={"is_renewable": False}))
+    renewable, found = (readings(pd.DataFrame(history), pd.DataFrame(outcomes), plan, AS_OF)
+                        for plan in (definitions, once))
+    assert renewable.left_out["with an unknown outcome"] == 1
+    assert set(found.rows["account_id"]) - set(renewable.rows["account_id"]) == {"ended"}
     told = found.rows.set_index("account_id")
     assert set(told["month"]) == {day("2025-02-01")}
     assert told["outcome"].to_dict() == {"ended": "renewed", "gap": "renewed", "grew": "expanded", "left": "churned",
                                          "open": "renewed"}
+    assert told.loc["ended", "due_date"] == day("2025-10-01")  # the window closes with the term
     assert told.loc["open", "due_date"] == day("2026-10-01")  # what happens in the grace is not known for all
-    assert found.left_out == {"left before the reading": 1, "watched for less than 3 months": 1}
+    assert found.left_out == {"with an unknown outcome": 0, "left before the reading": 1,
+                              "watched for less than 3 months": 1}
 
 
 def test_where_no_account_changes_its_size_expansion_is_not_measured():
@@ -407,6 +412,7 @@ def test_all_claims_come_in_the_order_of_their_file():
 # ---------------------------------------------------------------- where the accounts stand, and money
 
 NOW = date(2026, 10, 1)
+SMALL = replace(DEFINITIONS, claims=DEFINITIONS.claims.model_copy(update={"min_accounts": 1}))
 NO_ENDS = pd.DataFrame([end("x", "2020-01-01", "churned")])
 
 
@@ -418,27 +424,58 @@ def kept(account, opening, closing, owner="M"):
 def test_revenue_kept_is_that_of_the_opening_cohort():
     scores = pd.DataFrame(kept("a", 100.0, 130.0) + kept("b", 100.0, 50.0, "N") + kept("c", 100.0, None, "O")
                           + [score("new", "2026-10-01", 20.0, arr=500.0)])
-    assert money.revenue_kept(scores, NO_ENDS, NOW).estimate == pytest.approx(180 / 300)
-    assert money.revenue_kept(scores, NO_ENDS, NOW, gross=True).estimate == pytest.approx(150 / 300)
-    assert money.accounts_lost(scores, NO_ENDS, NOW).estimate == pytest.approx(1 / 3)
+    assert money.revenue_kept(scores, NO_ENDS, SMALL, NOW).estimate == pytest.approx(180 / 300)
+    assert money.revenue_kept(scores, NO_ENDS, SMALL, NOW, gross=True).estimate == pytest.approx(150 / 300)
+    assert money.accounts_lost(scores, NO_ENDS, SMALL, NOW).estimate == pytest.approx(1 / 3)
 
 
 def test_money_that_is_not_known_for_all_is_not_measured():
     scores = pd.DataFrame(kept("a", 100.0, None) + kept("b", None, 50.0))
-    assert "Not measured" in money.revenue_kept(scores, NO_ENDS, NOW).sentence
-    assert "Not measured" in money.revenue_kept(scores[:0], NO_ENDS, NOW).sentence
-    assert "Not measured" in money.accounts_lost(scores[:0], NO_ENDS, NOW).sentence
+    assert "Not measured" in money.revenue_kept(scores, NO_ENDS, SMALL, NOW).sentence
+    assert "Not measured" in money.revenue_kept(scores[:0], NO_ENDS, SMALL, NOW).sentence
+    assert "Not measured" in money.accounts_lost(scores[:0], NO_ENDS, SMALL, NOW).sentence
 
 
 def test_who_left_with_an_unknown_outcome_is_in_no_rate_and_too_many_leave_none():
     rows = [row for n in range(20) for row in kept(str(n), 100.0, 100.0 if n else None)]
     ends = pd.DataFrame([end("0", "2026-05-01", "unknown")])
-    found = money.accounts_lost(pd.DataFrame(rows), ends, NOW)
+    found = money.accounts_lost(pd.DataFrame(rows), ends, DEFINITIONS, NOW)
     assert (found.estimate, found.n) == (0.0, 19) and "1 that left" in found.details["notes"][1]
     many = pd.DataFrame([row for n in range(20) for row in kept(str(n), 100.0, 100.0 if n > 2 else None)])
     ends = pd.DataFrame([end(str(n), "2026-05-01", "unknown") for n in range(3)])
-    assert "3 of 20 accounts left with an unknown outcome" in money.accounts_lost(many, ends, NOW).sentence
-    assert "unknown outcome" in money.renewals(ends, pd.DataFrame({"account_id": ["1"], "owner": ["M"]}), NOW).sentence
+    assert "3 of 20 accounts left with an unknown outcome" in money.accounts_lost(many, ends, DEFINITIONS, NOW).sentence
+    owners = pd.DataFrame({"account_id": ["1"], "owner": ["M"]})
+    assert "unknown outcome" in money.renewals(ends, owners, DEFINITIONS, NOW).sentence
+
+
+def test_how_many_unknown_ends_a_rate_bears_is_a_definition():
+    rows = [row for n in range(20) for row in kept(str(n), 100.0, 100.0 if n > 2 else None)]
+    ends = pd.DataFrame([end(str(n), "2026-05-01", "unknown") for n in range(3)])
+    lenient = replace(DEFINITIONS, outcomes=DEFINITIONS.outcomes.model_copy(update={"max_unknown_share": 0.15}))
+    assert money.accounts_lost(pd.DataFrame(rows), ends, lenient, NOW).n == 17
+
+
+def test_who_churned_and_came_back_within_the_year_is_lost():
+    scores = pd.DataFrame(kept("a", 100.0, 100.0) + kept("b", 100.0, 300.0) + kept("c", 100.0, 100.0))
+    ends = pd.DataFrame([end("a", "2025-10-20", "churned"), end("b", "2026-03-01", "churned"),
+                         end("c", "2026-05-01", "renewed")])  # October 2025 is the opening's own month
+    found = money.accounts_lost(scores, ends, SMALL, NOW)
+    assert (found.estimate, found.n) == (pytest.approx(1 / 3), 3)
+    assert money.revenue_kept(scores, ends, SMALL, NOW).estimate == pytest.approx(2 / 3)
+
+
+def test_fewer_accounts_than_the_floor_give_no_rate_anywhere():
+    nine = [row for n in range(9) for row in kept(str(n), 100.0, 100.0)]
+    scores = pd.DataFrame(nine).assign(quadrant="A")
+    owners = pd.DataFrame({"account_id": ["0"], "owner": ["M"]})
+    ends = pd.DataFrame([end("0", f"2026-{month:02}-01", "renewed") for month in range(1, 11)])
+    found = [money.revenue_kept(scores, NO_ENDS, DEFINITIONS, NOW),
+             money.accounts_lost(scores, NO_ENDS, DEFINITIONS, NOW), money.renewals(ends, owners, DEFINITIONS, NOW),
+             state.health_bands(scores, CARD, DEFINITIONS, NOW),
+             state.quadrants_now(scores, DEFINITIONS, NOW),
+             state.touch_by_stage(scores, DEFINITIONS, NOW)]
+    for few in found:
+        assert few.estimate is None and "Too few to say" in few.sentence and "%" not in few.sentence and not few.rows
 
 
 def test_a_year_without_rates_is_not_measured():
@@ -461,20 +498,20 @@ def test_a_bridge_that_does_not_add_up_is_a_defect():
 def test_renewals_are_counted_in_the_month_they_were_due():
     outcomes = pd.DataFrame([end("a", "2026-10-01", "renewed"), end("b", "2026-10-31", "churned"),
                              end("c", "2025-10-31", "churned"), end("d", "2025-09-01", "unknown")])
-    found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a", "b"], "owner": ["M", None]}), NOW)
+    found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a", "b"], "owner": ["M", None]}), SMALL, NOW)
     assert (found.estimate, found.n) == (0.5, 2) and found.rows[0]["churned"] == 1
 
 
 def test_renewals_stop_where_the_grace_still_runs():
     outcomes = pd.DataFrame([end("a", "2026-09-01", "churned"), end("b", "2026-10-05", "not_due"),
                              end("c", "2026-10-06", "renewed")])
-    found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a"], "owner": ["M"]}), NOW)
+    found = money.renewals(outcomes, pd.DataFrame({"account_id": ["a"], "owner": ["M"]}), SMALL, NOW)
     assert (found.estimate, found.n) == (0.0, 1) and "before 2026-10-05" in found.details["notes"][0]
 
 
 def test_colours_are_counted_and_the_unscored_told():
     scores = pd.DataFrame([score(str(n), "2026-10-01", h) for n, h in enumerate([14.0, 36.0, 36.0, np.nan])])
-    found = state.health_bands(scores, CARD, NOW)
+    found = state.health_bands(scores, CARD, SMALL, NOW)
     assert [row["accounts"] for row in found.rows] == [1, 0, 0, 2] and found.n == 3
     assert "1 account of 4 without a score" in found.details["notes"][0]
 

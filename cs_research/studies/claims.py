@@ -87,13 +87,12 @@ def touch_and_churn(evidence: Evidence) -> Finding:
     if few:
         return few
     estimate = stats.rate_difference(rows["is_churned"], low, rows["cluster"])
-    verdict = judged(evidence, name, estimate)
+    verdict = judged(evidence, name, estimate, accounts=smaller)
     foretells = {"supported": "low touch foretells churn, though that proves no cause",
                  "contradicted": verdict.reason}.get(verdict.verdict, f"this cannot be told ({verdict.reason})")
     sentence = (f"{_upper(evidence.readings.churn_words)}, churn among the third with the least touch less churn among "
                 f"the others is {with_interval(estimate, 'points')}: {foretells}.")
-    floor = evidence.definitions.claims.min_accounts
-    table = [{"group": label, **rate_row(rows[mask], "is_churned", floor)}
+    table = [{"group": label, **rate_row(rows[mask], "is_churned", evidence.definitions.claims)}
              for label, mask in (("least touch (third)", low), ("all others", ~low))]
     return claim_finding(evidence, name, sentence, estimate, verdict, unit="points", rows=table, notes=notes)
 
@@ -115,22 +114,23 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     notes, verb = evidence.readings.notes(), event.removeprefix("is_")
     if rows.empty:
         return cannot_measure(name, "no account has a score before a known outcome", notes)
-    few = too_few(evidence, name, int(rows[chosen]["account_id"].nunique()), subject, notes)
+    accounts = int(rows[chosen]["account_id"].nunique())
+    few = too_few(evidence, name, accounts, subject, notes)
     if few:
         return few
     estimate = stats.rate(rows[chosen][event], rows[chosen]["cluster"])
-    floor = evidence.definitions.claims.min_accounts
-    is_comparable = rows[~chosen]["account_id"].nunique() >= floor
+    rules = evidence.definitions.claims
+    is_comparable = rules.are_enough(rows[~chosen]["account_id"].nunique())
     difference = stats.rate_difference(rows[event], chosen, rows["cluster"]) if is_comparable else stats.NOTHING
-    verdict = judged(evidence, name, estimate, difference)
-    claimed = percent(evidence.definitions.claims.claims[name].value or 0)
+    verdict = judged(evidence, name, estimate, difference, accounts=accounts)
+    claimed = percent(rules.claims[name].value or 0)
     ending = {"supported": f", as claimed ({claimed})",
               "contradicted": f", {verdict.reason} ({claimed})"}.get(
         verdict.verdict, f"; whether it is the {claimed} claimed cannot be told: {verdict.reason}")
     others = f" Against all others: {with_interval(difference, 'points')}." if difference.value is not None else ""
     sentence = (f"Of the accounts {subject}, {with_interval(estimate)} {verb} {evidence.readings.churn_words}"
                 f"{ending}.{others}")
-    table = [{"group": label, **rate_row(rows[mask], event, floor)} for label, mask in groups]
+    table = [{"group": label, **rate_row(rows[mask], event, rules)} for label, mask in groups]
     return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
 
 
@@ -138,7 +138,7 @@ def _with_other_reading(finding: Finding, evidence: Evidence, rows: pd.DataFrame
                         band: str) -> Finding:
     """Adds P(band | event), the other way to read the claim."""
     other = rows[rows[event].astype(bool)]
-    if not finding.rows or other["account_id"].nunique() < evidence.definitions.claims.min_accounts:
+    if not finding.rows or not evidence.definitions.claims.are_enough(other["account_id"].nunique()):
         return finding
     estimate = stats.rate(chosen[other.index], other["cluster"])
     verb = event.removeprefix("is_")

@@ -57,12 +57,14 @@ class Evidence:
     as_of: date
 
     @classmethod
-    def from_run(cls, run: Any, scorecard: str = "") -> "Evidence":
-        """The evidence of an opened run for a card (empty: the one that the data set leads with)."""
+    def from_run(cls, run: Any, scorecard: str = "", month: date | None = None) -> "Evidence":
+        """The evidence of an opened run for a card (empty: the one that the data set leads with), as it was at the
+        end of a month (None: the run's)."""
         card = run.definitions.scorecards[scorecard or run.dataset["scorecard"]]
-        measures = run.measures[run.measures["is_history"]].reset_index(drop=True)
-        return cls(of_card(run.history, card), run.outcomes, of_card(run.history_indicators, card), measures,
-                   run.canonical("milestones"), run.definitions, card.name, horizon(run.month, run.as_of).as_of)
+        measures = up_to(run.measures[run.measures["is_history"]], month).reset_index(drop=True)
+        history, indicators = (of_card(table, card, month) for table in (run.history, run.history_indicators))
+        return cls(history, run.outcomes, indicators, measures, run.canonical("milestones"), run.definitions,
+                   card.name, seen_until(run, month))
 
     @property
     def card(self) -> models.Scorecard:
@@ -75,12 +77,23 @@ class Evidence:
         return readings(self.history, self.outcomes, self.definitions, self.as_of)
 
 
-def of_card(table: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
-    """The rows of one card, in its current version where the table tells versions apart."""
+def seen_until(run: Any, month: date | None = None) -> date:
+    """The last day whose outcomes a study of a month (None: the run's) may see."""
+    month = run.month if month is None else month
+    return horizon(date(month.year, month.month, 1), run.as_of).as_of
+
+
+def up_to(table: pd.DataFrame, month: date | None) -> pd.DataFrame:
+    """The rows of a month and of those before it; all of them where it is None."""
+    return table if month is None else table[table["month"] <= pd.Timestamp(month)]
+
+
+def of_card(table: pd.DataFrame, card: models.Scorecard, month: date | None = None) -> pd.DataFrame:
+    """The rows of one card up to a month, in its current version where the table tells versions apart."""
     mine = table["scorecard"] == card.name
     if "version" in table:
         mine &= table["version"] == card.version
-    return table[mine].reset_index(drop=True)
+    return up_to(table[mine], month).reset_index(drop=True)
 
 
 def clusters(frame: pd.DataFrame) -> pd.Series:
@@ -137,7 +150,8 @@ def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
                  as_of: pd.Timestamp) -> Readings:
     """One row per account: the first month end some days after its start, then watched to the end of term or data.
 
-    A term that ends with an unknown outcome was watched to its end without a churn.
+    Where terms run once, one that ends with an unknown outcome was watched to its end without a churn; where they
+    renew, what became of its account is not known.
     """
     plan = definitions.outcomes.reading
     starts = history.groupby("account_id", as_index=False)["start_date"].min()
@@ -148,8 +162,9 @@ def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     end = as_of - pd.Timedelta(days=definitions.outcomes.grace_days)
     is_long = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
     rows = _watched(read[is_read & is_long], outcomes, pd.Series(end, index=read.index))
-    rows = _with_growth(rows, history, definitions, _is_sized(history, outcomes))
-    left_out = {"left before the reading": int((~is_read & is_long).sum()),
+    known, unknown = _known(rows) if definitions.outcomes.is_renewable else (rows, 0)
+    rows = _with_growth(known, history, definitions, _is_sized(history, outcomes))
+    left_out = {"with an unknown outcome": unknown, "left before the reading": int((~is_read & is_long).sum()),
                 f"watched for less than {plan.months_before} months": int((~is_long).sum())}
     basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched to the "
              f"end of the term or of the data, less the {definitions.outcomes.grace_days} days of grace")
@@ -166,9 +181,7 @@ def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     distance = (last.year - scored["month"].dt.year) * 12 + last.month - scored["month"].dt.month
     read = scored[(distance >= 0) & (distance % plan.every_months == 0)]
     until = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.horizon_months)
-    rows = _watched(read, outcomes, until)
-    known = rows[~rows["is_unknown"] | rows["is_churned"]]
-    unknown = len(rows) - len(known)
+    known, unknown = _known(_watched(read, outcomes, until))
     basis = (f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, "
              "closed windows only")
     known = _with_growth(known, history, definitions, _is_sized(history, outcomes), plan.horizon_months)
@@ -183,7 +196,7 @@ def _scores(history: pd.DataFrame) -> pd.DataFrame:
 
 def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> pd.DataFrame:
     """The readings with is_churned, is_unknown (a term ended with an unknown outcome) and due_date, the day of the
-    first churn up to `until`, else that day."""
+    first churn up to `until`, else of the first unknown end, else that day."""
     read = read.assign(until=until)
     ends = read[[*KEY, "until"]].merge(outcomes, on="account_id")
     ends = ends[(ends["due_date"] > ends["month"] + pd.offsets.MonthEnd(0)) & (ends["due_date"] <= ends["until"])]
@@ -191,8 +204,14 @@ def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> pd
              for name in ("churned", "unknown")}
     rows = read.merge(first["churned"], on=KEY, how="left")
     rows = rows.merge(first["unknown"].rename(columns={"due_date": "unknown_date"}), on=KEY, how="left")
-    return rows.assign(is_churned=rows["due_date"].notna(), is_unknown=rows.pop("unknown_date").notna(),
-                       due_date=rows["due_date"].fillna(rows.pop("until")))
+    ended = rows["due_date"].fillna(rows["unknown_date"]).fillna(rows.pop("until"))
+    return rows.assign(is_churned=rows["due_date"].notna(), is_unknown=rows.pop("unknown_date").notna(), due_date=ended)
+
+
+def _known(watched: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The rows whose fate in the window is known, and how many are not."""
+    known = watched[~watched["is_unknown"] | watched["is_churned"]]
+    return known, len(watched) - len(known)
 
 
 def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definitions, is_sized: bool,

@@ -1,9 +1,12 @@
 """From an estimate to a Finding on a claim: the verdict, the floors, and what a picture of it needs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from cs_research.definitions import Definitions
+from cs_research.definitions.models import Claims
 from cs_research.finding import Estimate, Finding, Judgement, count
 from cs_research.finding import judgement as judged_by_rule
 from cs_research.studies import stats
@@ -11,10 +14,10 @@ from cs_research.studies.evidence import Evidence
 
 
 def judged(evidence: Evidence, name: str, estimate: Estimate, difference: Estimate | None = None,
-           tolerance: float | None = None) -> Judgement:
+           tolerance: float | None = None, accounts: int | None = None) -> Judgement:
     """The verdict on the claim `name` by the rules of the run's definitions."""
     rules = evidence.definitions.claims
-    return judged_by_rule(rules.claims[name], rules, estimate, difference, tolerance)
+    return judged_by_rule(rules.claims[name], rules, estimate, difference, tolerance, accounts)
 
 
 def claim_finding(evidence: Evidence, name: str, sentence: str, estimate: Estimate, verdict: Judgement,
@@ -32,23 +35,29 @@ def claim_finding(evidence: Evidence, name: str, sentence: str, estimate: Estima
 def cannot_measure(name: str, why: str, notes: list[str] | None = None) -> Finding:
     """A claim that the data cannot speak about."""
     finding = Finding.not_measured(name, why, "cannot_tell")
-    return Finding(**{**vars(finding), "details": {"notes": notes or []}})
+    return replace(finding, details={"notes": notes or []})
 
 
 def too_few(evidence: Evidence, name: str, accounts: int, what: str, notes: list[str] | None = None) -> Finding | None:
     """The Finding for fewer accounts than the floor (no rate is printed), or None when there are enough."""
-    floor = evidence.definitions.claims.min_accounts
-    if accounts >= floor:
-        return None
     if accounts == 0:
         return cannot_measure(name, f"no account {what}", notes)
+    few = under_floor(name, accounts, evidence.definitions, what, "cannot_tell")
+    return few and replace(few, details={"notes": notes or []})
+
+
+def under_floor(name: str, accounts: int, definitions: Definitions, what: str, verdict: str = "") -> Finding | None:
+    """The Finding in place of a rate of fewer accounts than claims.min_accounts, None when there are enough."""
+    floor = definitions.claims.min_accounts
+    if definitions.claims.are_enough(accounts):
+        return None
     return Finding(name, f"Too few to say: {count(accounts, 'account')} {what}, where {floor} are needed.", n=accounts,
-                   verdict="cannot_tell", details={"notes": notes or []})
+                   verdict=verdict)
 
 
-def rate_row(rows: pd.DataFrame, event: str, floor: int) -> dict[str, Any]:
+def rate_row(rows: pd.DataFrame, event: str, rules: Claims) -> dict[str, Any]:
     """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
-    if rows["account_id"].nunique() < floor:
+    if not rules.are_enough(rows["account_id"].nunique()):
         return {"n": len(rows), "events": None, "rate": None, "lower": None, "upper": None}
     estimate = stats.rate(rows[event], rows["cluster"])
     return {"n": estimate.n, "events": int(rows[event].sum()), "rate": estimate.value, "lower": estimate.lower,

@@ -6,33 +6,39 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, count, with_interval
+from cs_research.definitions import Definitions
+from cs_research.finding import CLOSE, Estimate, Finding, count, with_interval
 from cs_research.history import CLOSED
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
+from cs_research.studies.judging import under_floor
 
 YEAR = 12
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """The accounts under contract a year ago whose fate is known; `vanished` counts those that left unexplained.
+    """The accounts under contract at the opening whose fate is known; `vanished` counts those that left unexplained.
 
-    rows: account_id, cluster, opening, closing (ARR, 0 when gone), is_here.
+    rows: account_id, cluster, opening, closing (ARR, 0 when gone), is_here (all the time).
     """
 
     rows: pd.DataFrame
     vanished: int
 
     @property
-    def trouble(self) -> str:
-        """Why no rate can be had, empty when one can."""
-        accounts = len(self.rows) + self.vanished
-        if not accounts:
-            return "no account was under contract a year before"
-        if 10 * self.vanished > accounts:
-            return f"{count(self.vanished)} of {count(accounts, 'account')} left with an unknown outcome"
-        return ""
+    def accounts(self) -> int:
+        """All accounts of the opening."""
+        return len(self.rows) + self.vanished
+
+    def without_rate(self, name: str, definitions: Definitions) -> Finding | None:
+        """The Finding where no rate can be had, None when one can."""
+        if not self.accounts:
+            return Finding.not_measured(name, "no account was under contract a year before")
+        if is_too_unknown(self.vanished, self.accounts, definitions):
+            return Finding.not_measured(
+                name, f"{count(self.vanished)} of {count(self.accounts, 'account')} left with an unknown outcome")
+        return under_floor(name, len(self.rows), definitions, "under contract a year before")
 
     def notes(self) -> list[str]:
         """Whom the rates are of, in words."""
@@ -40,24 +46,33 @@ class Cohort:
         return [f"Of the {count(len(self.rows), 'account')} under contract a year before{unknown}."]
 
 
-def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date) -> Cohort:
-    """The cohort of the retention table's trailing_12: a returning account is new, later starts do not enter.
+def is_too_unknown(unknown: int, of: int, definitions: Definitions) -> bool:
+    """Whether too many ended with an unknown outcome for a rate of the others to mean anything."""
+    return unknown > definitions.outcomes.max_unknown_share * of + CLOSE
 
+
+def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, months: int = YEAR) -> Cohort:
+    """The cohort behind a row of the retention table (12 months: trailing_12); later starts do not enter.
+
+    An account that churned in between is lost also when it came back: as a returning account it is new.
     In: scores (account_id, month, arr, owner), outcomes (account_id, due_date, outcome). Rule: methods 6.
     """
-    now, then = pd.Timestamp(month), pd.Timestamp(month) - pd.DateOffset(months=YEAR)
+    now, then = pd.Timestamp(month), pd.Timestamp(month) - pd.DateOffset(months=months)
     opening = scores.loc[scores["month"] == then, ["account_id", "arr", "owner"]].rename(columns={"arr": "opening"})
     closing = scores.loc[scores["month"] == now, ["account_id", "arr"]].rename(columns={"arr": "closing"})
     both = opening.merge(closing, on="account_id", how="left", indicator=True)
-    both["is_here"] = both.pop("_merge") == "both"
-    both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
     due = outcomes["due_date"].dt.to_period("M").dt.to_timestamp()
-    unknown = outcomes[(outcomes["outcome"] == "unknown") & (due > then) & (due <= now)]["account_id"]
-    vanished = ~both["is_here"] & both["account_id"].isin(unknown)
+    ends = outcomes[(due > then) & (due <= now)]
+    churned, unknown = (both["account_id"].isin(ends.loc[ends["outcome"] == name, "account_id"])
+                        for name in ("churned", "unknown"))
+    both["is_here"] = (both.pop("_merge") == "both") & ~churned
+    both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
+    vanished = ~both["is_here"] & unknown
     return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()))
 
 
-def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, gross: bool = False) -> Finding:
+def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date,
+                 gross: bool = False) -> Finding:
     """NRR of the last twelve months, or GRR (`gross`), of the accounts under contract a year ago.
 
     The estimate equals the retention table's trailing_12; the interval comes from the accounts behind it.
@@ -65,8 +80,9 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, gros
     title = "gross revenue retention" if gross else "net revenue retention"
     name, group = title.replace(" ", "_"), opening_cohort(scores, outcomes, month)
     rows = group.rows
-    if group.trouble:
-        return Finding.not_measured(name, group.trouble)
+    silent = group.without_rate(name, definitions)
+    if silent:
+        return silent
     if rows[["opening", "closing"]].isna().any(axis=None) or rows["opening"].sum() <= 0:
         return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
     kept = rows[["opening", "closing"]].min(axis=1) if gross else rows["closing"]
@@ -75,17 +91,18 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, gros
     return _finding(name, sentence, estimate, group.notes())
 
 
-def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date) -> Finding:
+def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
     """Share of the accounts under contract a year ago that are no longer there (logo churn)."""
     group = opening_cohort(scores, outcomes, month)
-    if group.trouble:
-        return Finding.not_measured("logo_churn", group.trouble)
+    silent = group.without_rate("logo_churn", definitions)
+    if silent:
+        return silent
     estimate = stats.rate(~group.rows["is_here"], group.rows["cluster"])
     sentence = f"{with_interval(estimate)} of the accounts of a year ago have left."
     return _finding("logo_churn", sentence, estimate, ["Accounts, not revenue.", *group.notes()])
 
 
-def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Finding:
+def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
     """Renewed of due in the last twelve months, by the month in which they were due (001).
 
     In: outcomes, owners (account_id, owner). Only due dates before the first that is still open: within the grace
@@ -98,11 +115,14 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, month: date) -> Findi
     due = due[due["due_date"] < still_open] if pd.notna(still_open) else due
     unknown = int((due["outcome"] == "unknown").sum())
     rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
-    if 10 * unknown > len(rows) + unknown:
+    if is_too_unknown(unknown, len(rows) + unknown, definitions):
         return Finding.not_measured(
             "renewal_rate", f"{count(unknown)} of {count(len(rows) + unknown)} terms ended with an unknown outcome")
     if rows.empty:
         return Finding.not_measured("renewal_rate", "no renewal with a known outcome was due in twelve months")
+    few = under_floor("renewal_rate", rows["account_id"].nunique(), definitions, "with a renewal due in twelve months")
+    if few:
+        return few
     estimate = stats.rate(rows["outcome"] != "churned", clusters(rows))
     table = rows.groupby("month", as_index=False).agg(
         due=("outcome", "size"), **{name: ("outcome", lambda x, name=name: int((x == name).sum()))

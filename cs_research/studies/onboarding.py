@@ -12,7 +12,6 @@ from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, last_mo
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few
 
 NAME = "onboarding_doubles_health"
-RECENT = 3  # months whose onboardings make the current rate
 
 
 def landmarks(evidence: Evidence) -> pd.DataFrame:
@@ -72,23 +71,24 @@ def onboarding_success(evidence: Evidence) -> Finding:
 
     rows: month, rate, n of the three months that end there, for the trend.
     """
-    name, floor = "onboarding_success", evidence.definitions.claims.min_accounts
+    name, rules = "onboarding_success", evidence.definitions.claims
+    span = evidence.definitions.outcomes.onboarding.recent_months
     succeeded, words = successes(evidence)
     frame = _with_success(landmarks(evidence), succeeded)
     if frame.empty:
         return Finding.not_measured(name, "the data hold no milestones and no stock with a mark")
     last, table = evidence.history["month"].max(), []
     for month in pd.date_range(frame["landmark"].min(), last, freq="MS"):
-        recent = frame[frame["landmark"].between(month - pd.DateOffset(months=RECENT - 1), month)]
-        enough = len(recent) >= floor
+        recent = frame[frame["landmark"].between(month - pd.DateOffset(months=span - 1), month)]
+        enough = rules.are_enough(len(recent))
         table.append({"month": month, "rate": recent["is_success"].mean() if enough else None, "n": len(recent)})
-    recent = frame[frame["landmark"] > last - pd.DateOffset(months=RECENT)]
-    if len(recent) < floor:
+    recent = frame[frame["landmark"] > last - pd.DateOffset(months=span)]
+    if not rules.are_enough(len(recent)):
         due = count(len(recent), "onboarding")
-        return Finding(name, f"Too few to say: {due} should have ended in the last {RECENT} months.", n=len(recent),
+        return Finding(name, f"Too few to say: {due} should have ended in the last {span} months.", n=len(recent),
                        details={"rows": table})
     estimate = stats.rate(recent["is_success"], recent["cluster"])
-    sentence = f"{with_interval(estimate)} of the onboardings of the last {RECENT} months succeeded ({words})."
+    sentence = f"{with_interval(estimate)} of the onboardings of the last {span} months succeeded ({words})."
     return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, details={"rows": table})
 
 

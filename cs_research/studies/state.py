@@ -12,8 +12,10 @@ import pandas as pd
 
 from cs_research.definitions import Definitions, models
 from cs_research.finding import Finding, count, number, with_interval
+from cs_research.scores import previous_quadrants
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
+from cs_research.studies.judging import under_floor
 
 
 def of_month(table: pd.DataFrame, month: date) -> pd.DataFrame:
@@ -21,12 +23,15 @@ def of_month(table: pd.DataFrame, month: date) -> pd.DataFrame:
     return table[table["month"] == pd.Timestamp(month)]
 
 
-def health_bands(scores: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
+def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Definitions, month: date) -> Finding:
     """How many accounts have which colour; the estimate is the share of the best one (000, bands)."""
     name, rows = "share_green", of_month(scores, month)
     known = rows[rows["health"].notna()]
     if known.empty:
         return Finding.not_measured(name, f"no account has a score of the card {card.name} in {month:%Y-%m}")
+    few = under_floor(name, len(known), definitions, f"with a score in {month:%Y-%m}")
+    if few:
+        return few
     table = [{"band": band, "accounts": int((known["health_band"] == band).sum()),
               "share": float((known["health_band"] == band).mean()),
               "arr": rows.loc[rows["health_band"] == band, "arr"].sum(min_count=1)} for band in card.bands]
@@ -91,6 +96,9 @@ def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -
     known = rows[rows["quadrant"].notna()]
     if known.empty:
         return Finding.not_measured(name, f"no account has both health and a touch score in {month:%Y-%m}")
+    few = under_floor(name, len(known), definitions, f"with health and a touch score in {month:%Y-%m}")
+    if few:
+        return few
     words = {letter: text.en for letter, text in definitions.quadrants.names.items()}
     table = [{"quadrant": words[letter], "accounts": int((known["quadrant"] == letter).sum()),
               "share": float((known["quadrant"] == letter).mean()),
@@ -108,10 +116,8 @@ def moves_by_month(scores: pd.DataFrame) -> Finding:
     name, known = "moves_into_a", scores[scores["quadrant"].notna()]
     if known.empty:
         return Finding.not_measured(name, "no account has both health and a touch score")
-    number = known["month"].dt.year * 12 + known["month"].dt.month
-    before = pd.Series(known["quadrant"].to_numpy(), index=pd.MultiIndex.from_arrays([known["account_id"], number + 1]))
-    previous = before.reindex(pd.MultiIndex.from_arrays([known["account_id"], number])).to_numpy()
-    moved = known.assign(into=known["moved_into_a"].astype(bool), out=(previous == "A") & (known["quadrant"] != "A"))
+    moved = known.assign(into=known["moved_into_a"].astype(bool),
+                         out=(previous_quadrants(known) == "A") & (known["quadrant"] != "A"))
     table = moved.groupby("month", as_index=False).agg(into=("into", "sum"), out=("out", "sum"), n=("into", "size"))
     year = table.tail(12)
     sentence = (f"In the last {count(len(year), 'month')}, accounts moved in {count(int(year['into'].sum()))} times "
@@ -126,16 +132,18 @@ def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) 
     known = rows[rows["touch_score"].notna()]
     if known.empty:
         return Finding.not_measured(name, "the data hold no touches")
-    floor = definitions.claims.min_accounts
+    few = under_floor(name, len(known), definitions, f"with a touch score in {month:%Y-%m}")
+    if few:
+        return few
     groups = [("all", known), *[(s.title.en, known[known["stage"] == s.name]) for s in definitions.stages.stages]]
-    table = [_touch_row(label, group, cut, floor) for label, group in groups]
+    table = [_touch_row(label, group, cut, definitions.claims) for label, group in groups]
     high = stats.rate(known["touch_score"] >= cut - 1e-9, clusters(known))
     sentence = f"{with_interval(high)} of the accounts have a touch score of {cut:g} or more (mean of three months)."
     return Finding(name, sentence, high.value, high.lower, high.upper, high.n, "", {"rows": table})
 
 
-def _touch_row(label: str, group: pd.DataFrame, cut: float, floor: int) -> dict[str, Any]:
-    if len(group) < floor:
+def _touch_row(label: str, group: pd.DataFrame, cut: float, rules: models.Claims) -> dict[str, Any]:
+    if not rules.are_enough(len(group)):
         return {"stage": label, "n": len(group), "median": None, "share": None, "lower": None, "upper": None}
     high = stats.rate(group["touch_score"] >= cut - 1e-9, clusters(group))
     return {"stage": label, "n": len(group), "median": float(group["touch_score"].median()), "share": high.value,

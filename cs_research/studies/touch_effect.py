@@ -14,7 +14,6 @@ NAME = "touch_raises_health"
 OF_TOUCH = ("touch_score", "touch_score_month", "touch_score_synced", "touch_points", "touch_points_online",
             "keyman_months")
 LAGS = 3
-NEGLIGIBLE = 0.05  # of the width of a band: below it a change of health is no effect worth a touch
 
 
 def health_without_touch(evidence: Evidence) -> pd.DataFrame:
@@ -67,8 +66,8 @@ def touch_and_health(evidence: Evidence) -> Finding:
     if panel["touch"].std() < TOLERANCE or panel["after"].std() < TOLERANCE:
         return cannot_measure(NAME, "touch or health does not vary between accounts and months")
     estimate = _per_touch_point(panel)
-    tolerance = NEGLIGIBLE * evidence.card.total / len(evidence.card.bands)
-    verdict = judged(evidence, NAME, estimate, tolerance=tolerance)
+    tolerance = evidence.definitions.claims.negligible_share * evidence.card.total / len(evidence.card.bands)
+    verdict = judged(evidence, NAME, estimate, tolerance=tolerance, accounts=accounts)
     ending = {"supported": "a rise, as claimed", "contradicted": verdict.reason}.get(
         verdict.verdict, f"this cannot be told ({verdict.reason})")
     sentence = (f"One touch point per seat more goes with a change of {with_interval(estimate, 'difference')} in "
