@@ -1,12 +1,13 @@
 """The leadership page of a company that fits on a sheet of paper (small_run.py has the sheet)."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_run import M, score_rows, small_run, without_health, without_touch
+from small_run import DEFAULTS, M, score_rows, small_run, without_health, without_touch
 
 from cs_research.finding import Finding
 from cs_research.report import formats
@@ -271,12 +272,95 @@ def test_a_young_company_gets_no_yearly_rate(tmp_path):
 
 
 def test_contracts_that_run_once_have_no_renewals_and_no_yearly_rate(tmp_path):
-    run = small_run(tmp_path)
-    ends = run.outcomes.assign(outcome=run.outcomes["outcome"].replace("renewed", "unknown"))
-    seen = clean(small_run(tmp_path, outcomes=ends))
+    once = DEFAULTS.outcomes.model_copy(update={"is_renewable": False})
+    seen = clean(small_run(tmp_path, definitions=replace(DEFAULTS, outcomes=once)))
     assert "In December we lost 10% of our customers; contracts here run once, so there is no yearly rate." in seen.text
-    assert "none has ever been renewed" in seen.text and "likely lost" not in seen.text
+    assert "contracts of this data set run once" in seen.text and "likely lost" not in seen.text
     assert "whose renewal is due" not in seen.text
+
+
+def test_a_source_that_dates_only_those_who_left_has_renewable_contracts(tmp_path):
+    run = small_run(tmp_path)
+    seen = clean(small_run(tmp_path, outcomes=run.outcomes[run.outcomes["outcome"] == "churned"]))
+    assert "run once" not in seen.text and "We lose 20% of recurring revenue a year" in seen.text
+
+
+def left_unexplained(accounts: dict[str, str | None], **more) -> dict:
+    """Replacements for the small run: `accounts` a01, a02 left with these outcomes in the year."""
+    outcomes = [{"account_id": name, "due_date": pd.Timestamp("2025-12-10"), "outcome": outcome}
+                for name, outcome in accounts.items()]
+    return {"outcomes": pd.DataFrame(outcomes).assign(term_start=pd.Timestamp("2024-12-10")), **more}
+
+
+@pytest.mark.parametrize("basis", ["trailing_12", "month"])
+def test_a_year_in_which_too_many_left_unexplained_has_no_rate_in_the_headline(tmp_path, basis):
+    run = small_run(tmp_path)
+    rows = run.retention[run.retention["basis"] == basis].assign(
+        grr=np.nan, nrr=np.nan, arr_churn=np.nan, logo_churn=np.nan, logos_churned=0, logos_opening=8)
+    gone = {"a01": "unknown", "a02": "unknown"}
+    seen = clean(small_run(tmp_path, retention=rows, **left_unexplained(gone)))
+    assert "We serve 10 accounts; nothing is known yet of those who leave." in seen.text
+    n, of = (2, 10) if basis == "trailing_12" else (1, 10)
+    assert f"{n} of {of} accounts left unexplained: too many for a rate." in seen.text
+    assert "0 have left" not in seen.text and "We lose" not in seen.text and "0 left." not in seen.text
+
+
+def test_a_few_unexplained_are_told_beside_the_rate(tmp_path):
+    run = small_run(tmp_path)
+    rows = run.retention.assign(arr_churn=np.nan, nrr=np.nan, grr=np.nan, logo_churn=1 / 9, logos_opening=10)
+    seen = clean(small_run(tmp_path, retention=rows, **left_unexplained({"a01": "unknown", "a02": "churned"})))
+    assert "We lose 11% of our customers a year" in seen.text
+    assert "1 more left unexplained and is in no rate." in seen.text
+
+
+def test_fewer_accounts_than_the_floor_have_counts_and_no_rates(tmp_path):
+    run = small_run(tmp_path)
+    small = run.scores[~run.scores["account_id"].isin(["a01", "a03"])]
+    seen = clean(small_run(tmp_path, scores=small, retention=run.retention.assign(logos_opening=9)))
+    assert "8 accounts at the opening are too few for a rate: 10 are needed." in seen.text
+    assert "9 accounts are under contract" in seen.text and "Share green" not in seen.text
+    assert "Net revenue retention " not in seen.text and "Healthy, in touch 4 ·" in seen.text
+
+
+def test_bands_need_ten_accounts_not_ten_renewals(tmp_path):
+    run = small_run(tmp_path)
+    twice = run.history.assign(account_id=run.history["account_id"].str.replace("r1", "r0"))
+    few = twice[~twice["account_id"].isin(["r09"])]
+    seen = clean(small_run(tmp_path, history=few, outcomes=run.outcomes.assign(
+        account_id=run.outcomes["account_id"].str.replace("r1", "r0"))))
+    assert "past, too few for a rate" in seen.text
+
+
+def test_a_month_without_accounts_counts_none(tmp_path):
+    run = small_run(tmp_path)
+    seen = clean(small_run(tmp_path, scores=run.scores[run.scores["month"] < "2025-12-01"],
+                           retention=run.retention.iloc[:0]))
+    assert "0 accounts are under contract, 10 fewer than in November" in seen.text
+    assert "Accounts0" in squeezed(seen.text)
+
+
+def test_money_unknown_for_one_account_is_not_summed(tmp_path):
+    run = small_run(tmp_path)
+    unknown = (run.scores["account_id"] == "a08") & (run.scores["month"] == "2025-12-01")
+    seen = clean(small_run(tmp_path, scores=run.scores.assign(arr=run.scores["arr"].mask(unknown))))
+    assert "10 accounts · money not measured" in seen.text and "ARR ¥" not in seen.text
+    assert "Of 3 renewals due by 31 March 2026 about 1 are likely lost" in seen.text
+
+
+def test_where_accounts_are_watched_renewals_in_the_grace_tell_no_churn_rate(tmp_path):
+    run = small_run(tmp_path)
+    reading = DEFAULTS.outcomes.reading.model_copy(update={"mode": "landmark"})
+    plan = replace(DEFAULTS, outcomes=DEFAULTS.outcomes.model_copy(update={"reading": reading}))
+    over = small_run(tmp_path, definitions=plan)
+    assert "in 60 past renewals" in clean(over).text
+    late = run.history.assign(due_date=pd.Timestamp("2025-12-15"))
+    assert "No past renewals tell yet" in clean(small_run(tmp_path, definitions=plan, history=late)).text
+
+
+def test_an_older_month_sees_no_later_outcome(tmp_path):
+    run = small_run(tmp_path, as_of=pd.Timestamp("2026-06-30").date())
+    run.outcomes["due_date"] = run.outcomes["due_date"].replace(pd.Timestamp("2025-12-01"), pd.Timestamp("2025-12-15"))
+    assert "No past renewals tell yet" in clean(run).text
 
 
 def test_few_past_renewals_make_no_rate(tmp_path):

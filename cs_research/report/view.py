@@ -3,17 +3,21 @@
 This module may select and join; it computes no score and words nothing.
 """
 
+from collections import Counter
+from collections.abc import Sized
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding
-from cs_research.scores import lowest_total
+from cs_research.scores import lowest_total, previous_quadrants
 from cs_research.studies import stats
-from cs_research.studies.evidence import clusters
-from cs_research.studies.money import opening_cohort
+from cs_research.studies.evidence import clusters, seen_until
+from cs_research.studies.money import YEAR, Cohort, opening_cohort
 
+RATES = ("nrr", "grr", "arr_churn", "logo_churn")
 TREND = 13  # months in a tile's trend: a year back and today
 
 
@@ -74,7 +78,8 @@ class View:
 
     @property
     def has_money(self) -> bool:
-        return bool(self.now["arr"].notna().any())
+        """Whether the ARR of every account of the month is known; a part of it is not taken for the whole."""
+        return bool(self.panel["arr"].notna().any() and self.now["arr"].notna().all())
 
     @property
     def has_health(self) -> bool:
@@ -104,31 +109,65 @@ class View:
 
     def arr(self, frame: pd.DataFrame) -> float | None:
         """ARR of the accounts in `frame`, None where money is not measured."""
-        return float(frame["arr"].fillna(0).sum()) if self.has_money else None
+        return float(frame["arr"].sum()) if self.has_money and frame["arr"].notna().all() else None
 
     def share(self, flag: pd.Series) -> Estimate:
-        """Share of this month's accounts with `flag` (empty: not counted), with its clustered interval."""
+        """Share of this month's accounts with `flag` (empty: not counted), with its clustered interval; none of too
+        few accounts."""
         known = flag.dropna()
+        if not self.enough(known):
+            return stats.NOTHING
         who = clusters(self.now.reset_index()).set_axis(self.now.index)
         return stats.rate(known.astype(float), who.loc[known.index])
+
+    def shares(self, flag: pd.Series) -> pd.Series:
+        """Share of `flag` (by row of the panel, empty: not counted) by month up to this one, none of too few
+        accounts; empty where this month has no share."""
+        by_month = flag.astype(float).groupby(self.panel["month"]).agg(["mean", "count"])
+        shares = by_month["mean"].where(by_month["count"].map(self.enough)).dropna()
+        return shares if self.month in shares.index else shares[:0]
+
+    def enough(self, accounts: Sized | int) -> bool:
+        """Whether a rate of so many accounts may be told."""
+        n = accounts if isinstance(accounts, int) else len(accounts)
+        return self.definitions.claims.are_enough(n)
+
+    @cached_property
+    def sizes(self) -> pd.Series:
+        """Accounts under contract by month, from the first month to this one."""
+        sizes = self.panel.groupby("month").size()
+        months = pd.date_range(min([self.month, *sizes.index]), self.month, freq="MS")
+        return sizes.reindex(months, fill_value=0)
+
+    @cached_property
+    def crossings(self) -> Counter[tuple[str, str]]:
+        """Accounts by (corner a month ago, corner now), where both are measured."""
+        rows = self.panel.assign(then=previous_quadrants(self.panel))
+        rows = rows[(rows["month"] == self.month) & rows["then"].notna() & rows["quadrant"].notna()]
+        return Counter(zip(rows["then"], rows["quadrant"], strict=True))
+
+    @property
+    def as_of(self) -> date:
+        """The last day whose outcomes this month's report may see."""
+        return seen_until(self.run)
 
     def finding(self, question: str) -> Finding | None:
         """The Finding of a question, None when the run did not ask it or it has no estimate."""
         found = self.run.findings.get(question)
         return found if found is not None and found.estimate is not None else None
 
-    @cached_property
+    @property
     def runs_once(self) -> bool:
         """Whether contracts of this data set end and are never renewed, as those of a course are."""
-        outcomes = set(self.run.outcomes["outcome"])
-        return "churned" in outcomes and outcomes <= {"churned", "not_due", "unknown"}
+        return not self.definitions.outcomes.is_renewable
 
     @cached_property
     def retention(self) -> pd.DataFrame:
         """Retention of all segments together, one row per month, indexed by month: over the last twelve months, or
-        by month (column `basis`) while there are no twelve before or where contracts run once."""
+        by month (column `basis`) while there are no twelve before or where contracts run once. No rates of too few."""
         rows = self.run.retention
         rows = rows[(rows["segment"] == "all") & (rows["month"] <= self.month) & (rows["logos_opening"] > 0)]
+        rows = rows.assign(**{name: rows[name].where(rows["logos_opening"].map(self.enough)) for name in RATES})
         for basis in ("month",) if self.runs_once else ("trailing_12", "month"):
             chosen = rows[rows["basis"] == basis].set_index("month").sort_index()
             if self.month in chosen.index:
@@ -143,20 +182,19 @@ class View:
         return rows.iloc[0] if len(rows) else None
 
     def retained(self, name: str) -> Estimate:
-        """nrr, grr, arr_churn or logo_churn as the table `retention` has it, with the interval of the accounts of
-        twelve months ago (over one month: logo_churn only)."""
-        last = self.retention.loc[self.month]
-        about = self._of_cohort(name) if last["basis"] == "trailing_12" else self._of_month()
+        """nrr, grr, arr_churn or logo_churn as the table `retention` has it, with the interval of the accounts of the
+        opening (over one month: logo_churn only)."""
+        rows, last = self.cohort.rows, self.retention.loc[self.month]
+        if name == "logo_churn":
+            about = stats.rate(~rows["is_here"], rows["cluster"])
+        else:
+            top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
+                   "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]
+            about = stats.total_ratio(top, rows["opening"], rows["cluster"])
         return Estimate(float(last[name]), about.lower, about.upper, int(last["logos_opening"]), about.clusters)
 
-    def _of_month(self) -> Estimate:
-        rows = self.before.reset_index()
-        return stats.rate(~rows["account_id"].isin(self.now.index), clusters(rows))
-
-    def _of_cohort(self, name: str) -> Estimate:
-        rows = opening_cohort(self.panel, self.run.outcomes, self.run.month).rows
-        if name == "logo_churn":
-            return stats.rate(~rows["is_here"], rows["cluster"])
-        top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
-               "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]
-        return stats.total_ratio(top, rows["opening"], rows["cluster"])
+    @cached_property
+    def cohort(self) -> Cohort:
+        """The accounts of the opening behind this month's row of `retention`."""
+        months = YEAR if self.retention.loc[self.month, "basis"] == "trailing_12" else 1
+        return opening_cohort(self.panel, self.run.outcomes, self.run.month, months)

@@ -8,21 +8,21 @@ from cs_research.report.charts import mover_strip
 from cs_research.report.phrases import phrases, say
 from cs_research.report.view import View
 
-JUMP = 5  # points of health
 LISTED = 4
 
 
 def movers_section(view: View) -> dict:
-    """Falls and rises of five points or more: the largest accounts in full, the sums of all of them."""
+    """Falls and rises of so many points or more: the largest accounts in full, the sums of all of them."""
     section = {"kicker": say("m_kicker"), "notebook": "02_health"}
     both = _changes(view)
     if not len(view.before) or not len(both):
         why = say("m_unscored" if len(view.before) else "m_absent")
         return {**section, "absent": say("absent", why=why)}
-    fell, rose = both[both["change"] <= -JUMP + 1e-9], both[both["change"] >= JUMP - 1e-9]
+    jump = view.definitions.quadrants.health_jump
+    fell, rose = both[both["change"] <= -jump + 1e-9], both[both["change"] >= jump - 1e-9]
     section["alerts"] = _alerts(view)
     if not len(fell) and not len(rose):
-        return {**section, "title": say("m_none", points=JUMP, month=formats.month_name(view.month_before))}
+        return {**section, "title": say("m_none", points=f"{jump:g}", month=formats.month_name(view.month_before))}
     points = view.points.assign(change=lambda p: p["now"] - p["before"]).pivot(
         index="account_id", columns="indicator", values="change")
     indicators = [i for i in view.card.indicators if i.id in points and points[i.id].notna().any()]
@@ -30,7 +30,7 @@ def movers_section(view: View) -> dict:
     groups = [_group(view, key, frame, points, indicators, total) for key, frame, total in
               (("m_fell_head", fell, sums[0]), ("m_rose_head", rose, sums[1])) if len(frame)]
     reasons = _reasons(indicators, *sums)
-    title = say("m_title", rose=say("m_rose", n=len(rose)), fell=say("m_fell", n=len(fell)), points=JUMP,
+    title = say("m_title", rose=say("m_rose", n=len(rose)), fell=say("m_fell", n=len(fell)), points=f"{jump:g}",
                 reasons=reasons)
     return {**section, "title": title, "heads": _heads(indicators), "groups": groups,
             "columns": [i.name.en for i in indicators]}

@@ -1,6 +1,5 @@
 """Where all accounts stand in health and touch, and how many crossed a line this month."""
 
-from collections import Counter
 from math import ceil
 
 import pandas as pd
@@ -49,7 +48,7 @@ def _health_only(view: View) -> dict:
 
 def _axis(view: View) -> dict:
     bands = view.now["health_band"].dropna()
-    shares = [formats.percent(float((bands == band).mean())) for band in view.card.bands]
+    shares = [formats.percent(float((bands == band).mean())) if view.enough(bands) else "" for band in view.card.bands]
     return {"health_cut": view.definitions.quadrants.health_cut, "edges": view.edges, "bands": view.card.bands,
             "shares": shares}
 
@@ -62,7 +61,7 @@ def _words(view: View) -> dict[str, str]:
 def _corners(view: View, scored: pd.DataFrame, sizes: dict[str, int]) -> dict[str, Corner]:
     corners = {}
     for letter, n in sizes.items():
-        parts = ["", formats.percent(n / len(scored))]
+        parts = ["", *([formats.percent(n / len(scored))] if view.enough(scored) else [])]
         arr = view.arr(scored[scored["quadrant"] == letter])
         if arr is not None:
             parts.append(formats.money(arr, view.currency))
@@ -72,9 +71,7 @@ def _corners(view: View, scored: pd.DataFrame, sizes: dict[str, int]) -> dict[st
 
 def _moves(view: View) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
     """Accounts by (corner a month ago, corner now), and those that no arrow shows."""
-    both = pd.DataFrame({"then": view.before["quadrant"], "now": view.now["quadrant"]}).dropna()
-    pairs = Counter(zip(both["then"], both["now"], strict=True))
-    moves = {pair: n for pair, n in sorted(pairs.items()) if pair[0] != pair[1]}
+    moves = {pair: n for pair, n in sorted(view.crossings.items()) if pair[0] != pair[1]}
     return moves, {"diagonal_up": moves.get(("D", "A"), 0), "diagonal_down": moves.get(("A", "D"), 0),
                    "new": len(view.now.index.difference(view.before.index)),
                    "gone": len(view.before.index.difference(view.now.index))}

@@ -61,20 +61,22 @@ class Due:
                     & (ends["outcome"] == "not_due")]
         now = self.view.now[["health_band", "arr"]].reset_index()
         rows = ends[["account_id", "due_date"]].merge(now, on="account_id")
-        rows["due"] = rows["arr"].fillna(0.0) if self.view.has_money else 1.0
+        rows["due"] = rows["arr"] if self.view.has_money else 1.0
         return rows.sort_values(["due_date", "account_id"], ignore_index=True)
 
     def _readings(self) -> pd.DataFrame:
         """Past renewals with a known outcome: health_band as it stood before, is_churned, cluster.
 
         Read as many months before as the data set's studies do. Where those watch accounts rather than renewals,
-        at the last month's end before each due date.
+        at the last month's end before each due date. In both, only once the grace is over: within it renewals are
+        known and silent leavers are not.
         """
-        view = self.view
-        if view.definitions.outcomes.reading.mode == "renewal":
-            rows = readings(view.history, view.run.outcomes, view.definitions, view.run.as_of).rows
+        view, plan = self.view, self.view.definitions.outcomes
+        if plan.reading.mode == "renewal":
+            rows = readings(view.history, view.run.outcomes, view.definitions, view.as_of).rows
         else:
-            rows = view.history[view.history["outcome"].isin(CLOSED)]
+            is_over = view.history["due_date"] + pd.Timedelta(days=plan.grace_days) <= pd.Timestamp(view.as_of)
+            rows = view.history[view.history["outcome"].isin(CLOSED) & is_over]
             rows = rows.sort_values(["account_id", "month"]).drop_duplicates(["account_id", "due_date"], keep="last")
             rows = rows.assign(is_churned=rows["outcome"] == "churned", cluster=clusters(rows))
         return rows[rows["health_band"].notna()]
@@ -83,7 +85,7 @@ class Due:
         rows = self.rows[self.rows["health_band"] == name]
         past = self.readings[self.readings["health_band"] == name]
         rate = stats.rate(past["is_churned"], past["cluster"])
-        enough = rate.n >= self.view.definitions.claims.min_accounts
+        enough = self.view.enough(past["account_id"].nunique())
         return Band(name, len(rows), float(rows["due"].sum()), rate, enough)
 
     @property

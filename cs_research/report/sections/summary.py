@@ -9,7 +9,6 @@ from cs_research.report.phrases import say
 from cs_research.report.sections.actions import Job
 from cs_research.report.sections.claims import verdicts
 from cs_research.report.sections.renewals import Due, band_words
-from cs_research.report.sections.tiles import CHURN_LINE
 from cs_research.report.view import View
 
 
@@ -23,14 +22,16 @@ def summary_section(view: View, due: Due, found: list[Job]) -> dict:
 
 
 def _headline(view: View) -> tuple[Markup, Markup]:
-    rows = view.retention
-    if not len(rows):
+    if not len(view.retention):
         return say("lose_unknown", n=len(view.now)), _no_money(view)
-    last = rows.loc[view.month]
+    last = view.retention.loc[view.month]
+    if pd.isna(last["logo_churn"]):
+        return say("lose_unknown", n=len(view.now)), _sentences(_no_rate(view), _no_money(view))
     if last["basis"] == "month":
         told = say("logos_of_month", opening=int(last["logos_opening"]), churned=int(last["logos_churned"]))
-        return say("lose_once" if view.runs_once else "lose_month", month=formats.month_name(view.month),
-                   rate=formats.percent(float(last["logo_churn"]))), Markup(" ").join([told, _no_money(view)]).strip()
+        headline = say("lose_once" if view.runs_once else "lose_month", month=formats.month_name(view.month),
+                       rate=formats.percent(float(last["logo_churn"])))
+        return headline, _sentences(told, _unexplained(view), _no_money(view))
     if pd.isna(last["arr_churn"]):
         return _by_logos(view, last)
     churn, nrr = view.retained("arr_churn"), view.retained("nrr")
@@ -38,14 +39,30 @@ def _headline(view: View) -> tuple[Markup, Markup]:
                    interval=_interval(churn, "head_interval"))
     left = say("nrr_left", nrr=formats.percent(nrr.value), interval=_interval(nrr, "plain_interval"),
                hundred=formats.money(100, view.currency), left=formats.money(100 * nrr.value, view.currency))
-    return headline, Markup(" ").join([_against_line(churn), left])
+    return headline, _sentences(_against_line(view, churn), left, _unexplained(view))
 
 
 def _by_logos(view: View, last: pd.Series) -> tuple[Markup, Markup]:
     churn = view.retained("logo_churn")
     told = say("logos_of", opening=int(last["logos_opening"]), churned=int(last["logos_churned"]))
     return (say("lose_logos", rate=formats.percent(churn.value), interval=_interval(churn, "head_interval")),
-            Markup(" ").join([told, _against_line(churn), _no_money(view)]).strip())
+            _sentences(told, _unexplained(view), _against_line(view, churn), _no_money(view)))
+
+
+def _sentences(*told: Markup) -> Markup:
+    return Markup(" ").join(sentence for sentence in told if sentence)
+
+
+def _no_rate(view: View) -> Markup:
+    """Why there is no rate of those who leave."""
+    group = view.cohort
+    if group.vanished:
+        return say("unexplained_many", n=group.vanished, accounts=formats.count(group.accounts))
+    return say("few_for_rate", n=group.accounts, floor=view.definitions.claims.min_accounts)
+
+
+def _unexplained(view: View) -> Markup:
+    return say("unexplained", n=view.cohort.vanished) if view.cohort.vanished else Markup("")
 
 
 def _no_money(view: View) -> Markup:
@@ -63,16 +80,17 @@ def _growth(nrr: Estimate) -> str:
     return "growth_not" if high < 1 else ("growth_yes" if low > 1 else "growth_even")
 
 
-def _against_line(churn: Estimate) -> Markup:
-    """How the yearly churn compares with the 10 % line, and whether the interval agrees."""
-    above = churn.value > CHURN_LINE
+def _against_line(view: View, churn: Estimate) -> Markup:
+    """How the yearly churn compares with the line to reach, and whether the interval agrees."""
+    goal = view.definitions.outcomes.churn_line
+    above, line = churn.value > goal, formats.percent(goal)
     key = "line_above" if above else "line_below"
-    times = formats.number(churn.value / CHURN_LINE)
+    times = formats.number(churn.value / goal)
     if churn.lower is None or churn.upper is None:
-        return say(f"{key}_plain", times=times)
-    if churn.lower <= CHURN_LINE <= churn.upper:
-        return say(f"{key}_open", times=times)
-    return say(key, times=times, low=formats.number(churn.lower / CHURN_LINE))
+        return say(f"{key}_plain", times=times, line=line)
+    if churn.lower <= goal <= churn.upper:
+        return say(f"{key}_open", times=times, line=line)
+    return say(key, times=times, line=line, low=formats.number(churn.lower / goal))
 
 
 def _changed(view: View) -> Markup:
@@ -83,14 +101,14 @@ def _changed(view: View) -> Markup:
         flag, key = view.panel["health"].ge(cut).where(view.panel["health"].notna()), "changed_health"
     else:
         return _changed_size(view)
-    shares = flag.astype(float).groupby(view.panel["month"]).mean().dropna()
-    today = float(shares.loc[view.month])
-    return say(key, share=formats.percent(today), moves=_moves(view, shares * 100, "points"))
+    shares = view.shares(flag)
+    if not len(shares):
+        return _changed_size(view)
+    return say(key, share=formats.percent(shares.iloc[-1]), moves=_moves(view, shares * 100, "points"))
 
 
 def _changed_size(view: View) -> Markup:
-    sizes = view.panel.groupby("month").size()
-    return say("changed_size", n=len(view.now), moves=_moves(view, sizes, ""))
+    return say("changed_size", n=len(view.now), moves=_moves(view, view.sizes, ""))
 
 
 def _moves(view: View, by_month: pd.Series, unit: str) -> Markup:

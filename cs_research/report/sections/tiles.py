@@ -13,7 +13,6 @@ from cs_research.report.phrases import say
 from cs_research.report.view import TREND, View
 
 MOST = 6
-CHURN_LINE = .10  # annual churn to reach before investing in growth (004)
 USUAL = 2.66  # times the mean moving range: the limits of an individuals chart
 
 
@@ -63,7 +62,8 @@ def _retention(view: View, name: str) -> Tile | None:
     gone = int(view.monthly["logos_churned"]) if view.monthly is not None else 0
     note = {"nrr": say("note_retention", n=int(rows["logos_opening"].iloc[-1]), month=formats.short_month(opening)),
             "grr": say("note_grr")}.get(name, say("note_churn", n=gone, month=formats.month_name(view.month)))
-    churn, line = name.endswith("churn"), {"nrr": 1.0, "grr": None}.get(name, CHURN_LINE if yearly else None)
+    churn, line = name.endswith("churn"), {"nrr": 1.0, "grr": None}.get(
+        name, view.definitions.outcomes.churn_line if yearly else None)
     words = _line_words("churn" if churn else "100", line) if line else None
     key = f"tile_{name}" if yearly else f"tile_{name}_month"
     return Tile(key, rows[name].tail(TREND), estimate, "lower" if churn else "higher", note, line, words)
@@ -73,15 +73,15 @@ def _line_words(kind: str, line: float) -> Callable[[Estimate], str]:
     """Over or under only where the interval excludes the line."""
     def words(e: Estimate) -> str:
         if e.lower is None or e.upper is None or e.lower <= line <= e.upper:
-            return say(f"line_{kind}_open")
-        return say(f"line_{kind}_over" if e.lower > line else f"line_{kind}_under")
+            return say(f"line_{kind}_open", line=formats.percent(line))
+        return say(f"line_{kind}_over" if e.lower > line else f"line_{kind}_under", line=formats.percent(line))
     return words
 
 
 def _share(view: View, key: str, flag: pd.Series, note: str) -> Tile | None:
     """A share of accounts; `flag` by row of the panel, empty where not measured."""
-    trend = flag.astype(float).groupby(view.panel["month"]).mean().dropna().tail(TREND)
-    if not len(trend) or trend.index[-1] != view.month:
+    trend = view.shares(flag).tail(TREND)
+    if not len(trend):
         return None
     today = flag[view.panel["month"] == view.month].set_axis(view.now.index)
     return Tile(f"tile_{key}", trend, view.share(today), "lower" if key == "red" else "higher", note)
@@ -94,11 +94,10 @@ def _band(view: View, band: str, better: str) -> Tile | None:
 
 
 def _moves(view: View) -> str:
-    inside, was = view.now["quadrant"].eq("A"), view.before["quadrant"].eq("A")
-    was_a, is_a = set(was.index[was]), set(inside.index[inside])
-    gone = was_a - set(view.now.index)
-    entered = int(view.now["moved_into_a"].fillna(False).astype(bool).sum())
-    return say("note_a", entered=entered, left_a=len(was_a - is_a - gone), gone=len(gone))
+    entered = sum(n for (a, b), n in view.crossings.items() if a != "A" == b)
+    left = sum(n for (a, b), n in view.crossings.items() if a == "A" != b)
+    was_a = view.before.index[view.before["quadrant"] == "A"]
+    return say("note_a", entered=entered, left_a=left, gone=len(was_a.difference(view.now.index)))
 
 
 def _onboarding(view: View) -> Tile | None:
@@ -115,7 +114,7 @@ def _onboarding(view: View) -> Tile | None:
 
 
 def _accounts(view: View) -> Tile:
-    trend = view.panel.groupby("month").size().tail(TREND).astype(float)
+    trend = view.sizes.tail(TREND).astype(float)
     month = view.monthly
     note = say("note_accounts", new=int(month["logos_new"]), gone=int(month["logos_churned"])) \
         if month is not None else ""
