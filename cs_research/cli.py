@@ -73,20 +73,32 @@ def run(
 
 @app.command(epilog="Example: cs-research check data/crm --json check.json")
 def check(
-    data: Data, zone: Zone = None, as_of: AsOf = None,
+    data: Annotated[Path | None, typer.Argument(help="Folder of the data set.")] = None,
+    zone: Zone = None, as_of: AsOf = None,
     json: Annotated[Path | None, typer.Option(help="Write every file and row that is at fault here.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder below which the rows set aside are written.")] = Path("reports"),
+    definitions: Annotated[Path | None, typer.Option(help="Judge the definition files of this folder instead.")] = None,
 ) -> int:
-    """Judge every file of a data set and count its rows; nothing is kept. Ends with 2 if a file is rejected."""
+    """Judge every file of a data set and count its rows. Ends with 2 if a file is rejected."""
+    if (data is None) == (definitions is None):
+        raise Refused("There is nothing to check", "give either the folder of a data set or --definitions FOLDER")
     from cs_research.ingest import check as judged
-    from cs_research.ingest import open_dataset
+    from cs_research.ingest import checking, open_dataset
     from cs_research.runs import write_json
 
-    result = judged(open_dataset(data, zone, as_of))
-    for file in result["files"]:
-        codes = ", ".join(f"{code} {count}" for code, count in file["codes"].items())
-        counts = (f"{file['rows_in']:,} rows in = {file['accepted']:,} accepted + {file['quarantined']:,} quarantined"
-                  f" + {file['excluded']:,} excluded" if file["rows_in"] is not None else "not counted")
-        print(f"{file['file']}: {file['outcome']}, {counts}{f' ({codes})' if codes else ''}")
+    apart = out / "quarantine" / (data or Path()).resolve().name
+    if definitions:
+        result = checking.check_definitions(definitions)
+    else:
+        with _bar() as bar:
+            task = bar.add_task("Checking", total=None)
+            result = judged(open_dataset(data, zone, as_of), apart, lambda text: bar.update(task, description=text))
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(checking.files_table(result), "")
+    if any(file["codes"] for file in result["files"]):
+        console.print(checking.faults_table(result))
+    if any(file["quarantined"] for file in result["files"]):
+        print(f"Rows set aside: {apart}. Correct them there, lay the file in {data}/corrections, run again.")
     if json:
         write_json(json, result)
     return 0 if result["ok"] else 2

@@ -43,6 +43,8 @@ def test_the_module_is_the_command():
     (["run", "data", "--lang", "fr"], "--lang 'fr' is not possible: it is en"),
     (["run", "data", "--jobs", "0"], "--jobs"),
     (["run", "data", "--recipe", "nowhere.yml"], "There is no recipe"),
+    (["check"], "There is nothing to check: give either the folder of a data set or --definitions FOLDER."),
+    (["check", "--definitions", "no-such-folder"], "There are no definition files in 'no-such-folder'"),
     (["check", "no-such-data"], "'no-such-data' does not exist"),
     (["simulate", "out", "--world", "nul"], "There is no world 'nul'"),
 ])
@@ -63,15 +65,38 @@ def test_an_unknown_data_set_names_the_nearest(data, capsys):
 def test_check_counts_every_file_and_keeps_nothing(data, capsys, tmp_path):
     before = sorted(data.iterdir())
     assert exit_code(["check", str(data), "--json", str(tmp_path / "check.json")]) == 0
-    assert "feedback.csv: accept, " in capsys.readouterr().out
+    assert "feedback.csv feedback accept " in " ".join(capsys.readouterr().out.split())
     assert json.loads((tmp_path / "check.json").read_text())["ok"]
     assert sorted(data.iterdir()) == before
+
+
+def test_check_shows_examples_and_where_the_rows_went(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "contracts.csv").write_text(
+        "account_id,contract_id,start_date,end_date,seats\n1,C1,2026-01-01,,0\n2,C2,2026-01-01,,5\n")
+    assert exit_code(["check", "mine", "--zone", "UTC", "--as-of", "2026-10-31"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "R_SEATS_RANGE contracts.csv 1 seats are whole numbers from 1 to 100,000 line 2 seats '0' correct" in said
+    assert "Rows set aside: reports/quarantine/mine. Correct them there, lay the file in mine/corrections" in said
+    assert (tmp_path / "reports/quarantine/mine/contracts.csv.quarantine.csv").is_file()
+    assert os.listdir(tmp_path / "mine") == ["contracts.csv"]
+
+
+def test_definition_files_are_checked_the_same_way(tmp_path, capsys):
+    (tmp_path / "stages.yml").write_text("kind: stages\nkind: stages\n")
+    assert exit_code(["check", "--definitions", str(tmp_path), "--json", str(tmp_path / "check.json")]) == 2
+    assert "F_CONFIG stages.yml 1 a definition file is not acceptable line 2 key 'kind' stands twice" in \
+        " ".join(capsys.readouterr().out.split())
+    (file,) = json.loads((tmp_path / "check.json").read_text())["files"]
+    assert (file["file"], file["outcome"], file["codes"]) == ("stages.yml", "reject_file", {"F_CONFIG": 1})
+    assert exit_code(["check", "--definitions", str(cli.__file__).replace("cli.py", "definitions/defaults")]) == 0
 
 
 def test_a_rejected_file_ends_with_2(data, tmp_path, capsys):
     (tmp_path / "contracts.csv").write_text("account_id,start_date\n1,2026-01-01\n")
     assert exit_code(["check", str(tmp_path), "--zone", "UTC", "--as-of", "2026-10-31"]) == 2
-    assert "contracts.csv: reject_file" in capsys.readouterr().out
+    assert "contracts.csv contracts reject_file" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("error", "code", "words"), [

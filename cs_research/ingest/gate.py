@@ -110,7 +110,7 @@ def _open_text(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
     if count.records == 0:
         raise Rejected("F_EMPTY", rows_in=0)
     if count.unclosed_line is not None:
-        raise Rejected("F_QUOTE", f"line {count.unclosed_line}")
+        raise Rejected("F_QUOTE", f"from line {count.unclosed_line} on", line=count.unclosed_line)
     header, skip = _header(plain, delimiter, spec.skip_rows)
     rows = count.records - 1 - spec.skip_rows
     if rows <= 0 and not spec.allow_no_rows:

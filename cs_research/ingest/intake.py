@@ -67,13 +67,13 @@ def ingest(dataset: Dataset, out: Path, progress: Progress | None = None, thread
         return Ingested(out / "canonical", files_table(intake.entries), out / "quarantine", intake.as_of, available)
 
 
-def check(dataset: Dataset, quarantine: Path | None = None) -> dict[str, Any]:
+def check(dataset: Dataset, quarantine: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
     """Judge a data set without taking it in: the content of `check --json` (data contract, "Checked").
 
     The rows set aside are written to the folder `quarantine`, where one is given, in place of those of last time.
     """
     with tempfile.TemporaryDirectory(prefix="check-") as work:
-        intake = _Intake(dataset, Path(work), lambda text: None)
+        intake = _Intake(dataset, Path(work), progress or (lambda text: None))
         intake.examine()
         if quarantine is not None:
             for path in quarantine.glob("*.quarantine.csv"):
@@ -193,7 +193,7 @@ class _Intake:
         try:
             yield entry
         except Rejected as fault:
-            entry.reject(fault.code, fault.detail, fault.rows_in)
+            entry.reject(fault)
 
     def _open(self, entry: Entry, path: Path, spec: Files) -> Opened:
         opened = open_file(path, spec, self.dataset.limits, _made(self.work / str(entry.number)))

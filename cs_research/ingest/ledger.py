@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cs_research.ingest.readers import Raw
-from cs_research.ingest.rules import sentence
+from cs_research.ingest.rules import Rejected, sentence
 
 WARNINGS = "(FROM warnings ANTI JOIN faults USING (_file, _row))"  # what is set aside is not warned of
 SHOWN_WARNINGS = 100  # places listed per code and file; all are counted
@@ -46,10 +46,11 @@ class Entry:
                 "accepted": self.accepted, "quarantined": self.quarantined, "excluded": self.excluded,
                 "codes": dict(sorted(self.codes.items())), "rows": self.rows}
 
-    def reject(self, code: str, detail: str, rows_in: int | None) -> None:
+    def reject(self, fault: Rejected) -> None:
         """Close the file as rejected."""
-        self.rejected, self.detail, self.rows_in = code, detail, rows_in
-        self.codes = Counter({code: 1})
+        self.rejected, self.detail, self.rows_in = fault.code, fault.detail, fault.rows_in
+        self.codes = Counter({fault.code: 1})
+        self.rows = [{"record": None, "line": fault.line, "column": "", "code": fault.code, "value": fault.detail}]
 
     def told(self) -> str:
         """The rejection in words."""

@@ -26,11 +26,11 @@ class Rules(Frozen):
 
 
 class Rejected(Exception):
-    """A file that cannot be taken at all; `detail` tells what was found in it."""
+    """A file that cannot be taken at all; `detail` tells what was found in it, and `line` where."""
 
-    def __init__(self, code: str, detail: str = "", rows_in: int | None = None):
+    def __init__(self, code: str, detail: str = "", rows_in: int | None = None, line: int | None = None):
         super().__init__(code, detail)
-        self.code, self.detail, self.rows_in = code, detail, rows_in
+        self.code, self.detail, self.rows_in, self.line = code, detail, rows_in, line
 
 
 @cache
