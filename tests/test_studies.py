@@ -3,6 +3,7 @@
 import doctest
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -521,6 +522,35 @@ def test_moves_into_and_out_of_the_good_corner():
             score("a", "2026-10-01", 30, quadrant="A", moved_into_a=True), score("b", "2026-10-01", 30, quadrant="A")]
     found = state.moves_by_month(pd.DataFrame(rows))
     assert [(row["into"], row["out"]) for row in found.rows] == [(0, 0), (0, 1), (1, 0)]
+
+
+def test_touches_are_told_by_channel_and_without_what_is_not_linked():
+    scores = pd.DataFrame([score(str(n), m, 20.0, touch_score=0.5, touch_score_synced=0.2) for n in range(10)
+                           for m in ("2025-10-01", "2025-11-01", "2026-10-01")])
+    measures = scores[["account_id", "month"]].assign(touch_points=4.0, touch_points_online=1.0)
+    found = state.touch_kinds(scores, measures, DEFINITIONS, NOW)
+    assert (found.estimate, found.n) == (0.25, 10) and "0.20 without" in found.sentence
+    assert found.rows == [{"month": m, "n": 10, "online": 0.1, "offline": 0.3, "mean": 0.5, "synced": 0.2}
+                          for m in ("2025-11-01", "2026-10-01")]
+    assert "no touches" in state.touch_kinds(scores, measures.assign(touch_points=np.nan), DEFINITIONS, NOW).sentence
+
+
+def test_health_by_month_leaves_out_months_of_too_few():
+    scores = pd.DataFrame([score(str(n), m, 20.0) for m, accounts in (("2026-09-01", 9), ("2026-10-01", 10))
+                           for n in range(accounts)])
+    assert [row["month"] for row in state.health_by_month(scores, CARD, DEFINITIONS).rows] == ["2026-10-01"]
+    assert "Too few" in state.health_by_month(scores[:9], CARD, DEFINITIONS).sentence
+
+
+def test_the_evidence_of_an_earlier_month_ends_there():
+    run = SimpleNamespace(definitions=DEFINITIONS, dataset={"scorecard": "dear"}, month=NOW, as_of=AS_OF,
+                          canonical=lambda name: None, outcomes=NO_ENDS,
+                          history=pd.DataFrame([score("a", m, 20.0) for m in ("2026-08-01", "2026-09-01")]))
+    run.history_indicators = run.history
+    run.measures = run.history.assign(is_history=True)
+    whole, earlier = Evidence.from_run(run), Evidence.from_run(run, month=day("2026-08-01"))
+    assert (len(whole.history), whole.as_of) == (2, AS_OF)
+    assert (len(earlier.history), len(earlier.measures), earlier.as_of) == (1, 1, date(2026, 8, 31))
 
 
 def test_restated_scores_are_counted_by_month():

@@ -56,8 +56,7 @@ def card_and_churn(evidence: Evidence) -> Finding:
     verdict = _verdict(card, table, floor)
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
                 f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table, floor)}.")
-    details = {"rows": table, "notes": notes, "clusters": card.clusters,
-               "expansion": _expansion(test)}
+    details = {"rows": table, "notes": notes, "clusters": card.clusters}
     return Finding(NAME, sentence, card.value, card.lower, card.upper, card.n, verdict, details)
 
 
@@ -115,12 +114,6 @@ def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_cluste
         return "no better than a coin beyond chance" if is_known else "too few groups to judge chance by"
     better = [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0]
     return f"{' and '.join(better)} does better" if better else "worse than a coin"
-
-
-def _expansion(test: pd.DataFrame) -> dict[str, Any]:
-    known = test[test["is_expanded"].notna()]
-    estimate = stats.auc(known["health"], known["is_expanded"], known["cluster"])
-    return _line("the card, for expansion", estimate, None)
 
 
 def _notes(evidence: Evidence, train: pd.DataFrame, test: pd.DataFrame) -> list[str]:

@@ -47,11 +47,19 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
     return Finding(name, sentence, best.value, best.lower, best.upper, best.n, "", {"rows": table, "notes": notes})
 
 
-def health_by_month(scores: pd.DataFrame, card: models.Scorecard) -> Finding:
-    """Share of each colour and mean health, month by month; the estimate is the change of the mean in a year."""
+def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: Definitions) -> Finding:
+    """Share of each colour and mean health by month, where enough accounts have a score.
+
+    The estimate is the change of the mean in a year.
+    """
     name, known = "health_in_a_year", scores[scores["health"].notna()]
     if known.empty:
         return Finding.not_measured(name, "no account has a score")
+    accounts = known.groupby("month")["account_id"].transform("size")
+    few = under_floor(name, int(accounts.max()), definitions, "with a score in any month")
+    if few:
+        return few
+    known = known[accounts.map(definitions.claims.are_enough)]
     shares = pd.crosstab(known["month"], known["health_band"], normalize="index")
     shares = shares.reindex(columns=card.bands, fill_value=0.0)
     mean = known.groupby("month")["health"].agg(["mean", "size"])
@@ -148,6 +156,34 @@ def _touch_row(label: str, group: pd.DataFrame, cut: float, rules: models.Claims
     high = stats.rate(group["touch_score"] >= cut - 1e-9, clusters(group))
     return {"stage": label, "n": len(group), "median": float(group["touch_score"].median()), "share": high.value,
             "lower": high.lower, "upper": high.upper}
+
+
+def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
+    """Touch points per seat online and offline, and the mean touch score with and without the types not yet linked,
+    over the last twelve months; the estimate is the share of the month's points that are online.
+
+    In: scores, measures (account_id, month, touch_points, touch_points_online), both as best known today.
+    """
+    name = "share_online"
+    start = pd.Timestamp(month) - pd.DateOffset(months=11)
+    columns = ["account_id", "month", "touch_points", "touch_points_online"]
+    rows = scores.merge(measures[columns], on=["account_id", "month"])
+    rows = rows[rows["month"].between(start, pd.Timestamp(month)) & rows["touch_points"].notna()]
+    now = of_month(rows, month)
+    if now["touch_points"].sum() <= 0:
+        return Finding.not_measured(name, f"the data hold no touches in {month:%Y-%m}")
+    few = under_floor(name, len(now), definitions, f"with touches in {month:%Y-%m}")
+    if few:
+        return few
+    table = [{"month": of, "n": len(one), "online": one["touch_points_online"].sum() / one["seats"].sum(),
+              "offline": (one["touch_points"] - one["touch_points_online"]).sum() / one["seats"].sum(),
+              "mean": one["touch_score"].mean(), "synced": one["touch_score_synced"].mean()}
+             for of, one in rows.groupby("month") if definitions.claims.are_enough(len(one))]
+    share = stats.total_ratio(now["touch_points_online"], now["touch_points"], clusters(now))
+    last = table[-1]
+    sentence = (f"{with_interval(share)} of the touch points of {month:%Y-%m} are online. The mean touch score is "
+                f"{number(last['mean'], 2)}, and {number(last['synced'], 2)} without the types not yet linked.")
+    return Finding(name, sentence, share.value, share.lower, share.upper, share.n, details={"rows": table})
 
 
 # ---------------------------------------------------------------- the data behind
