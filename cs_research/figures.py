@@ -13,30 +13,20 @@ import pandas as pd
 
 from cs_research.definitions import Definitions, models
 from cs_research.display import COLOURS, Chart, drawing, nothing
-from cs_research.finding import VERDICTS, Finding, count, number, percent
+from cs_research.finding import VERDICTS, Finding, count, number, percent, tolerances
 
 MARKS = {"supported": "o", "contradicted": "x", "cannot_tell": "o"}
 
 
 def draw_bands(finding: Finding) -> Chart:
     """Bars of `share` by `band` (state.health_bands): the colour, the word and the count."""
-    return _bars(finding, "bands", "Accounts by colour of health", "band",
-                 [COLOURS.get(row["band"], COLOURS["hex"]) for row in finding.rows])
-
-
-def draw_quadrant_counts(finding: Finding) -> Chart:
-    """Bars of `share` by `quadrant` (state.quadrants_now)."""
-    return _bars(finding, "quadrant-counts", "Accounts by health and touch", "quadrant",
-                 [COLOURS["hex"]] * len(finding.rows))
-
-
-def _bars(finding: Finding, key: str, title: str, label: str, colours: list[str]) -> Chart:
-    rows = finding.rows
+    rows, key, title = finding.rows, "bands", "Accounts by colour of health"
     if not rows:
         return nothing(key, title, finding)
-    words = [f"{row[label]}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
+    words = [f"{row['band']}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
+    colours = [COLOURS.get(row["band"], COLOURS["hex"]) for row in rows]
     with drawing(key, title, "; ".join(words), 34 * len(rows) + 32, left=0.28, bottom=8) as (axes, chart):
-        axes.barh([row[label] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
+        axes.barh([row["band"] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
         for y, row in enumerate(rows):
             axes.annotate(f"{count(row['accounts'])} · {percent(row['share'])}", (row["share"], y), va="center",
                           xytext=(6, 0), textcoords="offset points")
@@ -272,7 +262,7 @@ def draw_verdicts(findings: tuple[Finding, ...], definitions: Definitions) -> Ch
         axes.axvspan(-1, 1, color=COLOURS["zone"], linewidth=0)
         axes.axvline(0, color=COLOURS["axis"], linewidth=1)
         for y, (_, finding) in enumerate(reversed(rows)):
-            _verdict_mark(axes, y, finding)
+            _verdict_mark(axes, y, finding, tolerances(finding, rules.claims[finding.question], rules))
         _labels(axes, [name for name, _ in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(-8, 8)
@@ -281,10 +271,9 @@ def draw_verdicts(findings: tuple[Finding, ...], definitions: Definitions) -> Ch
     return chart[0]
 
 
-def _verdict_mark(axes: Any, y: int, finding: Finding) -> None:
+def _verdict_mark(axes: Any, y: int, finding: Finding, steps: tuple[float, ...] | None) -> None:
     _beside(axes, y, VERDICTS[finding.verdict])
-    steps = [_tolerances(finding, x) for x in (finding.lower, finding.estimate, finding.upper)]
-    if None in steps:
+    if steps is None:
         axes.text(0.2, y, "no figure", va="center", color=COLOURS["ink2"], fontsize=12)
         return
     low, middle, high = (min(max(x, -7.8), 7.8) for x in steps)
@@ -292,15 +281,6 @@ def _verdict_mark(axes: Any, y: int, finding: Finding) -> None:
     hollow = finding.verdict == "cannot_tell"
     axes.plot(middle, y, MARKS[finding.verdict], color=COLOURS["ink"], markersize=9, markeredgewidth=2,
               markerfacecolor=COLOURS["bg"] if hollow else COLOURS["ink"])
-
-
-def _tolerances(finding: Finding, value: float | None) -> float | None:
-    claimed, near = finding.details.get("claimed") or 0.0, finding.details.get("tolerance")
-    if value is None or near is None:
-        return None
-    if finding.details.get("form") == "ratio":
-        return None if value <= 0 else math.log(value / claimed) / math.log(near)
-    return (value - claimed) / near
 
 
 # ---------------------------------------------------------------- shared by the charts

@@ -177,6 +177,21 @@ def _direction(estimate: Estimate, near: float) -> Judgement:
     return Judgement("cannot_tell", "the interval includes no effect")
 
 
+def tolerances(found: Finding, claim: Claim, rules: Claims) -> tuple[float, float, float] | None:
+    """Lower end, estimate and upper end in tolerances from the claim, as pictures show them; None without a figure."""
+    if found.estimate is None:
+        return None
+    values = [found.estimate if x is None else x for x in (found.lower, found.estimate, found.upper)]
+    if claim.form == "ratio":
+        if min(values) <= 0 or not claim.value:
+            return None
+        low, middle, high = (math.log(x / claim.value) / math.log(rules.ratio_tolerance) for x in values)
+    else:
+        unit = found.details.get("tolerance") or rules.rate_tolerance
+        low, middle, high = ((x - (claim.value or 0.0)) / unit for x in values)
+    return low, middle, high
+
+
 # ---------------------------------------------------------------- numbers in sentences
 
 MINUS = "\u2212"
@@ -221,13 +236,13 @@ def signed(x: float, digits: int = 1) -> str:
     return f"+{shown}" if x > 0 and any(c in "123456789" for c in shown) else shown
 
 
-def count(n: int, noun: str = "", nouns: str = "") -> str:
-    """A count, with its noun in the right number.
+def count(n: float, noun: str = "", nouns: str = "") -> str:
+    """A count, rounded to a whole number, with its noun in the right number.
 
     >>> count(1381), count(1, "account"), count(3, "month")
     ('1,381', '1 account', '3 months')
     """
-    return f"{n:,}".replace("-", MINUS) + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
+    return number(n, 0) + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
 
 
 FORMS: dict[str, Callable[[float], str]] = {

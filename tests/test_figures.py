@@ -41,8 +41,6 @@ MONTHS = [f"2026-{number:02}" for number in range(1, 11)]
 CHARTS = {
     "bands": lambda: figures.draw_bands(
         finding(*({"band": band, "accounts": 10, "share": share} for band, share in BANDS.items()))),
-    "corners": lambda: figures.draw_quadrant_counts(
-        finding({"quadrant": "healthy, quiet", "accounts": 3, "share": 1.0})),
     "months": lambda: figures.draw_health_by_month(finding(*(month(name, **BANDS) for name in MONTHS)), CARD),
     "indicators": lambda: figures.draw_indicators(
         finding({"indicator": "D-1", "name": "契約アカウント率", "not_measured": 0.0, **BANDS},

@@ -1,29 +1,18 @@
 """How money, dates and words of number are written; plain numbers are written as in Findings.
 
-Nothing else in the report turns a number into text. Every function is pure. English only so far: a second
-language gives this module other month names and another scale of money.
+Nothing else in the report turns a number into text. Every function is pure. English only so far, with
+Python's own names of months: a second language gives this module other names and another scale of money.
 """
 
 from datetime import date
 
-from cs_research.finding import MINUS, number, percent, percents, signed
+from cs_research.finding import MINUS, count, number, percent, percents, signed
 
 __all__ = ["MINUS", "count", "day", "money", "moneys", "month", "month_name", "number", "percent", "percents",
            "short_day", "short_month", "signed", "word"]
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-          "November", "December")
 SYMBOLS = {"JPY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def count(n: float) -> str:
-    """A whole number with separators.
-
-    >>> count(1381)
-    '1,381'
-    """
-    return number(n, 0)
 
 
 def word(n: int) -> str:
@@ -49,7 +38,7 @@ def money(amount: float, currency: str | None, estimate: bool = False) -> str:
             scaled = amount / size
             whole = abs(scaled) >= 99.95 or (estimate and abs(scaled) >= 9.95)
             return f"{symbol}{number(scaled, 0 if whole else 1)}{letter}"
-    return symbol + count(amount)
+    return symbol + count(round(amount))
 
 
 def moneys(lower: float, upper: float, currency: str | None) -> str:
@@ -67,7 +56,7 @@ def day(d: date) -> str:
     >>> day(date(2024, 12, 31))
     '31 December 2024'
     """
-    return f"{d.day} {MONTHS[d.month - 1]} {d.year}"
+    return f"{d.day} {d:%B %Y}"
 
 
 def short_day(d: date) -> str:
@@ -76,7 +65,7 @@ def short_day(d: date) -> str:
     >>> short_day(date(2024, 12, 31))
     '31 Dec'
     """
-    return f"{d.day} {MONTHS[d.month - 1][:3]}"
+    return f"{d.day} {d:%b}"
 
 
 def month(d: date) -> str:
@@ -85,7 +74,7 @@ def month(d: date) -> str:
     >>> month(date(2024, 12, 1))
     'December 2024'
     """
-    return f"{month_name(d)} {d.year}"
+    return f"{d:%B %Y}"
 
 
 def month_name(d: date) -> str:
@@ -94,7 +83,7 @@ def month_name(d: date) -> str:
     >>> month_name(date(2024, 12, 1))
     'December'
     """
-    return MONTHS[d.month - 1]
+    return f"{d:%B}"
 
 
 def short_month(d: date) -> str:
@@ -103,4 +92,4 @@ def short_month(d: date) -> str:
     >>> short_month(date(2024, 12, 1))
     'Dec 24'
     """
-    return f"{MONTHS[d.month - 1][:3]} {d.year % 100:02d}"
+    return f"{d:%b %y}"

@@ -1,11 +1,9 @@
 """The verdicts on the claims, each with a picture of how far the data are from it."""
 
-from math import log
-
 from markupsafe import Markup
 
 from cs_research.definitions.models import Claim
-from cs_research.finding import Finding
+from cs_research.finding import Finding, tolerances
 from cs_research.report import formats
 from cs_research.report.charts import claim_row
 from cs_research.report.phrases import phrases, say
@@ -52,7 +50,8 @@ def _row(view: View, name: str, claim: Claim) -> dict:
     measured = _measured(found, claim)
     told = say("v_alt", claim=claim.text.en, measured=measured)
     claimed = _number(claim.value, claim) if claim.value is not None else say("v_direction")
-    chart = claim_row(f"cl-{name}", MARKS[verdict], _steps(view, found, claim), claim.form == "direction",
+    steps = tolerances(found, claim, view.definitions.claims) if found else None
+    chart = claim_row(f"cl-{name}", MARKS[verdict], steps, claim.form == "direction",
                       say("v_no_data"), (told, say("v_desc", claimed=claimed, verdict=say(verdict))))
     return {"claim": claim.text.en, "verdict": verdict, "word": say(verdict), "mark": MARKS[verdict],
             "measured": measured, "n": say("v_n", n=found.n if found else 0), "chart": chart,
@@ -90,20 +89,3 @@ def _number(x: float, claim: Claim, unit: str = "") -> str:
     if claim.form == "ratio":
         return f"×{formats.number(x, 2)}"
     return f"{formats.signed(100 * x, 0)} pt" if unit == "points" else formats.signed(x, 2)
-
-
-def _steps(view: View, found: Finding | None, claim: Claim) -> tuple[float, float, float] | None:
-    """Lower end, estimate and upper end in tolerances from the claim; None where nothing can be drawn."""
-    if found is None or found.estimate is None:
-        return None
-    rules = view.definitions.claims
-    values = [found.estimate if x is None else x for x in (found.lower, found.estimate, found.upper)]
-    tolerance = found.details.get("tolerance")
-    if claim.form == "ratio":
-        if min(values) <= 0 or not claim.value:
-            return None
-        low, middle, high = (log(x / claim.value) / log(rules.ratio_tolerance) for x in values)
-    else:
-        unit = tolerance if isinstance(tolerance, int | float) and tolerance else rules.rate_tolerance
-        low, middle, high = ((x - (claim.value or 0.0)) / unit for x in values)
-    return low, middle, high
