@@ -12,7 +12,10 @@ _CLASSES = {tag: {"class"} for tag in ("p", "div", "span", "strong", "table", "t
 _SHAPES = {"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "title",
            "desc", "defs", "clipPath", "use", "marker", "pattern", "linearGradient", "stop", "style"}
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([\w.:-]+)['\"]?\s*\)")
-_REACHES_OUT = re.compile(r"url\s*\(|@import|\\", re.IGNORECASE)  # a backslash can hide either
+# What CSS can fetch with: a function that takes an address, an import, an address; a backslash can hide each.
+_REACHES_OUT = re.compile(r"(url|src|image|image-set|cross-fade|element)\s*\(|@import|//|\\", re.IGNORECASE)
+_DATA_IMAGE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
+_LINK = re.compile(r"https?://.+|#.*|(?!//)[^:\\]*", re.IGNORECASE | re.DOTALL)
 
 
 def safe_html(html: str) -> str:
@@ -25,7 +28,16 @@ def safe_html(html: str) -> str:
     for tag, names in _CLASSES.items():
         attributes[tag] = attributes.get(tag, set()) | names
     return nh3.clean(html, attributes=attributes, tags=nh3.ALLOWED_TAGS - {"map", "area"} | {"tfoot"},
-                     url_schemes={"https", "data"})
+                     attribute_filter=_only_safe_addresses, url_schemes={"http", "https", "data"})
+
+
+def _only_safe_addresses(tag: str, name: str, value: str) -> str | None:
+    """A picture carries its own bytes; a link goes to a page, here or on the web, and holds none."""
+    if name == "src":
+        return value if _DATA_IMAGE.fullmatch(value) else None
+    if name in ("href", "cite"):
+        return value if _LINK.fullmatch(value.strip()) else None
+    return value
 
 
 def safe_svg(text: str, prefix: str) -> str:
@@ -40,6 +52,8 @@ def safe_svg(text: str, prefix: str) -> str:
         root = ET.fromstring(text)
     except ET.ParseError as error:
         raise ValueError(f"not a drawing: {error}") from None
+    if _local(root.tag) != "svg":
+        raise ValueError(f"not a drawing: its root is {_local(root.tag)}")
     _clean(root, f"{prefix}-")
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
