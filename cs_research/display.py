@@ -50,11 +50,13 @@ class Chart:
 def drawing(key: str, title: str, description: str, height: int, left: float = 0.12, right: float = 0.97,
             bottom: int = 46) -> Iterator[tuple[Any, list[Chart]]]:
     """Axes to draw on; afterwards the list holds the finished chart. `height` and `bottom` in pixels."""
-    from matplotlib import rc_context
+    from matplotlib import rc_context, rcParamsDefault
     from matplotlib.figure import Figure
 
     done: list[Chart] = []
-    with rc_context({**STYLE, "svg.hashsalt": key, "svg.id": key}), warnings.catch_warnings():
+    # From matplotlib's own settings, for a matplotlibrc of the machine may say anything else.
+    plain = {name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}
+    with rc_context({**plain, **STYLE, "svg.hashsalt": key, "svg.id": key}), warnings.catch_warnings():
         # Text stays text: the reader's fonts have the glyphs that the measuring font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(WIDTH / 72, height / 72))

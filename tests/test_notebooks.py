@@ -29,6 +29,13 @@ def test_a_whole_notebook_is_kept_with_its_parameters(tmp_path):
     assert "injected-parameters" in [cell.id for cell in nbformat.read(executed, as_version=4).cells]
 
 
+def test_settings_of_the_machine_for_drawings_reach_no_kernel(tmp_path, monkeypatch):
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 77")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    run_cells(tmp_path, "import matplotlib; assert matplotlib.rcParams['lines.linewidth'] == 1.5", RECORD)
+
+
 @pytest.mark.parametrize(("cells", "words"), [
     (("1 / 0", RECORD), r"code cell 2 \(ZeroDivisionError: division by zero\)"),
     ((RECORD, "import sys; sys.exit(0)"), "code cell 3"),

@@ -112,7 +112,7 @@ def execute_notebooks(
     done = []
     # Processes, because Papermill leaves event loops and sockets behind in threads.
     with (tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
-          ProcessPoolExecutor(at_once, get_context("spawn"), _prepare_worker, (home, run / "kernels.log")) as pool):
+          ProcessPoolExecutor(at_once, get_context("spawn"), _prepare_worker, (home, run)) as pool):
         futures = [pool.submit(_execute, job, run, dict(given), cell_seconds) for job in jobs]
         try:
             for job, future in zip(jobs, futures, strict=True):
@@ -126,11 +126,15 @@ def execute_notebooks(
     return done
 
 
-def _prepare_worker(home: str, log: Path) -> None:
+def _prepare_worker(home: str, run: Path) -> None:
     # jsonschema imports this at a cost of three seconds, for a format that no notebook uses.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    os.environ.update(_KERNEL_ENVIRONMENT, IPYTHONDIR=home, JUPYTER_RUNTIME_DIR=home)
-    with log.open("ab") as file:  # what kernels say of themselves; a notebook's own words are in its cells
+    # Matplotlib's folder outlives the run, for it lists the fonts of the machine there, which takes a while.
+    os.environ.update(_KERNEL_ENVIRONMENT, IPYTHONDIR=home, JUPYTER_RUNTIME_DIR=home,
+                      MPLCONFIGDIR=str(run.parent.resolve() / "matplotlib"))
+    os.environ.pop("MATPLOTLIBRC", None)
+    # What kernels say of themselves; a notebook's own words are in its cells.
+    with (run / "kernels.log").open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
