@@ -18,8 +18,9 @@ import duckdb
 import pandas as pd
 
 from cs_research.definitions import Definitions, load_definitions
-from cs_research.errors import Refused
+from cs_research.errors import NotebookFailed, Refused
 from cs_research.finding import Finding
+from cs_research.runs import MANIFEST, sha256, write_json
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NOTEBOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -29,7 +30,8 @@ class Run:
     """A run folder, read-only but for `record`.
 
     A table is an attribute, a DataFrame read at first use: ids are text, `month` and `*_date` are datetime64.
-    Opened through a month's link, it stays with the run that the link pointed at.
+    Opened through a month's link, it stays with the run that the link pointed at. Each file of a finished run
+    is checked against the manifest before its first use; one that is damaged raises Refused, naming it.
 
     >>> run = open_run("reports/2026-10")           # doctest: +SKIP
     >>> run.scores[["account_id", "health"]]        # doctest: +SKIP
@@ -37,7 +39,8 @@ class Run:
 
     def __init__(self, folder: Path):
         self.folder = folder.resolve()
-        self.about: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        self._whole: set[Path] = set()
+        self.about: dict[str, Any] = json.loads(self._checked("run.json").read_text(encoding="utf-8"))
         self.month = date.fromisoformat(f"{self.about['month']}-01")
         self.as_of = date.fromisoformat(self.about["as_of"])
         self.dataset: dict[str, Any] = self.about["dataset"]
@@ -51,6 +54,8 @@ class Run:
     @cached_property
     def definitions(self) -> Definitions:
         """The definitions as they stood when the run was made."""
+        for path in (self.folder / "definitions").glob("*.yml"):
+            self._checked(f"definitions/{path.name}")
         return load_definitions(self.folder / "definitions")
 
     def table(self, name: str) -> pd.DataFrame:
@@ -61,7 +66,7 @@ class Run:
         if name not in self._read:
             if name not in self.tables:
                 raise Refused(f"The run of {self.month:%Y-%m} has no table '{name}'", self._tables_like(name))
-            path = self.folder / "tables" / f"{name}.parquet"
+            path = self._checked(f"tables/{name}.parquet")
             with duckdb.connect() as connection:
                 self._read[name] = connection.read_parquet(str(path)).df()
         return self._read[name].copy(deep=False)  # copy on write keeps the original
@@ -76,6 +81,7 @@ class Run:
         path = self.folder / "canonical" / f"{name}.parquet"
         if not path.exists():
             return None
+        self._checked(f"canonical/{name}.parquet")
         with duckdb.connect() as connection:
             return connection.read_parquet(str(path)).df()
 
@@ -86,10 +92,33 @@ class Run:
             for name, table in self.definitions.tables.items():
                 path, when = self.folder / "canonical" / f"{name}.parquet", table.time or "NULL"
                 if path.exists():
+                    self._checked(f"canonical/{name}.parquet")
                     query = f"SELECT COUNT(*), MIN({when})::DATE, MAX({when})::DATE FROM read_parquet(?)"
                     spans.append((name, *connection.execute(query, [str(path)]).fetchone()))
         frame = pd.DataFrame(spans, columns=["table", "rows", "first_date", "last_date"])
         return frame.astype({"first_date": "datetime64[us]", "last_date": "datetime64[us]"})
+
+    @cached_property
+    def _manifest(self) -> dict[str, str]:
+        """The SHA-256 of every file of a finished run; empty while it is being made."""
+        path = self.folder / MANIFEST
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["files"] if path.exists() else {}
+        except (ValueError, KeyError):
+            raise self._damaged(MANIFEST, "cannot be read") from None
+
+    def _checked(self, name: str) -> Path:
+        """The path of a file of this run, which is what the manifest says."""
+        path = self.folder / name
+        if self._manifest and path not in self._whole:
+            if not path.is_file() or sha256(path) != self._manifest.get(name):
+                raise self._damaged(name, "has changed since the run was made" if path.is_file() else "is missing")
+            self._whole.add(path)
+        return path
+
+    def _damaged(self, name: str, what: str) -> Refused:
+        return Refused(f"{name} of the run in {self.folder} {what}",
+                       "make the report of that month again, which replaces a damaged run")
 
     def _tables_like(self, name: str) -> str:
         near = get_close_matches(name, self.tables, n=1)
@@ -109,16 +138,25 @@ class Run:
     @property
     def findings(self) -> dict[str, Finding]:
         """Question -> Finding; while the run is being made, those recorded so far."""
-        return {finding.question: finding for finding in self._findings()}
+        findings: dict[str, Finding] = {}
+        answered: dict[str, str] = {}
+        for source, finding in self._findings():
+            question = finding.question
+            if question in findings:
+                raise NotebookFailed(f"The question '{question}' is answered twice, "
+                                     f"by {answered[question]} and by {source}", "record it in one notebook, once")
+            findings[question], answered[question] = finding, source
+        return findings
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self) -> Iterator[tuple[str, Finding]]:
+        """Each Finding beside what it was recorded by."""
         if "findings" in self.tables:
             for row in self.table("findings").to_dict("records"):
-                yield Finding.from_record(row)
+                yield "the table findings", Finding.from_record(row)
         else:
             for path in sorted((self.folder / "results").glob("*.json")):
                 for record in json.loads(path.read_text(encoding="utf-8"))["findings"]:
-                    yield Finding.from_record(record)
+                    yield path.stem, Finding.from_record(record)
 
     def record(self, notebook: str, *findings: Finding) -> None:
         """Write the Findings of a notebook to `results/<notebook>.json`: the proof that it ran to its end.
@@ -127,15 +165,12 @@ class Run:
         """
         if not _NOTEBOOK.fullmatch(notebook):
             raise Refused(f"'{notebook}' is not the name of a notebook", "give it as '05_onboarding'")
-        if (self.folder / "manifest.json").exists():
+        if (self.folder / MANIFEST).exists():
             return
         path = self.folder / "results" / f"{notebook}.json"
         result = {"notebook": notebook, "findings": [finding.as_record() for finding in findings]}
-        text = json.dumps(result, ensure_ascii=False, allow_nan=False, indent=1)
         path.parent.mkdir(exist_ok=True)
-        new = path.with_suffix(".new")
-        new.write_text(text + "\n", encoding="utf-8")
-        os.replace(new, path)
+        write_json(path, result)
 
     def __repr__(self) -> str:
         simulated = ", SIMULATED DATA" if self.dataset["simulated"] else ""

@@ -1,7 +1,9 @@
 """Where runs are kept: the lock, the immutable run folder, its manifest, the published month.
 
     <out>/.runs/<month>-<id>/    a whole run; never changed after it got this name
+    <out>/.runs/<month>-<id>.2/  the same made anew, because the one above was found damaged
     <out>/.runs/making-.../      one being made, or the remains of one that failed; swept at the next start
+    <out>/.runs/matplotlib/      what matplotlib remembers of the machine's fonts
     <out>/<month>                a relative link to the run that readers see; replaced in one step
 
 This layer moves folders and may not know what stands in a report.
@@ -14,6 +16,7 @@ import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +114,12 @@ def new_folder(out: Path, name: str) -> Path:
 
 def find(out: Path, month: str, identity: str) -> Path | None:
     """The kept run of this month and id, if it is there and every file still has its hash."""
-    folder = out / ".runs" / f"{month}-{identity}"
-    return folder if folder.is_dir() and not damage(folder) else None
+    return next((folder for folder in _kept(out / ".runs", f"{month}-{identity}") if not damage(folder)), None)
+
+
+def _kept(store: Path, name: str) -> list[Path]:
+    """The run of that name and those made anew in its place, `<name>.2` and on."""
+    return [folder for folder in sorted(store.glob(f"{name}*")) if folder.name.partition(".")[0] == name]
 
 
 def damage(folder: Path) -> list[str]:
@@ -138,16 +145,34 @@ def _contents(folder: Path) -> dict[str, str]:
 
 
 def keep(making: Path, month: str, identity: str) -> Path:
-    """Seal a finished run: write its manifest, take away the right to write, give it its name."""
+    """Seal a finished run: write its manifest, take away the right to write, give it its name.
+
+    A damaged run of that name stays where it is, for readers may still be led to it; the new one is then
+    `<name>.2`. What is sealed is on the disk before it has its name, so that a crash leaves none half written.
+    """
     write_json(making / MANIFEST, {"schema_version": 1, "files": _contents(making)})
     for path in making.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
+        _flush(path)
+    _flush(making)
     folder = making.with_name(f"{month}-{identity}")
-    if folder.exists():  # found damaged, or it would not have been made again
-        folder.rename(making.with_name(f"{_MAKING}damaged-{month}-{identity}"))
+    for number in count(2):
+        if not folder.exists():
+            break
+        folder = making.with_name(f"{month}-{identity}.{number}")
     making.rename(folder)
+    _flush(folder.parent)
     return folder
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def publish(folder: Path, out: Path, month: str) -> Path:
@@ -162,4 +187,8 @@ def publish(folder: Path, out: Path, month: str) -> Path:
     new.unlink(missing_ok=True)
     new.symlink_to(Path(".runs") / folder.name, target_is_directory=True)
     os.replace(new, link)
+    _flush(out)
+    for other in _kept(folder.parent, folder.name.partition(".")[0]):
+        if other != folder:  # damaged, and no reader is led there any more: the next run sweeps it
+            other.rename(other.with_name(f"{_MAKING}damaged-{other.name}"))
     return link

@@ -179,8 +179,11 @@ def test_a_flipped_bit_in_a_kept_run_is_seen_and_the_run_is_made_again(index, re
     content[len(content) // 2] ^= 1
     table.chmod(0o644)
     table.write_bytes(content)
-    assert run_month(request_).parent.resolve() == run
-    assert sha256(table) == whole
+    with pytest.raises(Refused, match="tables/scores.parquet of the run in .* has changed.*make the report"):
+        open_run(index.parent).table("scores")
+    assert run_month(request_) == index
+    assert sha256(index.parent / "tables" / "scores.parquet") == whole
+    assert not run.exists()
 
 
 def test_the_id_is_made_of_the_definitions_and_the_suite_too(index):

@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from cs_research import open_run
-from cs_research.errors import Refused
+from cs_research import open_run, runs
+from cs_research.errors import NotebookFailed, Refused
 from cs_research.finding import Finding
 from cs_research.tables import write_table
 
@@ -77,11 +77,35 @@ def test_findings_are_those_recorded_so_far_then_those_of_the_table(reports):
     assert open_run(reports).findings == {"share_green": finding, "empty": Finding("empty", "Nothing.")}
 
 
+def test_a_question_that_two_notebooks_answer_is_refused(reports):
+    run = open_run(reports)
+    run.record("02_health", Finding("share_green", "23% are green."))
+    run.record("03_touch", Finding("share_green", "24% are green."))
+    with pytest.raises(NotebookFailed, match="'share_green' is answered twice, by 02_health and by 03_touch: record"):
+        run.findings  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["run.json", "tables/scores.parquet", "canonical/contracts.parquet",
+                                  "definitions/outcomes.yml"])
+def test_a_damaged_file_of_a_finished_run_is_named_before_it_is_read(reports, name):
+    folder = (reports / "2026-10").resolve()
+    for extra in ("canonical/contracts.parquet", "definitions/outcomes.yml"):
+        (folder / extra).parent.mkdir()
+        (folder / extra).write_text("not read")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    runs.write_json(folder / "manifest.json", {"files": runs.file_hashes(files, folder)})
+    assert len(open_run(folder).scores) == 2
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(Refused, match=f"{name} of the run in .* has changed since the run was made: make the report"):
+        run = open_run(folder)
+        run.canonical("contracts") if "canonical" in name else run.definitions if "def" in name else run.table("scores")
+
+
 def test_a_finished_run_records_nothing_and_a_name_is_no_path(reports):
     run = open_run(reports)
     with pytest.raises(Refused, match="not the name of a notebook"):
         run.record("../02_health")
-    (run.folder / "manifest.json").write_text("{}")
+    runs.write_json(run.folder / "manifest.json", {"files": {}})
     run.record("02_health")
     assert not (run.folder / "results").exists()
 

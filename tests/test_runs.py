@@ -78,8 +78,34 @@ def test_a_run_that_is_no_longer_whole_is_not_found_and_is_replaced(tmp_path, ha
         assert runs.damage(run) == [seen]
         assert runs.find(tmp_path, "2026-10", "0123456789ab") is None
         assert runs.find(tmp_path, "2026-10", "0123456789ab") is None
-        make_run(tmp_path, "whole")
-        assert runs.find(tmp_path, "2026-10", "0123456789ab") == run
+        anew = make_run(tmp_path, "whole")
+        assert runs.find(tmp_path, "2026-10", "0123456789ab") == anew
+
+
+def test_a_reader_is_led_to_a_report_at_every_moment_while_a_damaged_one_is_replaced(tmp_path, monkeypatch):
+    link, dangled = tmp_path / "2026-10", []
+
+    def watched(call):
+        def watching(*arguments, **options):
+            result = call(*arguments, **options)
+            dangled.append(not (link / "index.html").exists())
+            return result
+        return watching
+
+    with runs.locked(tmp_path):
+        damaged = make_run(tmp_path, "old")
+        runs.publish(damaged, tmp_path, "2026-10")
+        (damaged / "tables" / "scores.parquet").unlink()
+        for owner, name in ((os, "replace"), (os, "rename"), (Path, "rename"), (Path, "symlink_to")):
+            monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+        anew = make_run(tmp_path, "new")
+        runs.publish(anew, tmp_path, "2026-10")
+    monkeypatch.undo()
+    assert dangled and not any(dangled)
+    assert (link / "index.html").read_text() == "new"
+    with runs.locked(tmp_path):
+        assert runs.find(tmp_path, "2026-10", "0123456789ab") == anew
+        assert not damaged.exists() and len(list((tmp_path / ".runs").glob("*2026-10*"))) == 1
 
 
 def test_a_kept_run_cannot_be_written_to(tmp_path):
