@@ -96,6 +96,15 @@ def test_the_reason_says_which_way():
     assert judgement(RED, RULES, Estimate(0.33, 0.30, 0.36, 900, 30)).reason == "lower than claimed"
 
 
+def test_a_picture_counts_in_tolerances_from_the_claim():
+    red = Finding("q", "s", .6, .5, .7)
+    assert module.tolerances(red, RED, RULES) == pytest.approx((0, 2, 4))
+    assert module.tolerances(Finding("q", "s", 2.42, None, 2.2), TWICE, RULES) == pytest.approx((2, 2, 1))
+    assert module.tolerances(Finding("q", "s", 1., .5, 1.5, details={"tolerance": .5}), TOUCH, RULES) == (1, 2, 3)
+    assert module.tolerances(Finding("q", "s"), RED, RULES) is None
+    assert module.tolerances(Finding("q", "s", 1., 0., 2.), TWICE, RULES) is None
+
+
 # ---------------------------------------------------------------- records
 
 

@@ -310,7 +310,7 @@ def test_a_few_unexplained_are_told_beside_the_rate(tmp_path):
     rows = run.retention.assign(arr_churn=np.nan, nrr=np.nan, grr=np.nan, logo_churn=1 / 9, logos_opening=10)
     seen = clean(small_run(tmp_path, retention=rows, **left_unexplained({"a01": "unknown", "a02": "churned"})))
     assert "We lose 11% of our customers a year" in seen.text
-    assert "1 more left unexplained and is in no rate." in seen.text
+    assert "1 account left unexplained and is in no rate." in seen.text
 
 
 def test_fewer_accounts_than_the_floor_have_counts_and_no_rates(tmp_path):

@@ -4,7 +4,6 @@ This module may select and join; it computes no score and words nothing.
 """
 
 from collections import Counter
-from collections.abc import Sized
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -115,7 +114,7 @@ class View:
         """Share of this month's accounts with `flag` (empty: not counted), with its clustered interval; none of too
         few accounts."""
         known = flag.dropna()
-        if not self.enough(known):
+        if not self.enough(len(known)):
             return stats.NOTHING
         who = clusters(self.now.reset_index()).set_axis(self.now.index)
         return stats.rate(known.astype(float), who.loc[known.index])
@@ -127,10 +126,9 @@ class View:
         shares = by_month["mean"].where(by_month["count"].map(self.enough)).dropna()
         return shares if self.month in shares.index else shares[:0]
 
-    def enough(self, accounts: Sized | int) -> bool:
+    def enough(self, accounts: int) -> bool:
         """Whether a rate of so many accounts may be told."""
-        n = accounts if isinstance(accounts, int) else len(accounts)
-        return self.definitions.claims.are_enough(n)
+        return self.definitions.claims.are_enough(accounts)
 
     @cached_property
     def sizes(self) -> pd.Series:

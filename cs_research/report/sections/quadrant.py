@@ -48,7 +48,8 @@ def _health_only(view: View) -> dict:
 
 def _axis(view: View) -> dict:
     bands = view.now["health_band"].dropna()
-    shares = [formats.percent(float((bands == band).mean())) if view.enough(bands) else "" for band in view.card.bands]
+    shares = [formats.percent(float((bands == band).mean())) if view.enough(len(bands)) else ""
+              for band in view.card.bands]
     return {"health_cut": view.definitions.quadrants.health_cut, "edges": view.edges, "bands": view.card.bands,
             "shares": shares}
 
@@ -61,7 +62,7 @@ def _words(view: View) -> dict[str, str]:
 def _corners(view: View, scored: pd.DataFrame, sizes: dict[str, int]) -> dict[str, Corner]:
     corners = {}
     for letter, n in sizes.items():
-        parts = ["", *([formats.percent(n / len(scored))] if view.enough(scored) else [])]
+        parts = ["", *([formats.percent(n / len(scored))] if view.enough(len(scored)) else [])]
         arr = view.arr(scored[scored["quadrant"] == letter])
         if arr is not None:
             parts.append(formats.money(arr, view.currency))
