@@ -130,3 +130,11 @@ def test_a_table_of_ratios_is_not_in_percent():
     html = show_table(pd.DataFrame([row]))._repr_html_()
     assert ">1.90<" in html and ">2026-10<" in html and ">yes<" in html and ">W_X 2<" in html
     assert show_table(finding())._repr_html_() == ""
+
+
+def test_settings_of_the_machine_change_no_drawing():
+    import matplotlib
+
+    plain = figures.draw_quadrants(SCORES, DEFINITIONS, date(2026, 10, 1)).svg
+    with matplotlib.rc_context({"lines.linewidth": 7, "axes.grid": True, "figure.dpi": 30, "xtick.direction": "in"}):
+        assert figures.draw_quadrants(SCORES, DEFINITIONS, date(2026, 10, 1)).svg == plain
