@@ -151,6 +151,7 @@ def _execute(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -
             parameters={**given, **job.parameters}, kernel_name="python3", progress_bar=False,
             execution_timeout=cell_seconds, resources={"metadata": {"path": str(job.source.parent)}},
             extra_arguments=["--HistoryManager.enabled=False"],
+            shutdown_kernel="immediate",  # all it had to say is said, so a second of farewells is spared
         )
     except Exception as error:
         raise NotebookFailed(f"Notebook {job.name} stopped {_where(error, output)}", _look_at(output)) from error
