@@ -581,3 +581,13 @@ def test_a_rate_above_one_is_kept_and_counted():
     above = {line["indicator"]: line["above"] for line in found.rows if line["above"] is not None}
     assert above == {"D-1": 1, "D-2": 0}
     assert "Above 100%, kept but worth a look: 1 account in D-1." in found.sentence
+
+
+def test_revenue_kept_of_three_managers_has_no_interval_and_of_many_one_that_a_share_can_have():
+    def gross(managers):
+        scores = pd.DataFrame([row for n in range(60) for row in kept(
+            f"a{n}", 100.0, None if n % 20 == 0 else 100.0, f"M{n % managers}")])
+        return money.revenue_kept(scores, NO_ENDS, DEFINITIONS, NOW, gross=True)
+
+    assert gross(3).estimate == pytest.approx(0.95) and gross(3).lower is None
+    assert 0.8 < gross(12).lower < 0.95 < gross(12).upper < 1

@@ -14,6 +14,7 @@ from cs_research.finding import Estimate, Finding
 from cs_research.scores import lowest_total, previous_quadrants
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, seen_until
+from cs_research.studies.judging import known_chance
 from cs_research.studies.money import YEAR, Cohort, opening_cohort
 
 RATES = ("nrr", "grr", "arr_churn", "logo_churn")
@@ -189,6 +190,7 @@ class View:
             top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
                    "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]
             about = stats.total_ratio(top, rows["opening"], rows["cluster"])
+        about = known_chance(about, self.definitions)
         return Estimate(float(last[name]), about.lower, about.upper, int(last["logos_opening"]), about.clusters)
 
     @cached_property

@@ -55,6 +55,13 @@ def under_floor(name: str, accounts: int, definitions: Definitions, what: str, v
                    verdict=verdict)
 
 
+def known_chance(estimate: Estimate, definitions: Definitions) -> Estimate:
+    """The estimate, without its interval where too few managers or accounts stand behind it (methods 0)."""
+    if estimate.clusters >= definitions.claims.min_clusters:
+        return estimate
+    return Estimate(estimate.value, None, None, estimate.n, estimate.clusters)
+
+
 def rate_row(rows: pd.DataFrame, event: str, rules: Claims) -> dict[str, Any]:
     """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
     if not rules.are_enough(rows["account_id"].nunique()):

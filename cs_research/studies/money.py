@@ -11,7 +11,7 @@ from cs_research.finding import CLOSE, Estimate, Finding, count, with_interval
 from cs_research.history import CLOSED
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import under_floor
+from cs_research.studies.judging import known_chance, under_floor
 
 YEAR = 12
 
@@ -86,7 +86,7 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     if rows[["opening", "closing"]].isna().any(axis=None) or rows["opening"].sum() <= 0:
         return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
     kept = rows[["opening", "closing"]].min(axis=1) if gross else rows["closing"]
-    estimate = stats.total_ratio(kept, rows["opening"], rows["cluster"])
+    estimate = known_chance(stats.total_ratio(kept, rows["opening"], rows["cluster"]), definitions)
     sentence = f"{title.capitalize()} over twelve months is {with_interval(estimate)}."
     return _finding(name, sentence, estimate, group.notes())
 
@@ -97,7 +97,7 @@ def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     silent = group.without_rate("logo_churn", definitions)
     if silent:
         return silent
-    estimate = stats.rate(~group.rows["is_here"], group.rows["cluster"])
+    estimate = known_chance(stats.rate(~group.rows["is_here"], group.rows["cluster"]), definitions)
     sentence = f"{with_interval(estimate)} of the accounts of a year ago have left."
     return _finding("logo_churn", sentence, estimate, ["Accounts, not revenue.", *group.notes()])
 

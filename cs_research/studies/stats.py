@@ -126,12 +126,16 @@ def mean_ratio(values: pd.Series, chosen: pd.Series, cluster: pd.Series) -> Esti
 
 
 def total_ratio(numerator: pd.Series, denominator: pd.Series, cluster: pd.Series) -> Estimate:
-    """Sum of `numerator` over sum of `denominator`, such as the ARR kept of the ARR at the opening."""
+    """Sum of `numerator` over sum of `denominator`, such as the ARR kept of the ARR at the opening.
+
+    Where no row has more on top than below, the ratio is a share and its interval stays between 0 and 1.
+    """
     top, bottom = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     if bottom.sum() <= 0:
         return NOTHING
     value = float(top.sum() / bottom.sum())
-    return interval(value, (top - value * bottom) / bottom.sum(), cluster, LOG)
+    is_share = bool((top <= bottom).all()) and 0 < value < 1
+    return interval(value, (top - value * bottom) / bottom.sum(), cluster, LOGIT if is_share else LOG)
 
 
 def logarithm(ratio: Estimate) -> Estimate:

@@ -76,8 +76,9 @@ def _interval(e: Estimate, key: str) -> Markup:
 
 
 def _growth(nrr: Estimate) -> str:
-    low, high = (nrr.lower, nrr.upper) if nrr.lower is not None else (nrr.value - .01, nrr.value + .01)
-    return "growth_not" if high < 1 else ("growth_yes" if low > 1 else "growth_even")
+    if nrr.lower is None or nrr.upper is None:
+        return "growth_even"
+    return "growth_not" if nrr.upper < 1 else ("growth_yes" if nrr.lower > 1 else "growth_even")
 
 
 def _against_line(view: View, churn: Estimate) -> Markup:
