@@ -5,6 +5,7 @@
 #   make test                                   every test, the notebooks included
 #   make lab                                    JupyterLab on the notebooks, on this machine only
 #   make simulate                               write data/sample anew from its seed
+#   make docs                                   write the generated pages of docs/ anew
 #   make lock                                   pin the newest versions that pyproject.toml allows
 
 DATA  ?= data/sample
@@ -18,7 +19,7 @@ READY := $(VENV)/installed
 # A name may exist and not run (a shim of a version manager), so each is tried by running it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python
 
-.PHONY: report test lab simulate lock clean
+.PHONY: report test lab simulate docs lock clean
 .DELETE_ON_ERROR:
 
 report: $(READY)
@@ -33,6 +34,9 @@ lab: $(READY)
 
 simulate: $(READY)
 	@$(BIN)/cs-research simulate data/sample --accounts 600 --months 30 --seed 1 $(ARGS)
+
+docs: $(READY)
+	$(BIN)/python -m cs_research.definitions.dictionary > docs/data-dictionary.md
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -1,6 +1,6 @@
 """Writes the data dictionary: canonical tables and measures as Markdown, from their definition files."""
 
-from cs_research.definitions.loader import Definitions
+from cs_research.definitions.loader import Definitions, load_definitions
 from cs_research.definitions.models import Column
 
 
@@ -28,3 +28,7 @@ def _limits(column: Column) -> str:
     bounds = [f"from {column.minimum:,.0f}" if column.minimum is not None else "",
               f"to {column.maximum:,.0f}" if column.maximum is not None else ""]
     return " ".join(filter(None, bounds))
+
+
+if __name__ == "__main__":
+    print(data_dictionary(load_definitions()), end="")
