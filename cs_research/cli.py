@@ -122,6 +122,26 @@ def simulate(
     print(out)
 
 
+@app.command(epilog="Example: cs-research bench ingest --events 20000000")
+def bench(
+    what: Annotated[str, typer.Argument(help="What to measure: ingest.")],
+    events: Annotated[int, typer.Option(min=1000, help="Events of the invented data.")] = 20_000_000,
+    repeat: Annotated[int, typer.Option(min=1, help="How often; the best time counts.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write times, memory and ratios here.")] = None,
+) -> None:
+    """Measure against the bare engine on the same files; prints ratios with the most they should be."""
+    _check_word("what", what, "ingest", "it is ingest")
+    from cs_research.bench import measure_ingest
+    from cs_research.runs import write_json
+
+    found = measure_ingest(events, repeat)
+    for name, entry in found["ratios"].items():
+        print(f"{name}: {entry['ratio']:.2f} by the clock, {entry['cpu_ratio']:.2f} by processors "
+              f"(at most {entry['limit']:g})")
+    if json:
+        write_json(json, found)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; no traceback reaches the user."""
     # jsonschema imports this at a cost of three seconds, for a format that no notebook uses. Only here, in a

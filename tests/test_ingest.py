@@ -271,8 +271,8 @@ def test_record_counter_agrees_with_the_csv_module(tmp_path_factory, table, line
     for cells, line, start in zip(table, lines, starts, strict=True):
         assert data[:start].count(b"\n") == line - 1
         assert next(csv.reader(io.StringIO(data[start:].decode(), newline=""))) == cells
-    assert len(misread(path, ",", 2, is_even=True)) == sum(cells[2] == "" for cells in table)
-    assert not misread(path, ",", 3, is_even=True)
+    assert len(misread(path, ",", 2)) == sum(cells[2] == "" for cells in table)
+    assert not misread(path, ",", 3)
 
 
 DAMAGE = st.sampled_from(["", ",", '"', "\x00", "x", "-1", "2025-02-30", "\ufffd", "１２", "1e9", "\n", "合計", "  "])

@@ -22,7 +22,7 @@ LAYERS = (
     {"display"},
     {"figures"},
     {"report"},
-    {"pipeline"},
+    {"pipeline", "bench"},
     {"cli"},
     {"__main__"},
 )

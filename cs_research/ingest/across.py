@@ -66,11 +66,14 @@ def visible(table: Table, as_of: date) -> str:
                               for column in _dating(table)) + ")"
 
 
-def accepted(name: str) -> str:
-    """SQL: the accepted rows of a table as they are to be written."""
-    capped = "* REPLACE (coalesce((SELECT seats FROM over_seats o WHERE o._file = t._file AND o._row = t._row), " \
-             "recipients) AS recipients)"
-    return f"SELECT {capped if name == 'touches' else '*'} FROM t_{name} t WHERE {GOOD}"
+def accepted(con: duckdb.DuckDBPyConnection, name: str, files: list[int]) -> str:
+    """SQL: the rows of a table to be written; the table itself when nothing of its files was set aside or capped."""
+    is_capped = name == "touches" and con.execute("SELECT count(*) > 0 FROM over_seats").fetchone()[0]
+    is_whole = con.execute("SELECT count(*) = 0 FROM set_aside WHERE _file IN (SELECT unnest(?::INTEGER[]))",
+                           [files]).fetchone()[0]
+    seats = "(SELECT seats FROM over_seats o WHERE o._file = t._file AND o._row = t._row)"
+    columns = f"* REPLACE (coalesce({seats}, recipients) AS recipients)" if is_capped else "*"
+    return f"t_{name}" if is_whole and not is_capped else f"(SELECT {columns} FROM t_{name} t WHERE {GOOD})"
 
 
 def _dating(table: Table) -> list[str]:

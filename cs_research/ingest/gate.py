@@ -36,6 +36,7 @@ class Opened:
     delimiter: str = ","
     skip: int = 0
     skipped_records: int = 0
+    is_regular: bool = False
     types: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -115,7 +116,8 @@ def _open_text(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
     rows = count.records - 1 - spec.skip_rows
     if rows <= 0 and not spec.allow_no_rows:
         raise Rejected("F_NO_ROWS", rows_in=0)
-    return Opened(plain, "csv", header, rows, delimiter, skip, spec.skip_rows, warnings=_warnings(encoding, count))
+    return Opened(plain, "csv", header, rows, delimiter, skip, spec.skip_rows, count.is_regular,
+                  warnings=_warnings(encoding, count))
 
 
 def _warnings(encoding: str, count: Count) -> tuple[str, ...]:

@@ -145,12 +145,15 @@ class _Intake:
         for name in self.tables:
             self.progress(f"write {name}")
             table = self.dataset.definitions.tables[name]
-            order = ("_file", "_row") if table.delivery == "append" else dict.fromkeys((*table.key, *table.columns))
+            taken = across.accepted(self.con, name, [e.number for e in self.entries if e.table == name])
+            order = tuple(dict.fromkeys((*table.key, *table.columns)))
+            if table.delivery == "append":  # rows of which none is left out come in their order without sorting
+                order = () if taken == f"t_{name}" else ("_file", "_row")
             path = folder / f"{name}.parquet"
             self.con.execute(f"""
-                COPY (SELECT {', '.join(table.columns)} FROM ({across.accepted(name)})
-                      WHERE {across.visible(table, self.as_of)} ORDER BY {', '.join(order)})
-                TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)""")
+                COPY (SELECT {', '.join(table.columns)} FROM {taken} WHERE {across.visible(table, self.as_of)}
+                      {'ORDER BY' if order else ''} {', '.join(order)})
+                TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
             available[name] = {row[0] for row in self.con.execute(f"""
                 SELECT path_in_schema FROM parquet_metadata({quoted(str(path))})
                 GROUP BY 1 HAVING sum(num_values) > sum(stats_null_count)""").fetchall()}

@@ -4,6 +4,7 @@ It may not change a value. Each file becomes the relation `raw_<n>` with `_row` 
 column per source column, `c0`, `c1`, ...
 """
 
+import os
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from cs_research.ingest.rules import Rejected
 REJECTS = {"INVALID ENCODING": "R_ENCODING", "MISSING COLUMNS": "R_FIELD_COUNT", "TOO MANY COLUMNS": "R_FIELD_COUNT",
            "UNQUOTED VALUE": "R_QUOTE", "INVALID STATE": "R_QUOTE", "LINE SIZE OVER MAXIMUM": "R_TEXT_TOO_LONG"}
 MAX_LINE = 8_000_000
+MEMORY = "1GB"  # what does not fit is kept on disk
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ class Raw:
 
 def connect(temporary: str, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB for one ingest: deterministic order, UTC, spilling to `temporary`, and the NFKC folding."""
-    con = duckdb.connect(config={"threads": threads} if threads else {})
+    con = duckdb.connect(config={"memory_limit": MEMORY})
     con.execute("SET enable_progress_bar = false")  # standard output is not ours
+    # two at least: a lone thread cuts Parquet into other row groups, and the bytes would differ
+    con.execute(f"SET threads = {max(2, threads or os.cpu_count() or 2)}")
     con.execute(f"SET temp_directory = {quoted(temporary)}; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
     con.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
     return con
@@ -119,7 +123,8 @@ def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> 
             rejects_table = 'rejects_{relation}', rejects_scan = 'scans_{relation}')""")
     raw = Raw(opened, relation, opened.header, ("VARCHAR",) * len(opened.header))
     raw.unloaded.extend(_unloaded(con, opened, relation))
-    _unload_misread(con, raw)
+    if raw.unloaded or not opened.is_regular:
+        _unload_misread(con, raw)
     con.execute(f"CREATE TEMP VIEW {relation} AS SELECT rowid AS _row, * FROM loaded_{relation}")
     return raw
 
@@ -129,7 +134,7 @@ def _unload_misread(con: duckdb.DuckDBPyConnection, raw: Raw) -> None:
     opened, table = raw.opened, f"loaded_{raw.relation}"
     known = {item.record for item in raw.unloaded}
     found = {record - opened.skipped_records: code for record, code in misread(
-        opened.path, opened.delimiter, len(opened.header), is_even=not known).items()}
+        opened.path, opened.delimiter, len(opened.header)).items()}
     extra = np.array(sorted(record for record in found if record > 0 and record not in known), dtype=np.int64)
     if not len(extra):
         return

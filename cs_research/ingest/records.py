@@ -46,22 +46,32 @@ class Block:
         """First line of every record, from 1."""
         return np.flatnonzero(self._kept[1]) + self.line
 
-    @property
+    @cached_property
     def count(self) -> int:
         """The number of records; where no line is quoted or blank, that of newlines."""
-        if self.begins is None and not self.data.startswith((b"\n", b"\r")) and not any(
-                blank in self.data for blank in (b"\n\n", b"\n\r")):
-            return self.data.count(b"\n")
+        if self.begins is None and b"\r" not in self.data and self.data[:1] != b"\n":
+            is_end = np.frombuffer(self.data, dtype=np.uint8) == 10
+            if not (is_end[1:] & is_end[:-1]).any():
+                return int(np.count_nonzero(is_end))
         return int(self._kept[1].sum())
+
+    def has_delimiters(self, delimiter: bytes, each: int) -> bool:
+        """Whether the records hold no quote and, added up, `each` delimiters."""
+        found = np.count_nonzero(np.frombuffer(self.data, dtype=np.uint8) == delimiter[0])
+        return self.begins is None and found == each * self.count
 
 
 @dataclass(frozen=True)
 class Count:
-    """What the counter found: records with the header, and the line where an unclosed quote began."""
+    """What the counter found: records with the header, and the line where an unclosed quote began.
+
+    `is_regular`: no quotes, and every stretch holds the delimiters of as many records like the first line.
+    """
 
     records: int
     unclosed_line: int | None
     ends_with_newline: bool
+    is_regular: bool
 
 
 def count_records(path: Path, delimiter: str = ",") -> Count:
@@ -70,9 +80,12 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
     >>> count_records(Path("contracts.csv")).records  # header and 12 rows
     13
     """
-    scan = _Scan(path, delimiter)
-    records = sum(block.count for block in scan)
-    return Count(records, scan.unclosed_line, scan.ends_with_newline)
+    scan, mark, records, is_regular, each = _Scan(path, delimiter), delimiter.encode(), 0, True, None
+    for block in scan:
+        each = block.data[:block.data.find(b"\n")].count(mark) if each is None else each
+        is_regular = is_regular and block.has_delimiters(mark, each)
+        records += block.count
+    return Count(records, scan.unclosed_line, scan.ends_with_newline, is_regular)
 
 
 def locate(path: Path, delimiter: str, byte_starts: np.ndarray) -> np.ndarray:
@@ -102,19 +115,16 @@ def lines_of(path: Path, delimiter: str, records: np.ndarray) -> tuple[np.ndarra
     return lines, starts
 
 
-def misread(path: Path, delimiter: str, field_count: int, is_even: bool) -> dict[int, str]:
+def misread(path: Path, delimiter: str, field_count: int) -> dict[int, str]:
     """The records (header = 0) that the loader reads wrongly without a word, each with the code of its fault.
 
-    They end in one delimiter too many, or have space between a closing quote and the delimiter. `is_even`: every
-    record has the fields of the header or more, so that counting delimiters proves whole stretches to be right.
+    They end in one delimiter too many, or have space between a closing quote and the delimiter. In a regular file
+    whose records all have the fields of the header or more there are none.
     """
     found, seen, mark = {}, 0, delimiter.encode()
     for block in _Scan(path, delimiter):
         spaced = b'"' in block.data and (b'" ' in block.data or b'"\t' in block.data)
-        ended = any(mark + end in block.data for end in (b"\n", b"\r\n"))
-        if ended and is_even and block.begins is None:
-            ended = block.data.count(mark) != (field_count - 1) * block.count
-        if spaced or ended:
+        if spaced or any(mark + end in block.data for end in (b"\n", b"\r\n")):
             suspects, bounds = _suspects(block, mark, field_count)
             found |= {seen + int(nth): _fault(block.data[bounds[nth]:bounds[nth + 1]], delimiter, field_count)
                       for nth in suspects}

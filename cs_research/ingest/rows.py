@@ -15,7 +15,6 @@ from cs_research.ingest.columns import (
     INTEGERS,
     SQL_TYPES,
     Judged,
-    Step,
     Zones,
     identifier,
     judge_text,
@@ -86,7 +85,8 @@ class Judgement:
 def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> Judgement:
     """Write what is wrong with which row of the file into the ledgers; the rows themselves are not stored.
 
-    One pass tells whether any row is odd, and only odd rows are looked at for what is odd in them.
+    One pass tells whether any row is odd, and only odd rows are looked at for what is odd in them. A column that
+    is plain in every row is read without the steps that only others need.
     """
     relation, kept = plan.raw.relation, "true"
     if plan.spec.exclude:
@@ -95,25 +95,24 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> Judgement:
             FROM (SELECT _row, {_exclusion(plan.spec)} AS _name FROM ({_named(plan, relation)}))
             WHERE _name IS NOT NULL""")
         kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
-    # a CASE looks at the next condition only where the ones before did not hold; a bare OR looks at all of them
-    odd = f"CASE WHEN {' OR '.join(f'({condition})' for condition in _conditions(plan))} THEN true ELSE false END"
-    steps = _stages(plan, relation, kept)
-    provable = [step for judged in plan.judged.values() for step in judged.steps if step.proof]
+    odd, steps = list(_conditions(plan)), _stages(plan, relation, kept)
+    texts = [name for name, judged in plan.judged.items() if judged.steps[0][0] == f"{name}_p"]
     times = [name for name, column in plan.table.columns.items() if column.type in ("date", "stamp")]
-    shown = [f"count(*) FILTER ({odd})", *(f"coalesce(bool_and({step.proof}), true)" for step in provable),
-             *(f"max({name}_v)::DATE" for name in times)]
+    shown = [*(f"coalesce(bool_or({condition}), false)" for condition in odd),
+             *(f"coalesce(bool_and({name}_p), true)" for name in texts), *(f"max({name}_v)::DATE" for name in times)]
     try:
-        found, *told = con.execute(f"SELECT {', '.join(shown)} FROM ({steps})").fetchone()
+        told = con.execute(f"SELECT {', '.join(shown)} FROM ({steps})").fetchone()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:  # a page of Parquet that cannot be read
         raise Rejected("F_PARQUET", str(error).splitlines()[0]) from None
-    if found:
+    if any(told[:len(odd)]):
         con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {relation} "
-                    f"WHERE _row IN (SELECT _row FROM ({steps}) WHERE {odd})")
+                    f"WHERE _row IN (SELECT _row FROM ({steps}) WHERE {' OR '.join(f'({c})' for c in odd)})")
         _look_again(con, plan, file)
-    proven = {step.name for step, holds in zip(provable, told, strict=False) if holds}
-    latest = dict(zip(times, told[len(provable):], strict=True))
+    told = told[len(odd):]
+    plain = {name for name, is_plain in zip(texts, told, strict=False) if is_plain}
+    latest = dict(zip(times, told[len(texts):], strict=True))
     values = ", ".join(f"{name}_v::{SQL_TYPES[column.type]} AS {name}" for name, column in plan.table.columns.items())
-    return Judgement(f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, relation, kept, proven)})",
+    return Judgement(f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, relation, kept, plain)})",
                      {name: day for name, day in latest.items() if day is not None})
 
 
@@ -144,7 +143,7 @@ def _input(name: str, column: Column, spec: Files, raw: Raw, index: int | None, 
     default = quoted(spec.defaults[name]) if name in spec.defaults else None
     if index is None:
         if default is None:
-            return "NULL", Judged([Step(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
+            return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
         return default, judge_text(name, column, spec, zones)
     kind = raw.types[index]
     mapped = default is not None or name in spec.values
@@ -197,14 +196,14 @@ def _named(plan: Plan, relation: str) -> str:
     return f"SELECT _row, {named} FROM {relation}"
 
 
-def _stages(plan: Plan, relation: str, kept: str = "true", proven: Collection[str] = ()) -> str:
-    """Nested selects: source columns, then the steps of all columns side by side; proven ones take the short way."""
+def _stages(plan: Plan, relation: str, kept: str = "true", plain: Collection[str] = ()) -> str:
+    """Nested selects: source columns, then the steps of all columns side by side; `plain` ones need no look."""
     stated = ", ".join(f"{source} AS {name}_s" for name, source in plan.inputs.items())
     sql = f"SELECT _row, {stated} FROM {relation} WHERE {kept}"
     for level in range(max(len(judged.steps) for judged in plan.judged.values())):
-        steps = [step for judged in plan.judged.values() for step in judged.steps[level:level + 1]]
-        shown = (f"{step.sure if step.name in proven else step.sql} AS {step.name}" for step in steps)
-        sql = f"SELECT *, {', '.join(shown)} FROM ({sql})"
+        steps = [(step, "true" if level == 0 and name in plain else expression) for name, judged in plan.judged.items()
+                 for step, expression in judged.steps[level:level + 1]]
+        sql = f"SELECT *, {', '.join(f'{expression} AS {step}' for step, expression in steps)} FROM ({sql})"
     return sql
 
 
@@ -214,8 +213,12 @@ def _exclusion(spec: Files) -> str:
 
 
 def _conditions(plan: Plan) -> Iterator[str]:
-    for judged in plan.judged.values():
-        yield from (condition for _, condition in (*judged.faults, *judged.warnings))
+    for name, judged in plan.judged.items():
+        conditions = [condition for _, condition in (*judged.faults, *judged.warnings)] or ["false"]
+        if judged.steps[0][0] == f"{name}_p":  # of a plain cell only what is not for others alone
+            rest = [condition for condition in conditions if not condition.startswith(f"CASE WHEN NOT {name}_p ")]
+            conditions = [f"CASE WHEN {name}_p THEN {' OR '.join(rest) or 'false'} ELSE {' OR '.join(conditions)} END"]
+        yield from conditions
     yield from (condition for _, _, condition in ROW_RULES.get(plan.name, ()))
     if plan.raw.opened.format == "csv":  # the header again, where no value would tell
         for name, source in plan.inputs.items():
