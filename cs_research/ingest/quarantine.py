@@ -17,7 +17,7 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path)
     """Write the quarantined rows of one file to `folder`; None when there are none.
 
     Columns: those of FRONT, the source columns as they stand, and `_text` for records that could not be split.
-    Corrected and laid in the `corrections/` of the data set, the file is read again (docs/ingest.md).
+    Corrected and laid in the `corrections/` of the data set, the file is read again (docs/bring-your-own-data.md).
     """
     if not entry.quarantined or entry.raw is None:
         return None
