@@ -72,7 +72,7 @@ def test_touch_types_of_one_ladder_must_agree(tmp_path):
 
 def test_a_card_on_an_unknown_measure_is_refused(tmp_path):
     (tmp_path / "card.yml").write_text(CARD.replace("numerator: seats", "numerator: seets", 1), encoding="utf-8")
-    with pytest.raises(Refused, match="reads the measure 'seets', which no file declares, did you mean 'seats'"):
+    with pytest.raises(Refused, match="reads 'seets', which no file declares, did you mean 'seats'"):
         load_definitions(tmp_path)
 
 

@@ -14,7 +14,7 @@ LAYERS = (
     {"definitions", "simulate"},
     {"ingest", "engine"},
     {"scores"},
-    {"history"},
+    {"history", "fields"},
     {"tables", "finding"},
     {"studies"},
     {"runs"},

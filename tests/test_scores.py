@@ -16,9 +16,9 @@ NUMBER = st.floats(0, 1e6, allow_nan=False) | st.none()
 
 def sheet(**accounts: dict) -> pd.DataFrame:
     """Measures of accounts in June 2026; a measure not given is not measured."""
-    rows = [{**dict.fromkeys(DEAR.measures), **row, "account_id": name, "month": JUNE}
+    rows = [{**dict.fromkeys(DEAR.reads), **row, "account_id": name, "month": JUNE}
             for name, row in accounts.items()]
-    return pd.DataFrame(rows).astype(dict.fromkeys(DEAR.measures, float))
+    return pd.DataFrame(rows).astype(dict.fromkeys(DEAR.reads, float))
 
 
 # 000, "Health Score Example": D-1 32 %, D-2 89 %, D-3 63 %, D-4 35 %, E-1 0.3, E-2 "Good", A-1 78 %, A-2 245,
@@ -83,7 +83,7 @@ def test_an_account_moves_into_a_only_from_a_measured_quadrant_the_month_before(
     assert sorted(zip(moved["account_id"], moved["n"], strict=True)) == [("a", 2), ("d", 13)]
 
 
-measures = st.fixed_dictionaries({name: NUMBER for name in DEAR.measures})
+measures = st.fixed_dictionaries({name: NUMBER for name in DEAR.reads})
 
 
 @given(st.lists(measures, min_size=1, max_size=5))

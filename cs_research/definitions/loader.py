@@ -1,7 +1,9 @@
 """Collects definition files: the package's defaults, overlaid by those of a data set."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 from cs_research.definitions import models, strict_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults"
+# Columns of the leading card's scores that a condition may test.
+SCORE_FIELDS = ("health", "health_band", "measured_share", "quadrant", "stage", "segment", "is_renewal_due",
+                "age_months", "arr")
 
 
 @dataclass(frozen=True)
@@ -68,17 +73,32 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, Path, Any]]:
 def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
     one = {key: definition for key, (_, definition) in found.items()}
     cards = {d.name: d for d in one.values() if d.kind == "scorecard"}
-    known = {**one["measures"].measures, **one["events"].counters}
-    for key, (path, card) in found.items():
-        unknown = sorted(set(card.measures) - set(known)) if card.kind == "scorecard" else []
-        if unknown:
-            near = get_close_matches(unknown[0], known, 1)
-            hint = f", did you mean '{near[0]}'?" if near else ""
-            fault = f"{key} reads the measure '{unknown[0]}', which no file declares{hint}"
-            raise strict_yaml.refusal(path, 1, fault)
+    measures = {**one["measures"].measures, **one["events"].counters}
+    for key, (path, definition) in found.items():
+        known = measures if definition.kind == "scorecard" else {**measures, **_fields_of_scores(cards)}
+        for name in getattr(definition, "reads", ()):
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                hint = f", did you mean '{near[0]}'?" if near else ""
+                raise strict_yaml.refusal(path, _line_of(name, path),
+                                          f"{key} reads '{name}', which no file declares{hint}")
+    single = {field.name for field in dataclass_fields(Definitions)} - {"tables", "measures", "scorecards", "files"}
     return Definitions(
-        tables=one["tables"].tables, measures=one["measures"].measures, events=one["events"], scorecards=cards,
-        touch_points=one["touch_points"], quadrants=one["quadrants"], stages=one["stages"],
-        segments=one["segments"], outcomes=one["outcomes"], claims=one["claims"],
-        files={key: path for key, (path, _) in found.items()},
-    )
+        tables=one["tables"].tables, measures=one["measures"].measures, scorecards=cards,
+        files={key: path for key, (path, _) in found.items()}, **{kind: one[kind] for kind in single})
+
+
+def _fields_of_scores(cards: dict[str, models.Scorecard]) -> dict[str, None]:
+    """The names, beside measures, that a condition may test (fields.py)."""
+    names = [*SCORE_FIELDS]
+    for card in cards.values():
+        names += [f"{card.name}.{name}" for name in ("health", "health_band", "measured_share")]
+        names += [f"{card.name}.{i.id}{end}" for i in card.indicators for end in ("", ".band")]
+    return dict.fromkeys(names)
+
+
+def _line_of(name: str, path: Path) -> int:
+    """The first line of a definition file where a name stands as a word; 1 where it is spelt otherwise."""
+    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if word.search(line)), 1)

@@ -1,0 +1,39 @@
+"""The shape of every definition file: one frozen model per `kind`.
+
+A model says what a key means, its unit and its limits; what the defaults are stands in `defaults/`.
+"""
+
+from typing import Any
+
+from cs_research.definitions.models.acting import Condition, When
+from cs_research.definitions.models.base import Frozen, Text
+from cs_research.definitions.models.canonical import Column, Counter, Events, Measure, Measures, Needs, Table, Tables
+from cs_research.definitions.models.cards import Indicator, Scorecard
+from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
+from cs_research.definitions.models.plans import (
+    Level,
+    Quadrants,
+    Segments,
+    Stage,
+    Stages,
+    TouchPoints,
+    TouchType,
+)
+
+__all__ = [
+    "KINDS", "Claim", "Claims", "Column", "Condition", "Counter", "Events", "Frozen", "Indicator", "Level",
+    "Measure", "Measures", "Needs", "Onboarding", "Outcomes", "Quadrants", "Reading", "Scorecard", "Segments",
+    "Stage", "Stages", "Table", "Tables", "Text", "TouchPoints", "TouchType", "When", "model_of",
+]
+
+KINDS: dict[str, type[Frozen]] = {
+    "tables": Tables, "measures": Measures, "events": Events, "scorecard": Scorecard,
+    "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
+    "outcomes": Outcomes, "claims": Claims,
+}
+
+
+def model_of(data: Any) -> type[Frozen] | None:
+    """The model for a file's `kind:`, or None when it has none that is known."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    return KINDS.get(kind) if isinstance(kind, str) else None
