@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, StringConstraints, model_validator
 
 from cs_research.definitions import Definitions, load_definitions, strict_yaml
-from cs_research.definitions.models import Count, Frozen, Name
+from cs_research.definitions.models.base import Count, Frozen, Name
 from cs_research.errors import Refused
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from cs_research.definitions import strict_yaml
-from cs_research.definitions.models import Frozen, Name
+from cs_research.definitions.models.base import Frozen, Name
 
 
 class Rule(Frozen):

@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-from cs_research.definitions.models import Frozen, Name
+from cs_research.definitions.models.base import Frozen, Name
 from cs_research.definitions.strict_yaml import load
 from cs_research.errors import NotebookFailed, Refused
 
