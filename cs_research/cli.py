@@ -122,6 +122,24 @@ def simulate(
     print(out)
 
 
+@app.command(epilog="Example: cs-research init exports --zone Asia/Tokyo --out exports/dataset.yml")
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of exports.")], zone: Zone = None,
+    out: Annotated[Path | None, typer.Option(help="Write the proposal here; a file that is there stays.")] = None,
+) -> None:
+    """Look at exports and propose a dataset.yml, with a comment on each guess; none is applied."""
+    from cs_research.ingest.propose import proposal
+
+    text = proposal(folder, zone)
+    if out is None:
+        print(text, end="")
+    elif out.exists():
+        raise Refused(f"{out} is there already", "give another --out, or move it away")
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
 @app.command(epilog="Example: cs-research bench ingest --events 20000000")
 def bench(
     what: Annotated[str, typer.Argument(help="What to measure: ingest.")],

@@ -104,6 +104,14 @@ def test_quarantine_keeps_the_row_whole_with_place_and_remedy(tmp_path):
     assert json.loads(ingested.files.codes[0])["R_FIELD_COUNT"] == 1
 
 
+@pytest.mark.parametrize(("above", "mapping"), [("", ""), ("\n\n", ""), ('\n"a\ntitle",x\n\n', "{skip_rows: 1}")])
+def test_a_header_may_hold_line_breaks(tmp_path, above, mapping):
+    text = above + '"account_id",contract_id,start_date,end_date,"seats","fee, ""a\n month"""\n007,C1,2025-01-01,,5,7\n'
+    folder = made(tmp_path, f"tables: {{contracts: {mapping}}}\n" if mapping else "", contracts=text)
+    found = entry(folder, "contracts.csv")
+    assert (found["rows_in"], found["accepted"], found["codes"]) == (1, 1, {"W_COLUMN_EXTRA": 1})
+
+
 def test_one_trailing_delimiter_is_one_field_too_many(tmp_path):
     text = CONTRACTS.replace("active\n", "active,\n")
     assert entry(made(tmp_path, contracts=text), "contracts.csv")["rows"] == [

@@ -258,17 +258,18 @@ def _with_plain_line_ends(path: Path, work: Path) -> Path:
 
 
 def _header(path: Path, delimiter: str, skip_rows: int) -> tuple[tuple[str, ...], int]:
-    """The header's fields and the number of physical lines up to its end."""
+    """The header's fields and what stands before it: records and blank lines, as the loader counts them."""
     with path.open("rb") as file:
         text = file.read(MAX_HEADER).decode("utf-8-sig", errors="replace")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = (row for row in reader if row)
     try:
-        for _ in range(skip_rows):
-            next(rows)
-        return tuple(next(rows)), reader.line_num - 1
-    except (csv.Error, StopIteration) as error:
+        for at, row in enumerate(reader):
+            if row and not skip_rows:
+                return tuple(row), at
+            skip_rows -= bool(row)
+    except csv.Error as error:
         raise Rejected("F_HEADER", _short(error)) from None
+    raise Rejected("F_HEADER", "there is none")
 
 
 def _short(error: BaseException) -> str:

@@ -28,10 +28,10 @@ def matched(opened: Opened, table: Table, spec: Files) -> Header:
     wanted = {name: spec.columns.get(name, name) for name in table.columns}
     _check_header(opened, set(wanted.values()), {spec.columns.get(c, c) for c in needed(table, spec)})
     exact = {name: index for index, name in enumerate(opened.header)}
-    folded = {_folded(name): index for index, name in enumerate(opened.header)}
+    folded = {name_key(name): index for index, name in enumerate(opened.header)}
     positions, normalised = {}, False
     for column, source in wanted.items():
-        index = exact.get(source, folded.get(_folded(source)))
+        index = exact.get(source, folded.get(name_key(source)))
         if index is not None:
             positions[column] = index
             normalised |= opened.header[index] != source
@@ -54,8 +54,8 @@ def check_source_header(opened: Opened) -> None:
 
 
 def _check_header(opened: Opened, names: set[str], must: set[str]) -> None:
-    folded = [_folded(name) for name in opened.header]
-    known = {_folded(name) for name in names}
+    folded = [name_key(name) for name in opened.header]
+    known = {name_key(name) for name in names}
     hits = sum(name in known for name in folded)
     if opened.format == "csv":
         if len(folded) == 1 and len(must) > 1 and (other := _other_delimiter(opened, known)):
@@ -74,7 +74,7 @@ def _check_header(opened: Opened, names: set[str], must: set[str]) -> None:
 def _other_delimiter(opened: Opened, known: set[str]) -> str | None:
     for delimiter in ";\t,|":
         parts = opened.header[0].split(delimiter)
-        if delimiter != opened.delimiter and sum(_folded(part) in known for part in parts) > 1:
+        if delimiter != opened.delimiter and sum(name_key(part) in known for part in parts) > 1:
             return delimiter
     return None
 
@@ -84,7 +84,7 @@ def _header_below(opened: Opened, known: set[str]) -> int | None:
         text = file.read(1 << 16).decode("utf-8-sig", errors="replace")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=opened.delimiter)
     for _, row in zip(range(20), rows, strict=False):
-        if rows.line_num > opened.skip + 1 and sum(_folded(name) in known for name in row) > 1:
+        if rows.line_num > opened.skip + 1 and sum(name_key(name) in known for name in row) > 1:
             return rows.line_num
     return None
 
@@ -97,7 +97,8 @@ def _check_missing(opened: Opened, table: Table, spec: Files, positions: dict[st
                                            f"write columns: {{{mapping}}} for this table in dataset.yml")
 
 
-def _folded(name: str) -> str:
+def name_key(name: str) -> str:
+    """What of a name counts when names are compared: no case, no difference of spaces, underscores and widths."""
     return re.sub(r"[\s_]+", "_", unicodedata.normalize("NFKC", name).strip().casefold())
 
 
