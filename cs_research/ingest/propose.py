@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from cs_research.definitions import load_definitions, strict_yaml
-from cs_research.definitions.models import Column, Frozen, Table
+from cs_research.definitions.models.base import Frozen
+from cs_research.definitions.models.canonical import Column, Table
 from cs_research.errors import Refused
 from cs_research.ingest.dataset import SUFFIXES, Files, Limits
 from cs_research.ingest.gate import Opened, open_file
