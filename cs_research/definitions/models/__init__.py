@@ -6,7 +6,7 @@ A model says what a key means, its unit and its limits; what the defaults are st
 from typing import Any
 
 from cs_research.definitions.models.acting import Condition, When
-from cs_research.definitions.models.base import Frozen, Text
+from cs_research.definitions.models.base import Count, Frozen, Name, Text
 from cs_research.definitions.models.canonical import Column, Counter, Events, Measure, Measures, Needs, Table, Tables
 from cs_research.definitions.models.cards import Indicator, Scorecard
 from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
@@ -21,9 +21,10 @@ from cs_research.definitions.models.plans import (
 )
 
 __all__ = [
-    "KINDS", "Claim", "Claims", "Column", "Condition", "Counter", "Events", "Frozen", "Indicator", "Level",
-    "Measure", "Measures", "Needs", "Onboarding", "Outcomes", "Quadrants", "Reading", "Scorecard", "Segments",
-    "Stage", "Stages", "Table", "Tables", "Text", "TouchPoints", "TouchType", "When", "model_of",
+    "KINDS", "Claim", "Claims", "Column", "Condition", "Count", "Counter", "Events", "Frozen", "Indicator",
+    "Level", "Measure", "Measures", "Name", "Needs", "Onboarding", "Outcomes", "Quadrants", "Reading",
+    "Scorecard", "Segments", "Stage", "Stages", "Table", "Tables", "Text", "TouchPoints", "TouchType", "When",
+    "model_of",
 ]
 
 KINDS: dict[str, type[Frozen]] = {
