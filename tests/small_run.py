@@ -124,7 +124,8 @@ def indicator_rows(scores: pd.DataFrame) -> pd.DataFrame:
             change = CHANGES.get((account, indicator.id), 0)
             points = (4 if change < 0 else 1 if change > 0 else 3) + (change if month >= pd.Timestamp(DECEMBER) else 0)
             rows.append({"account_id": account, "month": month, "scorecard": "dear", "indicator": indicator.id,
-                         "points": float(points)})
+                         "value": 0.5, "numerator": 1.0, "denominator": 2.0, "is_measured": True, "band": "orange",
+                         "points": float(points), "contribution": float(points)})
     return pd.DataFrame(rows)
 
 

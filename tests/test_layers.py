@@ -14,7 +14,7 @@ LAYERS = (
     {"definitions", "simulate"},
     {"ingest", "engine"},
     {"scores"},
-    {"history", "fields"},
+    {"history", "fields", "movement"},
     {"tables", "finding"},
     {"studies"},
     {"runs"},

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding
+from cs_research.movement import movements
 from cs_research.scores import lowest_total, previous_quadrants
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, seen_until
@@ -60,15 +61,19 @@ class View:
         return self.at(1)
 
     @cached_property
-    def points(self) -> pd.DataFrame:
-        """Points of each indicator this month and the one before: account_id, indicator, now, before."""
-        rows = self.run.indicators
-        rows = rows[rows["scorecard"] == self.card.name]
-        keys = ["account_id", "indicator"]
-        now, then = (rows[rows["month"] == m][[*keys, "points"]]
-                     for m in (self.month, self.month - pd.DateOffset(months=1)))
-        return now.merge(then, on=keys, how="outer", suffixes=("_now", "_before")).rename(
-            columns={"points_now": "now", "points_before": "before"}).sort_values(keys, ignore_index=True)
+    def indicators(self) -> pd.DataFrame:
+        """The leading card's indicators of all months up to the report's, ordered by account and month."""
+        rows = self._of_card(self.run.indicators)
+        best = rows["indicator"].map({i.id: max(i.points) for i in self.card.indicators}).where(rows["points"].notna())
+        if "contribution" not in rows:
+            rows["contribution"] = self.card.total * rows["points"] / best.groupby(
+                [rows["account_id"], rows["month"]]).transform("sum")
+        return rows
+
+    @cached_property
+    def movements(self) -> pd.DataFrame:
+        """Why health moved since the month before, by account and part (movement.movements)."""
+        return movements(self.indicators, self.panel, self.card, self.month_before, self.month)
 
     @cached_property
     def names(self) -> dict[str, str]:

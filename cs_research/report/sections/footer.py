@@ -68,7 +68,7 @@ def _not_measured(view: View) -> list[Markup]:
 
 def _indicators(view: View) -> tuple[list[str], list[str]]:
     """Names of the card's indicators that no account, or not every account, has this month."""
-    share = view.points[view.points["account_id"].isin(view.now.index)].groupby("indicator")["now"].agg(
+    share = view.indicators[view.indicators["month"] == view.month].groupby("indicator")["points"].agg(
         lambda points: points.notna().mean())
     names = {i.id: i.name.en for i in view.card.indicators}
     return ([name for i, name in names.items() if share.get(i, 0) == 0],

@@ -1,14 +1,25 @@
 """Accounts whose health moved most since the month before, and the indicators that moved it."""
 
+from typing import NamedTuple
+
 import pandas as pd
 from markupsafe import Markup
 
+from cs_research.movement import MEASURED, RULES, SIDES
 from cs_research.report import formats
 from cs_research.report.charts import mover_strip
 from cs_research.report.phrases import phrases, say
 from cs_research.report.view import View
 
 LISTED = 4
+
+
+class Column(NamedTuple):
+    """A part of the change: an indicator of a group of the card, or (group "") what the card itself did."""
+
+    part: str
+    name: str
+    group: str
 
 
 def movers_section(view: View) -> dict:
@@ -23,17 +34,17 @@ def movers_section(view: View) -> dict:
     section["alerts"] = _alerts(view)
     if not len(fell) and not len(rose):
         return {**section, "title": say("m_none", points=f"{jump:g}", month=formats.month_name(view.month_before))}
-    points = view.points.assign(change=lambda p: p["now"] - p["before"]).pivot(
-        index="account_id", columns="indicator", values="change")
-    indicators = [i for i in view.card.indicators if i.id in points and points[i.id].notna().any()]
-    sums = [_sums(points, frame.index, indicators) for frame in (fell, rose)]
-    groups = [_group(view, key, frame, points, indicators, total) for key, frame, total in
+    parts = view.movements.set_index(["account_id", "part"])
+    changes = parts["change"].unstack()
+    columns = _columns(view, changes.loc[[*fell.index, *rose.index]])
+    sums = [[float(changes.loc[frame.index, c.part].sum()) for c in columns] for frame in (fell, rose)]
+    groups = [_group(view, key, frame, parts, columns, total) for key, frame, total in
               (("m_fell_head", fell, sums[0]), ("m_rose_head", rose, sums[1])) if len(frame)]
-    reasons = _reasons(indicators, *sums)
+    reasons = _reasons(columns, *sums)
     title = say("m_title", rose=say("m_rose", n=len(rose)), fell=say("m_fell", n=len(fell)), points=f"{jump:g}",
                 reasons=reasons)
-    return {**section, "title": title, "heads": _heads(indicators), "groups": groups,
-            "columns": [i.name.en for i in indicators]}
+    return {**section, "title": title, "heads": _heads(columns), "groups": groups,
+            "columns": [c.name for c in columns]}
 
 
 def _changes(view: View) -> pd.DataFrame:
@@ -45,17 +56,20 @@ def _changes(view: View) -> pd.DataFrame:
         ["arr" if view.has_money else "seats", "key"], ascending=[False, True], kind="stable")
 
 
-def _sums(points: pd.DataFrame, ids: pd.Index, indicators: list) -> list[float]:
-    chosen = points.reindex(ids)[[i.id for i in indicators]].fillna(0.0)
-    return [float(chosen[i.id].sum()) for i in indicators]
+def _columns(view: View, changes: pd.DataFrame) -> list[Column]:
+    """The indicators that are measured, then what else moved these accounts by a point or so."""
+    counted = set(view.movements["part"][view.movements[["points_before", "points_now"]].notna().any(axis=1)])
+    found = [Column(i.id, i.name.en, i.group) for i in view.card.indicators if i.id in counted]
+    beyond = ((MEASURED, say("m_measured")), (RULES, say("m_rules")))
+    return [*found, *(Column(part, name, "") for part, name in beyond if (changes[part].abs() >= .5).any())]
 
 
-def _reasons(indicators: list, lost: list[float], won: list[float]) -> Markup:
+def _reasons(columns: list[Column], lost: list[float], won: list[float]) -> Markup:
     """What the falling accounts lost most and the rising ones won most."""
-    if not indicators:
+    if not columns:
         return Markup("")
     down, up = (formats.signed(points, 0) for points in (min(lost), max(won)))
-    first, second = (_mid(indicators[i]) for i in (lost.index(min(lost)), won.index(max(won))))
+    first, second = (_mid(columns[i]) for i in (lost.index(min(lost)), won.index(max(won))))
     if min(lost) < 0 < max(won) and first == second:
         return Markup(": ") + say("m_both", name=first, lost=down, won=up)
     parts = [say("m_lost", name=first, points=down)] if min(lost) < 0 else []
@@ -63,36 +77,34 @@ def _reasons(indicators: list, lost: list[float], won: list[float]) -> Markup:
     return Markup(": ") + Markup(", ").join(parts) if parts else Markup("")
 
 
-def _mid(indicator: object) -> str:
-    name = indicator.name.en
-    return name[0].lower() + name[1:]
+def _mid(column: Column) -> str:
+    return column.name[0].lower() + column.name[1:]
 
 
-def _heads(indicators: list) -> list[dict]:
+def _heads(columns: list[Column]) -> list[dict]:
     """The card's groups in their order, each with the number of its columns."""
     heads: list[dict] = []
-    for indicator in indicators:
-        if heads and heads[-1]["name"] == indicator.group:
+    for column in columns:
+        if heads and heads[-1]["name"] == column.group:
             heads[-1]["span"] += 1
         else:
-            heads.append({"name": indicator.group, "span": 1})
+            heads.append({"name": column.group, "span": 1})
     return heads
 
 
-def _group(view: View, key: str, frame: pd.DataFrame, points: pd.DataFrame, indicators: list,
+def _group(view: View, key: str, frame: pd.DataFrame, parts: pd.DataFrame, columns: list[Column],
            sums: list[float]) -> dict:
-    rows = [_row(view, f"mv-{key[2]}{i}", account, points, indicators)
+    rows = [_row(view, f"mv-{key[2]}{i}", account, parts, columns)
             for i, account in enumerate(frame.head(LISTED).itertuples())]
     most = max((abs(s) for s in sums), default=0.0)
     totals = [{"shown": formats.signed(s, 0) if s else "", "most": s and abs(s) == most} for s in sums]
     return {"head": say(key), "rows": rows, "all": say("m_all", n=len(frame)), "sums": totals}
 
 
-def _row(view: View, key: str, account: object, points: pd.DataFrame, indicators: list) -> dict:
+def _row(view: View, key: str, account: object, parts: pd.DataFrame, columns: list[Column]) -> dict:
     size = formats.money(account.arr, view.currency) if view.has_money and pd.notna(account.arr) else ""
     about = [part for part in (segment(account.segment), size, _text(account.owner)) if part]
-    changes = points.loc[account.Index] if account.Index in points.index else pd.Series(dtype=float)
-    cells = [_cell(changes.get(i.id), i.name.en) for i in indicators]
+    cells = [_cell(view, parts.loc[(account.Index, column.part)], column) for column in columns]
     before, now = formats.number(account.health_before, 0), formats.number(account.health, 0)
     told = say("m_strip", before=before, now=now)
     return {"name": view.names.get(account.Index, account.Index), "about": about, "before": before, "now": now,
@@ -101,11 +113,22 @@ def _row(view: View, key: str, account: object, points: pd.DataFrame, indicators
             "cells": cells, "reasons": sorted((c for c in cells if c["shown"]), key=lambda c: -abs(c["change"]))}
 
 
-def _cell(change: float | None, name: str) -> dict:
-    if change is None or pd.isna(change) or not change:
-        return {"shown": "", "cls": "", "change": 0.0, "name": name}
-    cls = ("gain" if change > 0 else "loss") + (" much" if abs(change) >= 2 else "")
-    return {"shown": formats.signed(change, 0), "cls": cls, "change": change, "name": name}
+def _cell(view: View, part: pd.Series, column: Column) -> dict:
+    """A change in whole points, with what its numerator and its denominator did."""
+    shown = formats.signed(part["change"], 0)
+    if not shown.strip(f"{formats.MINUS}0"):
+        return {"shown": "", "cls": "", "change": 0.0, "name": column.name, "sides": ""}
+    cls = ("gain" if part["change"] > 0 else "loss") + (" much" if abs(part["change"]) >= 2 else "")
+    return {"shown": shown, "cls": cls, "change": part["change"], "name": column.name,
+            "sides": _sides(view, part, column)}
+
+
+def _sides(view: View, part: pd.Series, column: Column) -> str:
+    """Such as "core users −2.5, seats +0.5"; nothing where the change has no two sides."""
+    indicator = next((i for i in view.card.indicators if i.id == column.part), None)
+    moved = [(getattr(indicator, side).replace("_", " "), part[f"{side}_change"]) for side in SIDES
+             if indicator and pd.notna(part[f"{side}_change"]) and abs(part[f"{side}_change"]) >= .05]
+    return ", ".join(f"{name} {formats.signed(change)}" for name, change in moved)
 
 
 def segment(value: object) -> str:

@@ -1,0 +1,108 @@
+"""Why health moved between two months: its change, split exactly into indicators, and those into their two sides.
+
+Pure functions, table in, table out. This layer computes no score: it takes apart what the tables of a run hold.
+"""
+
+import pandas as pd
+
+from cs_research.definitions import models
+from cs_research.scores import indicators
+
+MEASURED = "what is measured"   # the rest of the scale when an indicator comes or goes
+RULES = "exceptions and runs"   # what the card does to the sum of its indicators
+NOISE = 1e-12
+SIDES = ["numerator", "denominator"]
+
+
+def movements(indicator_rows: pd.DataFrame, score_rows: pd.DataFrame, card: models.Scorecard,
+              before: pd.Timestamp, now: pd.Timestamp) -> pd.DataFrame:
+    """The parts of each account's change of health from one month to another; they add up to it.
+
+    In: rows of `indicators` and `scores` of one card and one view. Out, for every account with health in both
+    months, one row per indicator (in the card's order), then MEASURED and RULES: account_id, part, change (points of
+    the total), numerator_change and denominator_change (which add up to `change`; empty for a plain measure and for
+    a value that was stood in for), and as of both months `_before` and `_now`: value, band, points, contribution.
+
+    An indicator that counts in both months changes by its points, weighed by the mean of its weights then and now;
+    what changes because another indicator came or went is MEASURED. A side changes points by the mean of the two
+    orders: it alone from where both were, and it alone to where both are (000 asks what moved the total; the split
+    is ours). Where points are 0 the weight cannot be seen and the other month's is taken.
+
+    >>> from cs_research.definitions import load_definitions
+    >>> card = load_definitions().scorecards["dear"]
+    >>> months = pd.to_datetime(["2026-09-01", "2026-10-01"])
+    >>> rows = pd.DataFrame({"account_id": "001", "month": months, "indicator": "D-3", "value": [.63, .45],
+    ...                      "numerator": [63.0, 90.0], "denominator": [100.0, 200.0], "band": ["yellow", "orange"],
+    ...                      "points": [3.0, 2.0], "contribution": [3.0, 2.0]})
+    >>> found = movements(rows, pd.DataFrame({"account_id": "001", "month": months, "health": [26.0, 25.0]}), card,
+    ...                   *months).set_index("part")
+    >>> found.loc["D-3", ["change", "numerator_change", "denominator_change"]].tolist()
+    [-1.0, 0.5, -1.5]
+    """
+    health = _side_by_side(score_rows, ["account_id"], ["health"], before, now).dropna()
+    columns = ["value", *SIDES, "band", "points", "contribution", *({"filled_by"} & {*indicator_rows})]
+    rows = _side_by_side(indicator_rows, ["account_id", "indicator"], columns, before, now)
+    rows = rows[rows["account_id"].isin(health["account_id"])].rename(columns={"indicator": "part"})
+    rows = rows.assign(weight=_weight(rows), whole=_change(rows.fillna({f"contribution_{m}": 0.0 for m in MONTHS}),
+                                                           "contribution"))
+    rows["change"] = (rows["weight"] * _change(rows, "points")).fillna(0.0)
+    rows = rows.join(_sides(rows, card))
+    sums = rows.groupby("account_id")[["whole", "change"]].sum().reindex(health["account_id"], fill_value=0.0)
+    beyond = {MEASURED: sums["whole"] - sums["change"],
+              RULES: _change(health.set_index("account_id"), "health") - sums["whole"]}
+    added = [pd.DataFrame({"account_id": change.index, "part": name, "change": change.where(change.abs() > NOISE, 0.0)
+                           .to_numpy()}) for name, change in beyond.items()]
+    order = {name: place for place, name in enumerate([*(i.id for i in card.indicators), *beyond])}
+    parts = pd.concat([rows, *added], ignore_index=True)
+    parts = parts.sort_values(["account_id", "part"], key=lambda c: c.map(order) if c.name == "part" else c,
+                              kind="stable", ignore_index=True)
+    return parts[["account_id", "part", "change", *(f"{side}_change" for side in SIDES),
+                  *(f"{name}_{month}" for name in ("value", "band", "points", "contribution") for month in MONTHS)]]
+
+
+MONTHS = ("before", "now")
+
+
+def _side_by_side(rows: pd.DataFrame, keys: list[str], columns: list[str], before: pd.Timestamp,
+                  now: pd.Timestamp) -> pd.DataFrame:
+    of_month = [rows.loc[rows["month"] == month, [*keys, *columns]] for month in (before, now)]
+    return of_month[0].merge(of_month[1], on=keys, how="outer", suffixes=("_before", "_now"), validate="one_to_one")
+
+
+def _change(rows: pd.DataFrame, name: str) -> pd.Series:
+    return rows[f"{name}_now"] - rows[f"{name}_before"]
+
+
+def _weight(rows: pd.DataFrame) -> pd.Series:
+    """Points of the total that a point of the indicator is worth, the mean of both months; empty where it counts in
+    one of them only."""
+    worth = [rows[f"contribution_{month}"] / rows[f"points_{month}"].where(rows[f"points_{month}"] != 0)
+             for month in MONTHS]
+    counts = rows["points_before"].notna() & rows["points_now"].notna()
+    return pd.concat(worth, axis=1).mean(axis=1).where(counts)
+
+
+def _sides(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
+    """numerator_change and denominator_change, on the index of `rows`."""
+    found = [_sides_of(rows[rows["part"] == i.id], card.model_copy(update={"indicators": (i,)}))
+             for i in card.indicators if i.denominator]
+    names = [f"{side}_change" for side in SIDES]
+    return pd.concat(found) if found else pd.DataFrame(index=rows.index, columns=names, dtype=float)
+
+
+def _sides_of(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
+    mixed = [_points_of(rows, card, *months) for months in (("now", "before"), ("before", "now"))]
+    up_first, down_first = mixed  # the numerator has moved, the denominator has moved
+    numerator = (up_first - rows["points_before"] + rows["points_now"] - down_first) / 2
+    denominator = (down_first - rows["points_before"] + rows["points_now"] - up_first) / 2
+    plain = rows.reindex(columns=[f"filled_by_{month}" for month in MONTHS]).isna().all(axis=1)
+    return pd.DataFrame({name: (rows["weight"] * side).where(plain) for name, side in
+                         zip([f"{side}_change" for side in SIDES], (numerator, denominator), strict=True)})
+
+
+def _points_of(rows: pd.DataFrame, card: models.Scorecard, above: str, below: str) -> pd.Series:
+    """Points had the numerator been as in one month and the denominator as in the other."""
+    (indicator,) = card.indicators
+    sides = {indicator.numerator: rows[f"numerator_{above}"], indicator.denominator: rows[f"denominator_{below}"]}
+    frame = pd.DataFrame({"account_id": rows["account_id"], "month": pd.Timestamp(0), **sides})
+    return pd.Series(indicators(frame, card)["points"].to_numpy(), index=rows.index)
