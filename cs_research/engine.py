@@ -14,7 +14,7 @@ from cs_research.definitions import Definitions, models
 
 SQL = Path(__file__).parent / "sql"
 STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters",
-         "touch_ledger", "touch_month", "relations", "measures", "outcomes", "account_facts", "retention")
+         "touch_ledger", "touch_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention")
 TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
          "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
          "share": "DOUBLE", "boolean": "BOOLEAN"}

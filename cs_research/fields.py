@@ -36,9 +36,17 @@ def fields(names: Iterable[str], scores: pd.DataFrame, measures: pd.DataFrame, i
 
 def holds(frame: pd.DataFrame, when: models.When) -> pd.Series:
     """True where every condition holds; a missing value holds nothing. In: `fields`."""
-    all_hold = pd.Series(True, index=frame.index)
+    return truth(frame, when).fillna(False).astype(bool)
+
+
+def truth(frame: pd.DataFrame, when: models.When) -> pd.Series:
+    """Whether every condition holds: True, False, or empty where missing values leave it open. In: `fields`.
+
+    One condition that is known not to hold is enough for False, whatever is missing beside it.
+    """
+    all_hold = pd.Series(True, index=frame.index, dtype="boolean")
     for condition in when:
-        all_hold &= _holds(frame, condition)
+        all_hold &= _truth(frame, condition)
     return all_hold
 
 
@@ -57,18 +65,18 @@ def _field(name: str, scores: pd.DataFrame, measures: pd.DataFrame, indicators: 
     return rows[[*KEY, column]].rename(columns={column: name})
 
 
-def _holds(frame: pd.DataFrame, condition: models.Condition) -> pd.Series:
+def _truth(frame: pd.DataFrame, condition: models.Condition) -> pd.Series:
     (test, wanted), = condition.tests.items()
     value = frame[condition.field]
     if test == "among":
-        return value.isin(wanted)
+        return value.isin(wanted).astype("boolean").mask(value.isna())
     number = value.astype(float)
     if test in ("rises_by", "falls_by"):
         number = (number - _earlier(frame, condition)) * (1 if test == "rises_by" else -1)
     compare, edge = {"at_least": (np.greater_equal, -TOLERANCE), "above": (np.greater, TOLERANCE),
                      "at_most": (np.less_equal, TOLERANCE), "below": (np.less, -TOLERANCE)}.get(
                          test, (np.greater_equal, -TOLERANCE))
-    return pd.Series(compare(number, wanted + edge), index=frame.index)
+    return pd.Series(compare(number, wanted + edge), index=frame.index, dtype="boolean").mask(number.isna())
 
 
 def _earlier(frame: pd.DataFrame, condition: models.Condition) -> np.ndarray:

@@ -129,7 +129,7 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
     _copy_definitions(dataset, making / "definitions")
     with _timed("tables", seconds):
         about["rows"] = build_tables(ingested.folder, dataset.definitions, horizon(first, ingested.as_of), tables,
-                                     lambda text: request.progress(f"Tables: {text}", 0.25))
+                                     lambda text: request.progress(f"Tables: {text}", 0.25), dataset.scorecard)
         about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
         runs.write_json(making / "run.json", about)
     with _timed("notebooks", seconds):

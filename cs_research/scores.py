@@ -141,6 +141,19 @@ def stages(age_months: pd.Series, plan: models.Stages) -> pd.Series:
     return pd.Series(names[position], index=age_months.index, dtype="str")
 
 
+def teams(frame: pd.DataFrame, plan: models.Segments) -> pd.Series:
+    """The team in charge of each row by segment and stage (000, teams by size and phase); empty where none is named.
+
+    >>> from cs_research.definitions import load_definitions
+    >>> rows = pd.DataFrame({"segment": ["smb", None], "stage": "introduction"})
+    >>> teams(rows, load_definitions().segments).tolist()
+    ['Onboarding Group', nan]
+    """
+    named = [plan.teams.get(segment, {}).get(stage) for segment, stage in
+             zip(frame["segment"], frame["stage"], strict=True)]
+    return pd.Series(named, index=frame.index, dtype="str")
+
+
 def _indicator(measures: pd.DataFrame, card: models.Scorecard, indicator: models.Indicator) -> pd.DataFrame:
     if indicator.value:
         numerator = denominator = pd.Series(np.nan, index=measures.index)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cs_research import history, scores
+from cs_research import alerts, fields, history, scores
 from cs_research.definitions import Definitions
 from cs_research.engine import Horizon, Panel
 
@@ -21,6 +21,7 @@ KEYS = {
     "scores": ("account_id", "month", "scorecard", "version"),
     "history": ("account_id", "month", "scorecard", "version"),
     "outcomes": ("account_id", "due_date"),
+    "alerts": ("account_id", "rule", "opened_date"),
     "retention": ("month", "basis", "segment"),
     "measures": ("account_id", "month", "is_history"),
     "account_facts": ("account_id",),
@@ -43,11 +44,11 @@ def horizon(month: date, as_of: date) -> Horizon:
 
 
 def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: Path,
-                 progress: Callable[[str], None] | None = None) -> dict[str, int]:
+                 progress: Callable[[str], None] | None = None, leading: str = "dear") -> dict[str, int]:
     """Compute and write every table of a run as Parquet; returns the number of rows by table.
 
-    In: the folder of canonical Parquet files, the definitions and the horizon of the run. Out: files in `out`,
-    named and keyed as KEYS says.
+    In: the folder of canonical Parquet files, the definitions, the horizon of the run and the name of the card
+    that the data set leads with. Out: files in `out`, named and keyed as KEYS says.
     """
     panel = Panel(canonical, definitions, seen, progress)
     measures = panel.measures()
@@ -60,6 +61,10 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
     built = {
         "indicators": indicator_rows, "scores": score_rows.drop(columns=_NEXT),
         "history_indicators": then_indicators, "history": then_scores,
+        "alerts": alerts.alerts(
+            fields.fields([*definitions.alerts.reads, "stage", "segment", "owner"], then_scores, then,
+                          then_indicators, definitions.scorecards[leading]),
+            definitions.alerts, definitions.segments, pd.Timestamp(seen.month)),
         "outcomes": outcomes, "retention": panel.frame("retention", "month, basis, segment"),
         "measures": measures.drop(columns="month_end"), "account_facts": facts,
         "not_measured": pd.DataFrame(sorted(panel.not_measured().items()), columns=["measure", "reason"]),

@@ -15,6 +15,7 @@ LAYERS = (
     {"ingest", "engine"},
     {"scores"},
     {"history", "fields", "movement"},
+    {"alerts"},
     {"tables", "finding"},
     {"studies"},
     {"runs"},

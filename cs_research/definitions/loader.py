@@ -30,6 +30,7 @@ class Definitions:
     segments: models.Segments
     outcomes: models.Outcomes
     claims: models.Claims
+    alerts: models.Alerts
     files: dict[str, Path]
 
 

@@ -18,7 +18,8 @@ SELECT
   CAST(t.touch_points AS DOUBLE) AS touch_points,
   CAST(t.touch_points_online AS DOUBLE) AS touch_points_online,
   DATE_DIFF('day', COALESCE(r.keyman_date, p.start_date), p.month_end) / 30.44 AS keyman_months,
-  r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time
+  r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time,
+  g.keyman_weeks, CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate, g.survey_wait_days
 FROM account_month AS p
 LEFT JOIN accounts AS a
   ON a.account_id = p.account_id AND (a.recorded_at IS NULL OR CAST(a.recorded_at AS DATE) <= p.known_until)
@@ -30,3 +31,5 @@ LEFT JOIN touch_month AS t
   ON t.account_id = p.account_id AND t.month_number = p.month_number AND t.is_history = p.is_history
 LEFT JOIN relations AS r
   ON r.account_id = p.account_id AND r.month_number = p.month_number AND r.is_history = p.is_history
+LEFT JOIN signals AS g
+  ON g.account_id = p.account_id AND g.month_number = p.month_number AND g.is_history = p.is_history

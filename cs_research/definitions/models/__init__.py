@@ -5,7 +5,7 @@ A model says what a key means, its unit and its limits; what the defaults are st
 
 from typing import Any
 
-from cs_research.definitions.models.acting import Condition, When
+from cs_research.definitions.models.acting import AlertRule, Alerts, Condition, When
 from cs_research.definitions.models.base import Count, Frozen, Name, Text
 from cs_research.definitions.models.canonical import Column, Counter, Events, Measure, Measures, Needs, Table, Tables
 from cs_research.definitions.models.cards import Indicator, Scorecard
@@ -21,16 +21,16 @@ from cs_research.definitions.models.plans import (
 )
 
 __all__ = [
-    "KINDS", "Claim", "Claims", "Column", "Condition", "Count", "Counter", "Events", "Frozen", "Indicator",
-    "Level", "Measure", "Measures", "Name", "Needs", "Onboarding", "Outcomes", "Quadrants", "Reading",
-    "Scorecard", "Segments", "Stage", "Stages", "Table", "Tables", "Text", "TouchPoints", "TouchType", "When",
-    "model_of",
+    "KINDS", "AlertRule", "Alerts", "Claim", "Claims", "Column", "Condition", "Count", "Counter", "Events",
+    "Frozen", "Indicator", "Level", "Measure", "Measures", "Name", "Needs", "Onboarding", "Outcomes",
+    "Quadrants", "Reading", "Scorecard", "Segments", "Stage", "Stages", "Table", "Tables", "Text",
+    "TouchPoints", "TouchType", "When", "model_of",
 ]
 
 KINDS: dict[str, type[Frozen]] = {
     "tables": Tables, "measures": Measures, "events": Events, "scorecard": Scorecard,
     "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
-    "outcomes": Outcomes, "claims": Claims,
+    "outcomes": Outcomes, "claims": Claims, "alerts": Alerts,
 }
 
 

@@ -1,8 +1,10 @@
 """When something is due: conditions on the fields of an account's month."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field, model_validator
 
-from cs_research.definitions.models.base import Count, Frozen
+from cs_research.definitions.models.base import Count, Frozen, Name, Text
 
 _TESTS = ("at_least", "at_most", "above", "below", "among", "rises_by", "falls_by")
 
@@ -37,3 +39,50 @@ class Condition(Frozen):
 
 When = tuple[Condition, ...]
 """All of them must hold."""
+
+Months = Annotated[int, Field(ge=1)]
+
+
+class AlertRule(Frozen):
+    """One indicator that acts: when it opens, what is to be done, and when it closes by itself (001).
+
+    `kind`: a positive rule tells an opportunity, a challenge a risk. `stages`: where it applies (empty:
+    everywhere). Without `until` it closes where `when` no longer holds. `team`: empty is the one in charge
+    (segments.yml). It opens and closes after so many measured months in a row.
+    """
+
+    id: Name
+    title: Text
+    kind: Literal["positive", "challenge"]
+    stages: tuple[Name, ...] = ()
+    when: Annotated[When, Field(min_length=1)]
+    until: When = ()
+    open_after_months: Months = 1
+    close_after_months: Months = 1
+    action: Text
+    team: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the fields that the rule tests, each once."""
+        return tuple(dict.fromkeys(condition.field for condition in (*self.when, *self.until)))
+
+
+class Alerts(Frozen):
+    """The rules under which alerts open and close."""
+
+    kind: Literal["alerts"]
+    version: str
+    rules: tuple[AlertRule, ...]
+
+    @model_validator(mode="after")
+    def _has_each_rule_once(self) -> "Alerts":
+        ids = [rule.id for rule in self.rules]
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"the rule '{twice[0]}' stands twice")
+        return self
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the fields that the rules test, each once."""
+        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads))
