@@ -44,10 +44,12 @@ def alerts(frame: pd.DataFrame, plan: models.Alerts, segments: models.Segments,
 
 
 def _of_rule(rows: pd.DataFrame, rule: models.AlertRule, follows: pd.Series, leaves: pd.Series) -> pd.DataFrame:
-    spells = pd.DataFrame(_spells(rows, rule, follows, leaves), columns=["row", "closed_date", "closed_by"])
-    opened = rows.iloc[spells["row"].astype(int)].reset_index(drop=True)
-    opened_date = opened["month"] + pd.offsets.MonthEnd(0)
-    closed_date = pd.to_datetime(spells["closed_date"]) + pd.offsets.MonthEnd(0)
+    spells = pd.DataFrame(_spells(rows, rule, follows, leaves), columns=["opened", "closed", "closed_by"])
+    opened = rows.iloc[spells["opened"].astype(int)].reset_index(drop=True)
+    closed = rows["month"].reindex(spells["closed"]).reset_index(drop=True)
+    # That an account has left is seen at the end of the month after its last row.
+    closed = closed.mask(spells["closed_by"] == "ended", closed + pd.DateOffset(months=1))
+    opened_date, closed_date = opened["month"] + pd.offsets.MonthEnd(0), closed + pd.offsets.MonthEnd(0)
     months = (closed_date.dt.year - opened_date.dt.year) * 12 + closed_date.dt.month - opened_date.dt.month
     return opened.assign(
         rule=rule.id, kind=rule.kind, action=rule.action.en, team=rule.team or opened["team"],
@@ -56,22 +58,22 @@ def _of_rule(rows: pd.DataFrame, rule: models.AlertRule, follows: pd.Series, lea
 
 
 def _spells(rows: pd.DataFrame, rule: models.AlertRule, follows: pd.Series,
-            leaves: pd.Series) -> Iterator[tuple[int, pd.Timestamp | None, str | None]]:
-    """Row at which an alert opened, first day of the month in which it closed, and by what."""
+            leaves: pd.Series) -> Iterator[tuple[int, int | None, str | None]]:
+    """The row in which an alert opened, the last row that it was open in or closed in, and what closed it."""
     opens, closes = _signals(rows, rule)
-    steps = zip(rows["month"], opens, closes, follows, leaves, strict=True)
+    steps = zip(opens, closes, follows, leaves, strict=True)
     opened_at, in_a_row = None, 0
-    for row, (month, open_, close, is_followed, has_left) in enumerate(steps):
+    for row, (open_, close, is_followed, has_left) in enumerate(steps):
         signal = open_ if opened_at is None else close
         if signal is not None:  # not measured: neither lengthens nor breaks what has lasted so far
             in_a_row = in_a_row + 1 if signal else 0
         if opened_at is None and in_a_row == rule.open_after_months:
             opened_at, in_a_row = row, 0
         elif opened_at is not None and in_a_row == rule.close_after_months:
-            yield opened_at, month, "resolved"
+            yield opened_at, row, "resolved"
             opened_at, in_a_row = None, 0
         if opened_at is not None and not is_followed:
-            yield (opened_at, month + pd.DateOffset(months=1), "ended") if has_left else (opened_at, None, None)
+            yield (opened_at, row, "ended") if has_left else (opened_at, None, None)
         if not is_followed:
             opened_at, in_a_row = None, 0
 
