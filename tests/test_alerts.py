@@ -24,8 +24,7 @@ def account(health: list[float | None], name: str = "001", first: str = "2026-01
     months = pd.date_range(first, periods=len(health), freq="MS")
     rows = pd.DataFrame({"account_id": name, "month": months, "health": health, "stage": "operation",
                          "segment": "smb", "owner": "Sato", **more})
-    rows = rows[rows["health"] != "gone"].astype({"health": float})
-    return rows
+    return rows[rows["health"] != "gone"].astype({"health": float})
 
 
 def told(rows: pd.DataFrame, *rules: dict, until: str = "2026-12-01") -> list[tuple]:
