@@ -37,6 +37,7 @@ simulate: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m cs_research.definitions.dictionary > docs/data-dictionary.md
+	$(BIN)/python -c "from cs_research.ingest.rules import rules_page; print(rules_page(), end='')" > docs/ingest-rules.md
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -10,6 +10,9 @@ from typing import Literal
 from cs_research.definitions import strict_yaml
 from cs_research.definitions.models.base import Frozen, Name
 
+SEVERITIES = {"F": "The file is refused, and the run with it", "R": "The row is set aside, the rest goes on",
+              "W": "The row or file is taken, and that is told", "H": "The report is held back until acknowledged"}
+
 
 class Rule(Frozen):
     """What a code says and what to do about it."""
@@ -41,6 +44,16 @@ def all_rules() -> dict[str, Rule]:
     'give the id'
     """
     return strict_yaml.load(Path(__file__).with_name("rules.yml"), Rules).rules
+
+
+def rules_page() -> str:
+    """The text of docs/ingest-rules.md: every rule, by severity."""
+    lines = ["# Rules of ingest", "", "Made by `make docs` from `cs_research/ingest/rules.yml`; edit that."]
+    for letter, heading in SEVERITIES.items():
+        lines += ["", f"## {heading}", "", "| code | what it is | what to do |", "|---|---|---|"]
+        lines += [f"| {code} | {rule.sentence} | {rule.remedy} |"
+                  for code, rule in all_rules().items() if code[0] == letter]
+    return "\n".join(lines) + "\n"
 
 
 def sentence(code: str, detail: str = "") -> str:
