@@ -15,6 +15,7 @@ HEAD = "kind: dataset\nname: Test\nzone: Asia/Tokyo\nas_of: 2025-12-31\n"
 
 def made(path: Path, mapping: str = "", **files: str) -> Path:
     """A data set folder: contracts unless given, dataset.yml from HEAD and `mapping`, `a_b.csv` from a_b=text."""
+    path.mkdir(exist_ok=True)
     (path / "dataset.yml").write_text(HEAD + mapping, encoding="utf-8")
     for name, text in {"contracts": CONTRACTS, **files}.items():
         if text:

@@ -73,6 +73,23 @@ def test_a_correction_is_taken_once_and_only_for_the_record_it_was_made_from(tmp
     assert entry(folder, "corrections/one.csv")["accepted"] == 0
 
 
+def test_the_quarantine_is_laid_out_like_the_data_and_may_be_laid_back_whole(tmp_path):
+    folder = made(tmp_path / "data", "tables: {contracts: {files: ['a*.csv', 'a/*.csv']}}\n", contracts="")
+    (folder / "a").mkdir()
+    for name in ("a/b.csv", "a__b.csv"):
+        (folder / name).write_text(CONTRACTS.replace("C", name[1]).replace(",10,", ",x,"), encoding="utf-8")
+    check(open_dataset(folder), tmp_path / "check")
+    files = sorted((tmp_path / "check").rglob("*.csv"))
+    assert [path.relative_to(tmp_path / "check").as_posix() for path in files] == [
+        "a/b.csv.quarantine.csv", "a__b.csv.quarantine.csv"]
+    for path in files:
+        path.write_text(path.read_text(encoding="utf-8").replace(",x,1000", ",9,1000"), encoding="utf-8")
+    (tmp_path / "check").rename(folder / "corrections")
+    assert (counts(folder, "a/b.csv"), counts(folder, "a__b.csv")) == ((2, 2, 0, 0), (2, 2, 0, 0))
+    check(open_dataset(folder), tmp_path / "check")
+    assert not list((tmp_path / "check").rglob("*.csv"))
+
+
 def test_a_corrections_file_without_the_place_of_its_rows_is_rejected(tmp_path):
     folder = made(tmp_path, contracts=DAMAGED)
     (folder / "corrections").mkdir()

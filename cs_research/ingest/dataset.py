@@ -133,7 +133,7 @@ class Dataset:
     @property
     def corrections(self) -> tuple[Path, ...]:
         """Quarantine files with corrected rows, in the order in which they apply."""
-        return tuple(sorted((self.folder / "corrections").glob("*.csv")))
+        return tuple(sorted((self.folder / "corrections").rglob("*.csv")))
 
     @property
     def paths(self) -> tuple[Path, ...]:

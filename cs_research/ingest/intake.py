@@ -76,7 +76,7 @@ def check(dataset: Dataset, quarantine: Path | None = None, progress: Progress |
         intake = _Intake(dataset, Path(work), progress or (lambda text: None))
         intake.examine()
         if quarantine is not None:
-            for path in quarantine.glob("*.quarantine.csv"):
+            for path in quarantine.rglob("*.quarantine.csv"):
                 path.unlink()
             intake.write_quarantine(quarantine)
         return {"files": [entry.as_json() for entry in sorted(intake.entries, key=lambda entry: entry.file)],

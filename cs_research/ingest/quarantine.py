@@ -1,6 +1,7 @@
 """Writes the rows that were set aside, whole: one CSV per file, with the place, the code and the remedy in front."""
 
 import csv
+import re
 from pathlib import Path
 
 import duckdb
@@ -21,13 +22,22 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path)
     """
     if not entry.quarantined or entry.raw is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / (entry.file.replace("/", "__").replace(":", "_") + ".quarantine.csv")
+    target = folder / quarantine_name(entry.file)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*FRONT, *entry.raw.names, "_text"])
         writer.writerows(_rows(con, entry))
     return target
+
+
+def quarantine_name(file: str) -> str:
+    """Where the rows set aside of a file lie in the quarantine folder, which is laid out like the data set.
+
+    >>> quarantine_name("2025-05/touches.csv"), quarantine_name("query:touches")
+    ('2025-05/touches.csv.quarantine.csv', 'query_touches.quarantine.csv')
+    """
+    return re.sub("^query:", "query_", file) + ".quarantine.csv"
 
 
 def _rows(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[list[object]]:
