@@ -90,15 +90,18 @@ def check(
     if definitions:
         result = checking.check_definitions(definitions)
     else:
+        dataset = open_dataset(data, zone, as_of)
         with _bar() as bar:
             task = bar.add_task("Checking", total=None)
-            result = judged(open_dataset(data, zone, as_of), apart, lambda text: bar.update(task, description=text))
+            result = judged(dataset, apart, lambda text: bar.update(task, description=text))
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(checking.files_table(result), "")
     if any(file["codes"] for file in result["files"]):
         console.print(checking.faults_table(result))
     if any(file["quarantined"] for file in result["files"]):
         print(f"Rows set aside: {apart}. Correct them there, lay the file in {data}/corrections, run again.")
+    if data and (types := checking.without_points(dataset)):
+        print(f"Touches of type {', '.join(types)} earn no points; definitions/touch_points.yml may give them some.")
     if json:
         write_json(json, result)
     return 0 if result["ok"] else 2

@@ -4,6 +4,7 @@ This layer names the steps and their order; how a step is done stands in the lay
 """
 
 import calendar
+import json
 import os
 import platform
 import shlex
@@ -121,7 +122,7 @@ def _ingest(dataset: Dataset, making: Path, request: Request, inputs: dict[str, 
 def _make(making: Path, about: dict[str, Any], request: Request, dataset: Dataset, ingested: Ingested,
           notebooks: list[Job]) -> None:
     """Fill the folder of a run, from canonical tables to pages."""
-    _refuse_before_first(about["month"], ingested.folder)
+    _refuse_before_first(about["month"], ingested, request.data)
     seconds: dict[str, float] = {}
     tables = making / "tables"
     first = date.fromisoformat(f"{about['month']}-01")
@@ -164,13 +165,19 @@ def _write_pages(run: Run, notebooks: list[str]) -> int:
     return count
 
 
-def _refuse_before_first(month: str, canonical: Path) -> None:
+def _refuse_before_first(month: str, ingested: Ingested, data: Path) -> None:
     import pandas as pd
 
-    starts = pd.read_parquet(canonical / "contracts.parquet", columns=["start_date"])["start_date"]
-    if starts.empty or month < f"{starts.min():%Y-%m}":
-        begin = "hold no contract" if starts.empty else f"begin in {starts.min():%Y-%m}"
-        raise Refused(f"The month {month} is outside the data, which {begin}", "give a later --month")
+    starts = pd.read_parquet(ingested.folder / "contracts.parquet", columns=["start_date"])["start_date"]
+    if starts.empty:
+        rows = ingested.files[ingested.files["table"] == "contracts"]
+        codes = ", ".join(sorted({code for codes in rows["codes"] for code in json.loads(codes) if code[0] == "R"}))
+        raise Refused(f"No contract can be used: of {rows['rows_in'].sum():,} rows {rows['quarantined'].sum():,} were "
+                      f"set aside ({codes or 'none'}) and {rows['excluded'].sum():,} excluded by dataset.yml",
+                      f"`cs-research check {shlex.quote(str(data))}` tells why, and where the rows lie")
+    if month < f"{starts.min():%Y-%m}":
+        raise Refused(f"The month {month} is outside the data, which begin in {starts.min():%Y-%m}",
+                      "give a later --month")
 
 
 def _findings_table(run: Run) -> Any:

@@ -3,10 +3,12 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from small_data import made
 
 from cs_research import cli
 from cs_research.cli import exit_code
@@ -81,6 +83,17 @@ def test_check_shows_examples_and_where_the_rows_went(data, tmp_path, monkeypatc
     assert "Rows set aside: reports/quarantine/mine. Correct them there, lay the file in mine/corrections" in said
     assert (tmp_path / "reports/quarantine/mine/contracts.csv.quarantine.csv").is_file()
     assert os.listdir(tmp_path / "mine") == ["contracts.csv"]
+
+
+def test_check_tells_of_files_without_table_and_of_touches_without_points(tmp_path, capsys):
+    mapping = "tables: {touches: {values: {touch_type: {tel: call, mail: mail_click, 訪問: mid_review}}}}\n"
+    folder = made(tmp_path, mapping, touch="a,b\n1,2\n",
+                  touches="touch_id,account_id,occurred_at,touch_type\nt1,007,2025-05-01T10:00:00+09:00,tel\n")
+    assert exit_code(["check", str(folder), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"touch\.csv +unused", told) and "accept_warn" not in told
+    assert "cs-research init proposes how" in " ".join(told.split())
+    assert "Touches of type call earn no points" in told
 
 
 def test_definition_files_are_checked_the_same_way(tmp_path, capsys):

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from small_data import made
 from small_notebooks import write_notebook, write_recipe
 
 from cs_research import open_run, pipeline
@@ -110,6 +111,13 @@ def test_what_cannot_be_done_is_refused_and_earlier_reports_stay(index, request_
         run_month(replace(request_, **changes))
     assert files_of(index.parent) == before
     assert {p.name for p in request_.out.iterdir()} == {".runs", "2026-10"}
+
+
+def test_a_run_whose_contracts_are_all_set_aside_says_so(tmp_path):
+    data = made(tmp_path / "my data", contracts="account_id,contract_id,start_date,end_date,seats\n1,C1,never,,1\n" * 2)
+    told = "No contract can be used: of 3 rows 3 were set aside .R_DATE_FORMAT, R_HEADER_REPEATED. and 0 excluded"
+    with pytest.raises(Refused, match=f"{told} .*`cs-research check '.*my data'` tells why, and where"):
+        run_month(Request(data, tmp_path / "out"))
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text(f"{path.read_text()}\n"), Path.unlink])

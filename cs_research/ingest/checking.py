@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cs_research.definitions.loader import load_definitions, read_definition
 from cs_research.errors import Refused
+from cs_research.ingest.dataset import Dataset
 from cs_research.ingest.rules import all_rules
 
 EXAMPLES = 3
@@ -47,7 +48,8 @@ def files_table(result: dict[str, Any]) -> Table:
     table = Table("File", "Table", "Outcome", *(_right(name) for name in COUNTS), box=None, header_style="bold")
     for file in result["files"]:
         numbers = ["" if file[name] is None else f"{file[name]:,}" for name in COUNTS]
-        table.add_row(Text(file["file"]), file["table"], Text(file["outcome"], STYLES[file["outcome"]]), *numbers)
+        outcome = "unused" if "W_FILE_UNUSED" in file["codes"] else file["outcome"]
+        table.add_row(Text(file["file"]), file["table"], Text(outcome, STYLES[file["outcome"]]), *numbers)
     return table
 
 
@@ -59,8 +61,15 @@ def faults_table(result: dict[str, Any]) -> Table:
     for code, file, count in sorted(found, key=lambda item: ("FRW".index(item[0][0]), -item[2], item[1]["file"])):
         rule = all_rules()[code]
         table.add_row(Text(code, SEVERITY[code[0]]), Text(file["file"]), f"{count:,}", rule.sentence,
-                      Text("\n".join(_examples(file, code))), rule.remedy)
+                      Text("\n".join(_examples(file, code))), Text(rule.remedy))
     return table
+
+
+def without_points(dataset: Dataset) -> list[str]:
+    """The touch types that dataset.yml maps to and that earn no points, such as `call`: right, but easily missed."""
+    types = dataset.definitions.touch_points.types
+    mapped = {name for part in dataset.tables.values() for name in part.spec.values.get("touch_type", {}).values()}
+    return sorted(name for name in mapped if name in types and not (types[name].points or types[name].levels))
 
 
 def _examples(file: dict[str, Any], code: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from cs_research.definitions import Definitions, load_definitions, strict_yaml
 from cs_research.definitions.models.base import Count, Frozen, Name
@@ -20,6 +20,19 @@ from cs_research.errors import Refused
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 IsoDate = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+DIRECTIVES = re.compile(r"([^%]|%-?[aAbBdfgHIjmMpSyY%])+")
+
+
+def _is_format(form: str) -> str:
+    """A format that misses the year or the day would make up what it misses; one without % never fits."""
+    if not (DIRECTIVES.fullmatch(form) and re.search("%-?[yY]", form) and re.search("%-?[dj]", form)):
+        raise ValueError("a format names the parts of a date, such as %Y/%m/%d for 2025/04/01 or %d.%m.%y %H:%M for "
+                         "01.04.25 09:30 (stamps with an offset are read in ISO form only)")
+    return form
+
+
+Format = Annotated[str, AfterValidator(_is_format)]
 
 
 class Exclusion(Frozen):
@@ -38,8 +51,8 @@ class Files(Frozen):
     skip_rows: Count = 0
     columns: dict[Name, str] = {}
     ignore: tuple[str, ...] = ()
-    date_formats: tuple[str, ...] = ()
-    stamp_formats: tuple[str, ...] = ()
+    date_formats: tuple[Format, ...] = ()
+    stamp_formats: tuple[Format, ...] = ()
     defaults: dict[Name, str] = {}
     values: dict[Name, dict[str, str]] = {}
     id_from_integer: tuple[str, ...] = ()

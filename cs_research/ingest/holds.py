@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 
 from cs_research.ingest.intake import Ingested
+from cs_research.ingest.quarantine import quarantine_name
 
 QUARANTINE_SHARE = 0.01
 SHRUNKEN_SHARE = 0.1
@@ -38,8 +39,10 @@ def held(ingested: Ingested, month: date, before: dict[str, int] | None = None) 
         found.append(Hold("H_INCOMPLETE", f"The month {month:%Y-%m} is not complete: the data end on {ingested.as_of}"))
     for name, rows in now[["rows_in", "quarantined"]].sum().iterrows():
         if rows["quarantined"] > QUARANTINE_SHARE * rows["rows_in"]:
+            files = now.get_group(name).query("quarantined > 0")["file"]
+            where = _shown([f"quarantine/{quarantine_name(file)}" for file in files])
             found.append(Hold("H_QUARANTINE", f"{rows['quarantined']:,} of {rows['rows_in']:,} rows of {name} are in "
-                                              "quarantine"))
+                                              f"quarantine (beside the report, in {where})"))
         if rows["rows_in"] < SHRUNKEN_SHARE * (before or {}).get(str(name), 0):
             found.append(Hold("H_SHRUNKEN", f"{name} has {rows['rows_in']:,} rows after {(before or {})[str(name)]:,} "
                                             "a month ago"))
@@ -82,5 +85,8 @@ def _steady(name: str, by_day: pd.Series, month: date, as_of: date) -> list[Hold
 
 def _missing(name: str, wanted: pd.PeriodIndex, there: set[pd.Period]) -> list[Hold]:
     missing = [str(period) for period in wanted if period not in there]
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    return [Hold("H_MONTH_MISSING", f"{name} has no rows of {shown}")] if missing else []
+    return [Hold("H_MONTH_MISSING", f"{name} has no rows of {_shown(missing)}")] if missing else []
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

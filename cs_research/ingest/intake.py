@@ -100,7 +100,8 @@ class _Intake:
     @property
     def as_of(self) -> date:
         if self._as_of is None:
-            raise Refused(f"No row of {self.dataset.folder} has a date", "give --as-of, such as --as-of 2025-12-31")
+            raise Refused(f"No row of {self.dataset.folder} that could be used tells the last day of the data",
+                          "give --as-of, such as --as-of 2025-12-31; check with it tells what was set aside")
         return self._as_of
 
     def examine(self) -> None:

@@ -199,12 +199,14 @@ def files_read(files: pd.DataFrame, holds: Sequence[dict[str, str]] = ()) -> Fin
         return Finding.not_measured(name, "no file was read")
     total = files[["rows_in", "accepted", "quarantined", "excluded"]].sum()
     words = {"accept": "accepted", "accept_warn": "accepted, with warnings", "quarantine": "partly kept apart"}
-    shown = files.assign(outcome=files["outcome"].replace(words),
+    outcome = files["outcome"].replace(words).mask(files["table"] == "", "of no table, not used")
+    shown = files.assign(outcome=outcome,
                          codes=[json.loads(codes) if isinstance(codes, str) else codes for codes in files["codes"]])
     share = total["quarantined"] / total["rows_in"] if total["rows_in"] else 0.0
     inside, taken, apart, left = (count(int(total[name])) for name in total.index)
-    sentence = (f"Of {inside} rows in {count(len(files), 'file')}, {taken} were taken in, {apart} kept apart and "
-                f"{left} excluded on purpose.")
+    where = " (in quarantine/, beside the report)" if share else ""
+    sentence = (f"Of {inside} rows in {count(len(files), 'file')}, {taken} were taken in, {apart} kept apart{where} "
+                f"and {left} excluded on purpose.")
     notes = [f"Published only after acknowledgement: {hold['sentence']} ({hold['code']})." for hold in holds]
     return Finding(name, sentence, float(share), n=int(total["rows_in"]),
                    details={"rows": shown.to_dict("records"), "notes": notes})
