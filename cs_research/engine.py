@@ -13,8 +13,8 @@ import pandas as pd
 from cs_research.definitions import Definitions, models
 
 SQL = Path(__file__).parent / "sql"
-STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters",
-         "touch_ledger", "touch_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention")
+STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters", "touch_ledger",
+         "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention")
 TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
          "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
          "share": "DOUBLE", "boolean": "BOOLEAN"}
@@ -27,6 +27,7 @@ SMALL = {
     "event_roles": {"event_type": "VARCHAR", "is_login": "BOOLEAN", "is_core_action": "BOOLEAN",
                     "is_key_feature": "BOOLEAN"},
     "counter_types": {"counter": "VARCHAR", "event_type": "VARCHAR", "sums_quantity": "BOOLEAN"},
+    "rating_values": {"kind": "VARCHAR", "value": "VARCHAR", "number": "DOUBLE"},
     "touch_rules": {"touch_type": "VARCHAR", "rule": "VARCHAR", "ladder": "VARCHAR", "channel": "VARCHAR",
                     "is_synced": "BOOLEAN", "per_recipient": "BOOLEAN"},
     "touch_levels": {"touch_type": "VARCHAR", "reached_at": "DOUBLE", "points": "DECIMAL(18,4)"},
@@ -74,16 +75,28 @@ class Panel:
         one column per measure of measures.yml and per counter of events.yml.
         """
         frame = self.frame("measures", "account_id, month, is_history")
-        frame["month_number"] = frame["month"].dt.year * 12 + frame["month"].dt.month
-        keys = ["account_id", "month_number", "is_history"]
-        counters = self.frame("counters", ", ".join(keys)).pivot(index=keys, columns="counter", values="amount")
-        frame = frame.merge(counters.astype(float), how="left", left_on=keys, right_index=True)
+        for table, name, number in (("counters", "counter", "amount"), ("ratings_month", "kind", "number")):
+            frame = self._beside(frame, table, name, number)
         for name in self.definitions.events.counters:
             frame[name] = frame[name].fillna(0.0) if name in frame else 0.0
         for name in self.not_measured():
             frame[name] = float("nan")
         number = [name for name in frame.columns if name in self.definitions.measures or name == "arr"]
-        return frame.drop(columns="month_number").astype(dict.fromkeys(number, float))
+        return frame.astype(dict.fromkeys(number, float))
+
+    def _beside(self, frame: pd.DataFrame, table: str, name: str, number: str) -> pd.DataFrame:
+        """The frame of measures with one more column for each name that a long table holds."""
+        rows = self.connection.sql(
+            f"SELECT t.account_id, k.month, t.is_history, t.{name} AS name, CAST(t.{number} AS DOUBLE) AS number "
+            f"FROM {table} AS t JOIN calendar AS k ON k.month_number = t.month_number").df()
+        keys = ["account_id", "month", "is_history"]
+        wide = rows.pivot(index=keys, columns="name", values="number")
+        wide = wide[[column for column in wide.columns if column in self._declared]]
+        return frame.merge(wide, how="left", left_on=keys, right_index=True)
+
+    @property
+    def _declared(self) -> set[str]:
+        return {*self.definitions.events.counters, *self.definitions.ratings.kinds}
 
     def not_measured(self) -> dict[str, str]:
         """Measures that this data set cannot hold, each with the reason in words."""
@@ -99,6 +112,9 @@ class Panel:
         for name, counter in self.definitions.events.counters.items():
             if not self._known_types({"usage_events", "usage_daily"}).intersection(counter.event_types):
                 reasons[name] = f"none of the event types {', '.join(counter.event_types)} occurs in the data"
+        rated = {row[0] for row in self.connection.execute("SELECT DISTINCT kind FROM ratings_month").fetchall()}
+        for name in sorted(set(self.definitions.ratings.kinds) - rated):
+            reasons[name] = f"no rating of the kind {name.replace('_', ' ')} in the data"
         return reasons
 
     def _has_values(self, tables: set[str], column: str) -> bool:
@@ -161,13 +177,16 @@ def month_calendar(first: date, last: date) -> pd.DataFrame:
 
 
 def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
-    """Definitions as small tables for SQL joins: event_roles, counter_types, touch_rules, touch_levels."""
+    """Definitions as small tables for SQL joins: event_roles, counter_types, rating_values,
+    touch_rules, touch_levels."""
     events, touch = definitions.events, definitions.touch_points
     types = sorted({*events.login, *events.core_action, *events.key_feature})
     rows = {
         "event_roles": [(t, t in events.login, t in events.core_action, t in events.key_feature) for t in types],
         "counter_types": [(name, event_type, counter.sum == "quantity")
                           for name, counter in events.counters.items() for event_type in counter.event_types],
+        "rating_values": [(name, value, number) for name, rating in definitions.ratings.kinds.items()
+                          for value, number in rating.values.items()],
         "touch_rules": [(name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient)
                         for name, t in touch.types.items()],
     }

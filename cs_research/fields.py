@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import models
-from cs_research.scores import TOLERANCE
-
-KEY = ["account_id", "month"]
+from cs_research.scorecards import KEY, TOLERANCE
 
 
 def fields(names: Iterable[str], scores: pd.DataFrame, measures: pd.DataFrame, indicators: pd.DataFrame,

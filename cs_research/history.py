@@ -21,7 +21,7 @@ def with_next_renewal(scores: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFr
     joined = pd.merge_asof(left, right, left_on="month_end", right_on="due_date", by="account_id",
                            direction="forward", allow_exact_matches=False)
     return joined.drop(columns="month_end").sort_values(
-        ["account_id", "month", "scorecard"], kind="stable", ignore_index=True)
+        ["account_id", "month", "scorecard", "version"], kind="stable", ignore_index=True)
 
 
 def is_renewal_due(scores: pd.DataFrame, within_days: int) -> pd.Series:

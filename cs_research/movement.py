@@ -6,7 +6,7 @@ Pure functions, table in, table out. This layer computes no score: it takes apar
 import pandas as pd
 
 from cs_research.definitions import models
-from cs_research.scores import indicators
+from cs_research.scorecards import indicators
 
 MEASURED = "what is measured"   # the rest of the scale when an indicator comes or goes
 RULES = "exceptions and runs"   # what the card does to the sum of its indicators

@@ -129,7 +129,8 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
     about["holds"] = [asdict(hold) for hold in held(ingested, first, about["rows_before"])]
     _copy_definitions(dataset, making / "definitions")
     with _timed("tables", seconds):
-        about["rows"] = build_tables(ingested.folder, dataset.definitions, horizon(first, ingested.as_of), tables,
+        definitions = dataset.definitions.in_use(about["month"])
+        about["rows"] = build_tables(ingested.folder, definitions, horizon(first, ingested.as_of), tables,
                                      lambda text: request.progress(f"Tables: {text}", 0.25), dataset.scorecard)
         about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
         runs.write_json(making / "run.json", about)

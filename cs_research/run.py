@@ -56,7 +56,7 @@ class Run:
         """The definitions as they stood when the run was made."""
         for path in (self.folder / "definitions").glob("*.yml"):
             self._checked(f"definitions/{path.name}")
-        return load_definitions(self.folder / "definitions")
+        return load_definitions(self.folder / "definitions", is_copy=True).in_use(f"{self.month:%Y-%m}")
 
     def table(self, name: str) -> pd.DataFrame:
         """One output table as a DataFrame of its own; columns as in the data contract.

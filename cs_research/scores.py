@@ -1,4 +1,4 @@
-"""Scores accounts: bands and points of indicators, health, quadrants, stages.
+"""Scores of accounts: a card's health beside touch, quadrant, stage and segment.
 
 Pure functions, table in, table out. This layer reads no file and knows no outcome.
 """
@@ -7,108 +7,79 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-
-TOLERANCE = 1e-9  # means of ratios arrive as .49999999999999994
-
-
-def indicators(measures: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
-    """Value, colour and points of each indicator of a card.
-
-    In: account_id, month and the measures that the card names. Out, one row per row of `measures` and
-    indicator: account_id, month, scorecard, indicator, value, numerator, denominator, is_measured, band, points
-    (band and points empty where not measured). Rule: 000, DEAR example; a value on a cut has the better colour.
-
-    >>> from cs_research.definitions import load_definitions
-    >>> row = pd.DataFrame({"account_id": ["001"], "month": [pd.Timestamp("2026-10-01")], "seats": [32.0],
-    ...                     "target_users": [100.0]})
-    >>> card = load_definitions().scorecards["dear"]
-    >>> card = card.model_copy(update={"indicators": card.indicators[:1]})
-    >>> indicators(row, card)[["indicator", "value", "band", "points"]].values.tolist()
-    [['D-1', 0.32, 'orange', 2.0]]
-    """
-    frames = [_indicator(measures, card, indicator) for indicator in card.indicators]
-    return pd.concat(frames, ignore_index=True)
-
-
-def health(indicator_rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
-    """The card's total by account and month.
-
-    Out: account_id, month, scorecard, version, health, health_band, measured_share, is_usage_only. health = total
-    x points / maximum points of the measured indicators; empty under `min_measured_share`.
-    """
-    best = {indicator.id: max(indicator.points) for indicator in card.indicators}
-    outcome = {indicator.id: indicator.group in card.outcome_groups for indicator in card.indicators}
-    rows = indicator_rows.assign(
-        best=indicator_rows["indicator"].map(best).where(indicator_rows["is_measured"]),
-        outcome=indicator_rows["indicator"].map(outcome) & indicator_rows["is_measured"])
-    total = rows.groupby(["account_id", "month"], as_index=False).agg(
-        points=("points", "sum"), best=("best", "sum"), measured=("is_measured", "mean"),
-        outcome=("outcome", "any"))
-    enough = total["measured"] >= card.min_measured_share - TOLERANCE
-    score = (card.total * total["points"] / total["best"].where(total["best"] > 0)).where(enough)
-    return pd.DataFrame({
-        "account_id": total["account_id"], "month": total["month"], "scorecard": card.name,
-        "version": card.version, "health": score, "health_band": bands(score, card.overall_cuts, card.bands),
-        "measured_share": total["measured"],
-        "is_usage_only": ~total["outcome"] & bool(card.outcome_groups)})
-
-
-def bands(values: pd.Series, cuts: tuple[float, ...], names: tuple[str, ...]) -> pd.Series:
-    """The band of each value; a value on a cut belongs to the better band, an empty one to none.
-
-    >>> bands(pd.Series([17.4, 17.5, 26.0, None]), (17.5, 25, 32.5), ("red", "orange", "yellow", "green")).tolist()
-    ['red', 'orange', 'yellow', nan]
-    """
-    position = np.searchsorted(np.asarray(cuts) - TOLERANCE, values.to_numpy(float), side="right")
-    named = pd.Series(np.asarray(names, dtype=object)[position], index=values.index, dtype="str")
-    return named.where(values.notna())
-
-
-def zero_based(health_values: pd.Series, card: models.Scorecard) -> pd.Series:
-    """Health on the scale from 0 to the card's total, on which ratios mean something (methods 1).
-
-    total x (points - minimum) / (maximum - minimum), for a card whose worst colour earns the same everywhere.
-    """
-    lowest = lowest_total(card)
-    return card.total * (health_values - lowest) / (card.total - lowest)
-
-
-def lowest_total(card: models.Scorecard) -> float:
-    """The total of an account whose every indicator has the worst colour: 10 for dear."""
-    worst = sum(min(indicator.points) for indicator in card.indicators)
-    return card.total * worst / sum(max(indicator.points) for indicator in card.indicators)
+from cs_research.scorecards import KEY, TOLERANCE
 
 
 def score_table(measures: pd.DataFrame, health_rows: pd.DataFrame, facts: pd.DataFrame,
-                definitions: Definitions) -> pd.DataFrame:
+                definitions: Definitions, card: models.Scorecard) -> pd.DataFrame:
     """Health, touch, quadrant, stage and segment by account and month (output table `scores`).
 
-    In: measures of one view, `health` rows of one card, account_facts (account_id, segment, owner). A first
+    In: measures of one view, `health` rows of the card, account_facts (account_id, segment, owner). A first
     month with too few days of contract gets no score.
     """
-    card = definitions.scorecards[health_rows["scorecard"].iloc[0]] if len(health_rows) else None
     frame = health_rows.merge(measures, on=["account_id", "month"], validate="one_to_one").merge(
         facts[["account_id", "segment", "owner"]], on="account_id", how="left", validate="many_to_one")
-    if card is not None:
-        early = (frame["age_months"] == 0) & (frame["days_since_start"] < card.min_first_month_days)
-        frame[["health", "health_band"]] = frame[["health", "health_band"]].mask(early)
-    frame["quadrant"] = quadrants(frame["health"], frame["touch_score"], definitions.quadrants)
+    early = (frame["age_months"] == 0) & (frame["days_since_start"] < card.min_first_month_days)
+    frame[["health", "health_band"]] = frame[["health", "health_band"]].mask(early)
+    frame["quadrant"] = quadrants(frame["health"], frame["touch_score"], definitions.quadrants, card)
     frame["moved_into_a"] = moves_into_a(frame)
     frame["stage"] = stages(frame["age_months"], definitions.stages)
-    return frame[["account_id", "month", "scorecard", "version", "health", "health_band", "measured_share",
-                  "is_usage_only", "touch_score", "touch_score_month", "touch_score_synced", "quadrant",
-                  "moved_into_a", "stage", "segment", "owner", "arr", "seats", "start_date", "age_months"]]
+    frame["taken_from"] = pd.Series(None, index=frame.index, dtype="str")
+    return frame[[
+        "account_id", "month", "scorecard", "version", "taken_from", "health", "health_band", "measured_share",
+        "is_usage_only", "capped_by", "touch_score", "touch_score_month", "touch_score_synced", "quadrant",
+        "moved_into_a", "stage", "segment", "owner", "arr", "seats", "start_date", "age_months"]]
 
 
-def quadrants(health_values: pd.Series, touch: pd.Series, plan: models.Quadrants) -> pd.Series:
+def chosen(score_rows: pd.DataFrame, card: models.Scorecard, definitions: Definitions) -> pd.DataFrame:
+    """Scores of a card that takes each account's from another, by segment and stage, under its own name and version.
+
+    In: `score_table` of the cards it chooses among. Out: the same columns; `taken_from` names the card of a row.
+    """
+    rows = score_rows[score_rows.set_index(["scorecard", "version"]).index.isin(
+        [(name, definitions.scorecards[name].version) for name in {choice.card for choice in card.choose}])]
+    wanted = pd.Series("", index=rows.index)
+    for choice in reversed(card.choose):
+        fits = pd.Series(True, index=rows.index)
+        if choice.segment:
+            fits &= rows["segment"] == choice.segment
+        if choice.stage:
+            fits &= rows["stage"] == choice.stage
+        wanted = wanted.mask(fits, choice.card)
+    rows = rows[rows["scorecard"] == wanted].reset_index(drop=True)
+    rows = rows.assign(taken_from=rows["scorecard"], scorecard=card.name, version=card.version)
+    return rows.assign(moved_into_a=moves_into_a(rows))
+
+
+def indicators_chosen(indicator_rows: pd.DataFrame, rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
+    """The indicators behind `chosen` scores, under the name of the card that chose."""
+    behind = rows[[*KEY, "taken_from"]].rename(columns={"taken_from": "scorecard"})
+    return indicator_rows.merge(behind, on=[*KEY, "scorecard"]).assign(scorecard=card.name)
+
+
+def quadrants(health_values: pd.Series, touch: pd.Series, plan: models.Quadrants,
+              card: models.Scorecard | None = None) -> pd.Series:
     """A healthy and in touch, B in touch only, C healthy only, D neither; empty where one is not measured.
 
-    Rule: 000, structure of the touch score; on the cut is high.
+    Rule: 000, structure of the touch score; on the cut is high. The cut is the card's own, else the plan's as a
+    part of the card's total.
     """
-    healthy = health_values >= plan.health_cut - TOLERANCE
+    healthy = health_values >= health_cut(plan, card) - TOLERANCE
     touched = touch >= plan.touch_cut - TOLERANCE
     letters = np.select([healthy & touched, touched, healthy], ["A", "B", "C"], "D")
     return pd.Series(letters, index=health_values.index, dtype="str").where(health_values.notna() & touch.notna())
+
+
+def health_cut(plan: models.Quadrants, card: models.Scorecard | None = None) -> float:
+    """Where health is high on a card: its `quadrant_cut`, else the plan's cut, which is made for a total of 40.
+
+    >>> from cs_research.definitions import load_definitions
+    >>> health_cut(load_definitions().quadrants, load_definitions().scorecards["dear"])
+    25.0
+    """
+    if card is None:
+        return plan.health_cut
+    return plan.health_cut * card.total / 40 if card.quadrant_cut is None else card.quadrant_cut
 
 
 def moves_into_a(frame: pd.DataFrame) -> pd.Series:
@@ -152,31 +123,3 @@ def teams(frame: pd.DataFrame, plan: models.Segments) -> pd.Series:
     named = [plan.teams.get(segment, {}).get(stage) for segment, stage in
              zip(frame["segment"], frame["stage"], strict=True)]
     return pd.Series(named, index=frame.index, dtype="str")
-
-
-def _indicator(measures: pd.DataFrame, card: models.Scorecard, indicator: models.Indicator) -> pd.DataFrame:
-    if indicator.value:
-        numerator = denominator = pd.Series(np.nan, index=measures.index)
-        value = measures[indicator.value].astype(float)
-        measured = value.notna()
-    else:
-        numerator = measures[indicator.numerator].astype(float)
-        denominator = measures[indicator.denominator].astype(float)
-        value = numerator / denominator.where(denominator > 0)
-        measured = numerator.notna() & denominator.notna()
-        if indicator.when_empty == "not_measured":
-            measured &= denominator > 0
-    position = _positions(value, indicator).where(measured)
-    points = position.map(dict(enumerate(map(float, indicator.points))))
-    band = position.map(dict(enumerate(card.bands))).astype("str")
-    return pd.DataFrame({
-        "account_id": measures["account_id"], "month": measures["month"], "scorecard": card.name,
-        "indicator": indicator.id, "value": value.where(measured), "numerator": numerator,
-        "denominator": denominator, "is_measured": measured, "band": band.where(measured), "points": points})
-
-
-def _positions(value: pd.Series, indicator: models.Indicator) -> pd.Series:
-    """0 for the worst colour up to the number of cuts; a rate over nobody is the worst (a dead account)."""
-    sign = 1 if indicator.better == "higher" else -1
-    reached = [sign * value >= sign * cut - TOLERANCE for cut in indicator.cuts]
-    return pd.concat(reached, axis=1).sum(axis=1).astype(float)

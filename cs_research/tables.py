@@ -10,14 +10,14 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cs_research import alerts, fields, history, scores
+from cs_research import alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
 from cs_research.engine import Horizon, Panel
 
 SCHEMA_VERSION = "1"
 KEYS = {
-    "indicators": ("account_id", "month", "scorecard", "indicator"),
-    "history_indicators": ("account_id", "month", "scorecard", "indicator"),
+    "indicators": ("account_id", "month", "scorecard", "version", "indicator"),
+    "history_indicators": ("account_id", "month", "scorecard", "version", "indicator"),
     "scores": ("account_id", "month", "scorecard", "version"),
     "history": ("account_id", "month", "scorecard", "version"),
     "outcomes": ("account_id", "due_date"),
@@ -79,10 +79,15 @@ def _scored(measures: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame,
             definitions: Definitions) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Indicators and scores of one view, for all cards, with the next renewal."""
     indicator_rows, score_rows = [], []
-    for card in definitions.scorecards.values():
-        rows = scores.indicators(measures, card)
-        indicator_rows.append(rows)
-        score_rows.append(scores.score_table(measures, scores.health(rows, card), facts, definitions))
+    for card in sorted(definitions.cards, key=lambda card: bool(card.choose)):  # those that choose come last
+        if card.choose:
+            chosen = scores.chosen(pd.concat(score_rows), card, definitions)
+            rows = scores.indicators_chosen(pd.concat(indicator_rows), chosen, card)
+        else:
+            rows = scorecards.indicators(measures, card)
+            chosen = scores.score_table(measures, scorecards.health(rows, card), facts, definitions, card)
+        indicator_rows.append(rows.assign(version=card.version))
+        score_rows.append(chosen)
     frame = history.with_next_renewal(pd.concat(score_rows, ignore_index=True), outcomes)
     frame["is_renewal_due"] = history.is_renewal_due(frame, definitions.stages.renewal_due_days)
     return pd.concat(indicator_rows, ignore_index=True), frame

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # the machine may be busy
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
 MONTHS = {"sample": "2026-10", "crm": "2023-12", "oulad": None}

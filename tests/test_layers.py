@@ -13,6 +13,7 @@ LAYERS = (
     {"errors"},
     {"definitions", "simulate"},
     {"ingest", "engine"},
+    {"scorecards"},
     {"scores"},
     {"history", "fields", "movement"},
     {"alerts"},

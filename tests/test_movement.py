@@ -6,7 +6,7 @@ import pytest
 
 from cs_research.definitions import load_definitions
 from cs_research.movement import MEASURED, RULES, SIDES, movements
-from cs_research.scores import health, indicators
+from cs_research.scorecards import health, indicators
 
 CARD = load_definitions().scorecards["dear"]
 SEPTEMBER, OCTOBER = pd.to_datetime(["2026-09-01", "2026-10-01"])

@@ -197,7 +197,7 @@ def test_a_flipped_bit_in_a_kept_run_is_seen_and_the_run_is_made_again(index, re
 def test_the_id_is_made_of_the_definitions_and_the_suite_too(index):
     about = json.loads((index.parent / "run.json").read_text(encoding="utf-8"))
     assert "cs_research/pipeline.py" in about["sources"] and "cs_research/sql/measures.sql" in about["sources"]
-    assert {"scorecard dear", "outcomes"} <= set(about["definitions"])
+    assert {"scorecard dear 1.0", "outcomes"} <= set(about["definitions"])
     assert {"python", "duckdb", "pandas"} <= set(about["packages"])
     assert set(about["inputs"]) >= {"contracts.csv", "dataset.yml", "users.parquet"}
     assert pipeline.PACKAGE.name == "cs_research"

@@ -7,7 +7,7 @@ from canonical import DEFAULTS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs_research import scores
+from cs_research import scorecards, scores
 
 DEAR = DEFAULTS.scorecards["dear"]
 JUNE = pd.Timestamp("2026-06-01")
@@ -29,14 +29,14 @@ EXAMPLE = {"seats": 100, "target_users": 312.5, "activated_users": 89, "login_us
 
 
 def test_the_example_account_of_the_source_scores_26_of_40():
-    rows = scores.indicators(sheet(example=EXAMPLE), DEAR)
+    rows = scorecards.indicators(sheet(example=EXAMPLE), DEAR)
     assert rows["points"].tolist() == [2, 4, 3, 2, 2, 4, 3, 2, 2, 2]
-    total = scores.health(rows, DEAR).iloc[0]
+    total = scorecards.health(rows, DEAR).iloc[0]
     assert (total.health, total.health_band, total.measured_share) == (26, "yellow", 1)
 
 
 def test_three_accounts_scored_by_hand():
-    rows = scores.indicators(sheet(
+    rows = scorecards.indicators(sheet(
         # Everything on the lowest edge of green: a value on a cut has the better colour. 10 x 4 = 40.
         best={"seats": 100, "target_users": 100 / 0.75, "activated_users": 80, "login_users": 75, "core_users": 75,
               "touch_score": 1.0, "keyman_months": 2.0, "weekly_users": 40, "active_users": 50, "stock": 40000,
@@ -48,30 +48,30 @@ def test_three_accounts_scored_by_hand():
         # Six of ten measured, just enough: 4+3+2+1+4+3 = 17 of 24 points, 28.33 of 40.
         partly={"seats": 10, "activated_users": 8, "login_users": 5, "core_users": 2.5, "stock": 0,
                 "keyman_months": 1, "touch_score": 0.5}), DEAR)
-    total = scores.health(rows, DEAR).set_index("account_id")
+    total = scorecards.health(rows, DEAR).set_index("account_id")
     assert total["health"].to_dict() == {"best": 40, "dead": 10, "partly": pytest.approx(40 * 17 / 24)}
     assert total["health_band"].to_dict() == {"best": "green", "dead": "red", "partly": "yellow"}
     assert total["measured_share"].to_dict() == {"best": 1.0, "dead": 0.9, "partly": 0.6}
 
 
 def test_under_sixty_percent_measured_there_is_no_score_and_nothing_is_zero():
-    rows = scores.indicators(sheet(a={"seats": 10, "activated_users": 8, "login_users": 5, "core_users": 2.5,
+    rows = scorecards.indicators(sheet(a={"seats": 10, "activated_users": 8, "login_users": 5, "core_users": 2.5,
                                       "stock": 0, "touch_score": 0.5}), DEAR)
     assert rows.loc[~rows["is_measured"], ["value", "points"]].isna().all(axis=None)
-    total = scores.health(rows, DEAR).iloc[0]
+    total = scorecards.health(rows, DEAR).iloc[0]
     assert np.isnan(total.health) and total.health_band != total.health_band and total.measured_share == 0.5
 
 
 def test_a_card_without_engagement_or_roi_is_usage_only():
     usage = {"seats": 10, "target_users": 20, "activated_users": 8, "login_users": 5, "core_users": 2, "stock": 0}
     both = sheet(usage=usage, touched={**usage, "touch_score": 0})
-    total = scores.health(scores.indicators(both, DEAR), DEAR).set_index("account_id")
+    total = scorecards.health(scorecards.indicators(both, DEAR), DEAR).set_index("account_id")
     assert total["is_usage_only"].to_dict() == {"usage": True, "touched": False}
 
 
 def test_the_zero_based_scale_runs_from_nothing_to_the_total():
-    assert scores.lowest_total(DEAR) == 10
-    assert scores.zero_based(pd.Series([10.0, 25.0, 40.0]), DEAR).tolist() == [0, 20, 40]
+    assert scorecards.lowest_total(DEAR) == 10
+    assert scorecards.zero_based(pd.Series([10.0, 25.0, 40.0]), DEAR).tolist() == [0, 20, 40]
 
 
 def test_an_account_moves_into_a_only_from_a_measured_quadrant_the_month_before():
@@ -89,8 +89,8 @@ measures = st.fixed_dictionaries({name: NUMBER for name in DEAR.reads})
 @given(st.lists(measures, min_size=1, max_size=5))
 def test_points_add_up_and_stay_within_the_card(accounts):
     frame = sheet(**{f"a{n}": row for n, row in enumerate(accounts)})
-    rows = scores.indicators(frame, DEAR)
-    total = scores.health(rows, DEAR)
+    rows = scorecards.indicators(frame, DEAR)
+    total = scorecards.health(rows, DEAR)
     by_hand = rows.groupby("account_id").apply(
         lambda r: 40 * r["points"].sum() / (4 * r["is_measured"].sum()) if r["is_measured"].sum() >= 6 else np.nan,
         include_groups=False)
@@ -104,7 +104,7 @@ def test_a_better_value_never_has_fewer_points(indicator, one, other):
     def points(value):
         row = {indicator.value: value} if indicator.value else {indicator.numerator: value, indicator.denominator: 1}
         card = DEAR.model_copy(update={"indicators": (indicator,)})
-        return scores.indicators(sheet(a=row), card)["points"].iloc[0]
+        return scorecards.indicators(sheet(a=row), card)["points"].iloc[0]
 
     low, high = sorted((one, other), reverse=indicator.better == "lower")
     assert points(low) <= points(high)

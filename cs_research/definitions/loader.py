@@ -1,8 +1,8 @@
 """Collects definition files: the package's defaults, overlaid by those of a data set."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,11 +18,16 @@ SCORE_FIELDS = ("health", "health_band", "measured_share", "quadrant", "stage", 
 
 @dataclass(frozen=True)
 class Definitions:
-    """Everything a run is made by. `files` names the file that each definition came from."""
+    """Everything a run is made by. `files` names the file that each definition came from.
+
+    `cards`: every version of every card; `scorecards`: of each name the one in use (see `in_use`).
+    """
 
     tables: dict[str, models.Table]
     measures: dict[str, models.Measure]
     events: models.Events
+    ratings: models.Ratings
+    cards: tuple[models.Scorecard, ...]
     scorecards: dict[str, models.Scorecard]
     touch_points: models.TouchPoints
     quadrants: models.Quadrants
@@ -33,12 +38,18 @@ class Definitions:
     alerts: models.Alerts
     files: dict[str, Path]
 
+    def in_use(self, month: str) -> "Definitions":
+        """The same, with the version of each card that leads in a month such as "2026-10"."""
+        begun = [card for card in self.cards if not card.in_use_from or card.in_use_from <= month]
+        return replace(self, scorecards=_latest(begun))
 
-def load_definitions(overlay: Path | None = None) -> Definitions:
+
+def load_definitions(overlay: Path | None = None, is_copy: bool = False) -> Definitions:
     """Read the defaults and lay the files of `overlay` over them.
 
-    A file replaces the default of its kind (a scorecard: of its name). Raises Refused (F_CONFIG) with file,
-    line, key and what was expected.
+    A file replaces the default of its kind; a scorecard stands beside those of another name or version. Raises
+    Refused (F_CONFIG) with file, line, key and what was expected; also where an overlay has the version of a
+    default and other content, unless it is the copy (`is_copy`) that a run of an earlier release keeps.
 
     >>> load_definitions().scorecards["dear"].indicators[0].cuts
     (0.25, 0.5, 0.75)
@@ -50,6 +61,8 @@ def load_definitions(overlay: Path | None = None) -> Definitions:
             if key in seen:
                 raise strict_yaml.refusal(path, 1, f"'{key}' is defined in {seen[key].name} too")
             seen[key] = path
+            if not is_copy and key in found:
+                _refuse_same_version(path, definition, found[key][1])
             found[key] = (path, definition)
     return _assembled(found)
 
@@ -67,32 +80,65 @@ def read_definition(path: Path) -> models.Frozen:
 def _read_folder(folder: Path) -> Iterator[tuple[str, Path, Any]]:
     for path in sorted(folder.rglob("*.y*ml")) if folder.is_dir() else ():
         definition: Any = read_definition(path)
-        name = f"scorecard {definition.name}" if definition.kind == "scorecard" else definition.kind
-        yield name, path, definition
+        is_card = definition.kind == "scorecard"
+        yield f"scorecard {definition.name} {definition.version}" if is_card else definition.kind, path, definition
+
+
+def _refuse_same_version(path: Path, definition: Any, default: Any) -> None:
+    """A version names one content for ever, so that a score's version says what it was made by."""
+    version = getattr(definition, "version", None)
+    if version and version == default.version and definition != default:
+        raise strict_yaml.refusal(path, _line_of("version", path),
+                                  f"key 'version': {version} is the package's own and reads otherwise; give a new one")
 
 
 def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
     one = {key: definition for key, (_, definition) in found.items()}
-    cards = {d.name: d for d in one.values() if d.kind == "scorecard"}
-    measures = {**one["measures"].measures, **one["events"].counters}
+    cards = tuple(d for d in one.values() if d.kind == "scorecard")
+    cards = tuple(_composed(card, cards, found) if card.choose else card for card in cards)
+    measures = {**one["measures"].measures, **one["events"].counters, **one["ratings"].kinds}
     for key, (path, definition) in found.items():
         known = measures if definition.kind == "scorecard" else {**measures, **_fields_of_scores(cards)}
         for name in getattr(definition, "reads", ()):
             if name not in known:
-                near = get_close_matches(name, known, 1)
-                hint = f", did you mean '{near[0]}'?" if near else ""
                 raise strict_yaml.refusal(path, _line_of(name, path),
-                                          f"{key} reads '{name}', which no file declares{hint}")
-    single = {field.name for field in dataclass_fields(Definitions)} - {"tables", "measures", "scorecards", "files"}
+                                          f"{key} reads '{name}', which no file declares{_near(name, known)}")
+    given = {"tables", "measures", "cards", "scorecards", "files"}
+    single = {field.name for field in dataclass_fields(Definitions)} - given
     return Definitions(
-        tables=one["tables"].tables, measures=one["measures"].measures, scorecards=cards,
+        tables=one["tables"].tables, measures=one["measures"].measures, cards=cards, scorecards=_latest(cards),
         files={key: path for key, (path, _) in found.items()}, **{kind: one[kind] for kind in single})
 
 
-def _fields_of_scores(cards: dict[str, models.Scorecard]) -> dict[str, None]:
+def _latest(cards: Iterable[models.Scorecard]) -> dict[str, models.Scorecard]:
+    """Of each name the card in use from the latest month; at one month the higher version."""
+    return {card.name: card for card in sorted(cards, key=lambda card: (card.in_use_from or "", card.version))}
+
+
+def _composed(card: models.Scorecard, cards: Iterable[models.Scorecard],
+              found: dict[str, tuple[Path, Any]]) -> models.Scorecard:
+    """A card that chooses among others, with the indicators of all of them."""
+    path = found[f"scorecard {card.name} {card.version}"][0]
+    known = _latest(other for other in cards if not other.choose)
+    for choice in card.choose:
+        other = known.get(choice.card)
+        if other is None or (other.total, other.overall_cuts, other.bands) != (
+                card.total, card.overall_cuts, card.bands):
+            fault = f"no card '{choice.card}' of the same total, overall_cuts and bands{_near(choice.card, known)}"
+            raise strict_yaml.refusal(path, _line_of(choice.card, path), f"key 'choose': {fault}")
+    union = {i.id: i for choice in reversed(card.choose) for i in known[choice.card].indicators}
+    return card.model_copy(update={"indicators": tuple(union.values())})
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f", did you mean '{near[0]}'?" if near else ""
+
+
+def _fields_of_scores(cards: Iterable[models.Scorecard]) -> dict[str, None]:
     """The names, beside measures, that a condition may test (fields.py)."""
     names = [*SCORE_FIELDS]
-    for card in cards.values():
+    for card in cards:
         names += [f"{card.name}.{name}" for name in ("health", "health_band", "measured_share")]
         names += [f"{card.name}.{i.id}{end}" for i in card.indicators for end in ("", ".band")]
     return dict.fromkeys(names)

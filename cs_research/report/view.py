@@ -12,7 +12,8 @@ import pandas as pd
 
 from cs_research.finding import Estimate, Finding
 from cs_research.movement import movements
-from cs_research.scores import lowest_total, previous_quadrants
+from cs_research.scorecards import lowest_total
+from cs_research.scores import health_cut, previous_quadrants
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, seen_until
 from cs_research.studies.judging import known_chance
@@ -61,19 +62,9 @@ class View:
         return self.at(1)
 
     @cached_property
-    def indicators(self) -> pd.DataFrame:
-        """The leading card's indicators of all months up to the report's, ordered by account and month."""
-        rows = self._of_card(self.run.indicators)
-        best = rows["indicator"].map({i.id: max(i.points) for i in self.card.indicators}).where(rows["points"].notna())
-        if "contribution" not in rows:
-            rows["contribution"] = self.card.total * rows["points"] / best.groupby(
-                [rows["account_id"], rows["month"]]).transform("sum")
-        return rows
-
-    @cached_property
     def movements(self) -> pd.DataFrame:
         """Why health moved since the month before, by account and part (movement.movements)."""
-        return movements(self.indicators, self.panel, self.card, self.month_before, self.month)
+        return movements(self._of_card(self.run.indicators), self.panel, self.card, self.month_before, self.month)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -106,6 +97,11 @@ class View:
     def edges(self) -> list[float]:
         """The limits of the card's bands, from the lowest possible total to the highest."""
         return [lowest_total(self.card), *self.card.overall_cuts, self.card.total]
+
+    @property
+    def health_cut(self) -> float:
+        """Where health is high on the leading card."""
+        return health_cut(self.definitions.quadrants, self.card)
 
     @property
     def managers(self) -> int:

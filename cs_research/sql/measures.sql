@@ -8,8 +8,10 @@ SELECT
   COALESCE(u.active_users, 0) AS active_users,
   COALESCE(u.login_users, 0) AS login_users,
   COALESCE(u.core_users, 0) AS core_users,
+  COALESCE(u.covered_users, 0) AS covered_users,
   COALESCE(u.key_users, 0) AS key_users,
   COALESCE(u.user_weeks, 0) / 4.0 AS weekly_users,
+  COALESCE(u.user_days, 0) * 7.0 / DAY(p.month_end) AS user_days_a_week,
   CAST(COALESCE(k.stock, 0) AS DOUBLE) AS stock,
   CAST(COALESCE(k.stock_added_3m, 0) AS DOUBLE) AS stock_added_3m,
   COALESCE(k.peak_daily_users, 0) AS peak_daily_users,
@@ -18,6 +20,8 @@ SELECT
   CAST(t.touch_points AS DOUBLE) AS touch_points,
   CAST(t.touch_points_online AS DOUBLE) AS touch_points_online,
   DATE_DIFF('day', COALESCE(r.keyman_date, p.start_date), p.month_end) / 30.44 AS keyman_months,
+  DATE_DIFF('day', COALESCE(r.decision_maker_date, p.start_date), p.month_end) / 30.44 AS decision_maker_months,
+  r.surveys_sent, r.surveys_answered,
   r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time,
   g.keyman_weeks, CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate, g.survey_wait_days
 FROM account_month AS p

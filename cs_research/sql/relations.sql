@@ -1,5 +1,5 @@
--- One row per account, month and view: activated users, the last meeting held with the keyman, goals and
--- onboarding milestones, each as known in that view. Empty counts mean that the account has no row there.
+-- One row per account, month and view: activated users, the last meetings held with the keyman and with the decision
+-- maker, surveys, goals and onboarding milestones, each as known in that view. Empty counts mean that the account has no row there.
 WITH activated AS (
   SELECT p.account_id, p.month_number, p.is_history,
     COUNT(CASE WHEN u.activated_date <= p.month_end THEN 1 END) AS activated_users
@@ -9,9 +9,11 @@ WITH activated AS (
   GROUP BY p.account_id, p.month_number, p.is_history
 ),
 met AS (
-  SELECT p.account_id, p.month_number, p.is_history, MAX(m.scheduled_date) AS keyman_date
+  SELECT p.account_id, p.month_number, p.is_history,
+    MAX(CASE WHEN m.with_keyman THEN m.scheduled_date END) AS keyman_date,
+    MAX(CASE WHEN m.with_decision_maker THEN m.scheduled_date END) AS decision_maker_date
   FROM account_month AS p
-  JOIN meetings AS m ON m.account_id = p.account_id AND m.held AND m.with_keyman
+  JOIN meetings AS m ON m.account_id = p.account_id AND m.held
    AND m.scheduled_date <= p.month_end
    AND (m.recorded_at IS NULL OR CAST(m.recorded_at AS DATE) <= p.known_until)
   GROUP BY p.account_id, p.month_number, p.is_history
@@ -34,10 +36,21 @@ due AS (
   JOIN milestones AS m ON m.account_id = p.account_id AND m.due_date <= p.month_end
    AND (m.recorded_at IS NULL OR CAST(m.recorded_at AS DATE) <= p.known_until)
   GROUP BY p.account_id, p.month_number, p.is_history
+),
+-- Surveys of the last twelve months; an answer counts once it was given.
+asked AS (
+  SELECT p.account_id, p.month_number, p.is_history,
+    COUNT(*) AS surveys_sent,
+    COUNT(CASE WHEN s.answered_date <= p.month_end THEN 1 END) AS surveys_answered
+  FROM account_month AS p
+  JOIN surveys AS s ON s.account_id = p.account_id AND s.sent_date <= p.month_end
+   AND YEAR(s.sent_date) * 12 + MONTH(s.sent_date) > p.month_number - 12
+   AND (s.recorded_at IS NULL OR CAST(s.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history
 )
 SELECT
   p.account_id, p.month_number, p.is_history,
-  a.activated_users, k.keyman_date, g.goals_agreed, g.goals_achieved,
+  a.activated_users, k.keyman_date, k.decision_maker_date, q.surveys_sent, q.surveys_answered, g.goals_agreed, g.goals_achieved,
   d.milestones_due, d.milestones_done, d.milestones_on_time
 FROM account_month AS p
 LEFT JOIN activated AS a
@@ -48,3 +61,5 @@ LEFT JOIN agreed AS g
   ON g.account_id = p.account_id AND g.month_number = p.month_number AND g.is_history = p.is_history
 LEFT JOIN due AS d
   ON d.account_id = p.account_id AND d.month_number = p.month_number AND d.is_history = p.is_history
+LEFT JOIN asked AS q
+  ON q.account_id = p.account_id AND q.month_number = p.month_number AND q.is_history = p.is_history

@@ -15,7 +15,10 @@ logged_in AS (
 ),
 keymen AS (
   SELECT p.account_id, p.month_number, p.is_history,
-    COALESCE(MAX(m.in_week_1) + MAX(m.in_week_2) + MAX(m.in_week_3) + MAX(m.in_week_4), 0) AS keyman_weeks
+    MAX(CASE WHEN (m.days_active & 254) <> 0 THEN 1 ELSE 0 END)
+      + MAX(CASE WHEN (m.days_active & 32512) <> 0 THEN 1 ELSE 0 END)
+      + MAX(CASE WHEN (m.days_active & 4161536) <> 0 THEN 1 ELSE 0 END)
+      + MAX(CASE WHEN m.days_active >= 4194304 THEN 1 ELSE 0 END) AS keyman_weeks   -- a bit a day, see usage_month
   FROM account_month AS p
   JOIN users AS u ON u.account_id = p.account_id AND u.role = 'keyman'
    AND (u.recorded_at IS NULL OR CAST(u.recorded_at AS DATE) <= p.known_until)

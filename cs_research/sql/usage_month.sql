@@ -1,22 +1,36 @@
 -- One row per account, month and view: distinct users of the month. No row of usage = a real zero.
+-- days_active holds one bit per day of the month; the bits are counted by adding up halves of growing width.
 WITH users_of_month AS (
   SELECT
     p.account_id, p.month_number, p.is_history, u.user_id,
     MAX(u.has_login) AS has_login,
     MAX(u.has_core_action) AS has_core_action,
     MAX(u.has_key_feature) AS has_key_feature,
-    MAX(u.in_week_1) + MAX(u.in_week_2) + MAX(u.in_week_3) + MAX(u.in_week_4) AS weeks
+    BIT_OR(u.days_active) AS days_active
   FROM account_month AS p
   JOIN user_month AS u
     ON u.account_id = p.account_id AND u.month_number = p.month_number AND u.known_number <= p.known_number
   GROUP BY p.account_id, p.month_number, p.is_history, u.user_id
+),
+pairs AS (
+  SELECT *, days_active - ((days_active >> 1) & 1431655765) AS twos FROM users_of_month
+),
+fours AS (
+  SELECT *, (twos & 858993459) + ((twos >> 2) & 858993459) AS fours FROM pairs
+),
+counted AS (
+  SELECT *, ((((fours + (fours >> 4)) & 252645135) * 16843009) & 4294967295) >> 24 AS day_count FROM fours
 )
 SELECT
   account_id, month_number, is_history,
   COUNT(*) AS active_users,
   SUM(has_login) AS login_users,
   SUM(has_core_action) AS core_users,
+  SUM(GREATEST(has_login, has_core_action)) AS covered_users,
   SUM(has_key_feature) AS key_users,
-  SUM(weeks) AS user_weeks
-FROM users_of_month
+  SUM(CASE WHEN (days_active & 254) <> 0 THEN 1 ELSE 0 END + CASE WHEN (days_active & 32512) <> 0 THEN 1 ELSE 0 END
+    + CASE WHEN (days_active & 4161536) <> 0 THEN 1 ELSE 0 END
+    + CASE WHEN days_active >= 4194304 THEN 1 ELSE 0 END) AS user_weeks,
+  SUM(day_count) AS user_days
+FROM counted
 GROUP BY account_id, month_number, is_history

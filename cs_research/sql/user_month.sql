@@ -16,10 +16,7 @@ SELECT
   MAX(CASE WHEN r.is_login THEN 1 ELSE 0 END) AS has_login,
   MAX(CASE WHEN r.is_core_action AND e.quantity > 0 THEN 1 ELSE 0 END) AS has_core_action,
   MAX(CASE WHEN r.is_key_feature THEN 1 ELSE 0 END) AS has_key_feature,
-  MAX(CASE WHEN e.day_of_month <= 7 THEN 1 ELSE 0 END) AS in_week_1,
-  MAX(CASE WHEN e.day_of_month BETWEEN 8 AND 14 THEN 1 ELSE 0 END) AS in_week_2,
-  MAX(CASE WHEN e.day_of_month BETWEEN 15 AND 21 THEN 1 ELSE 0 END) AS in_week_3,
-  MAX(CASE WHEN e.day_of_month >= 22 THEN 1 ELSE 0 END) AS in_week_4,
+  BIT_OR(CAST(1 AS BIGINT) << e.day_of_month) AS days_active,
   SUM(CASE WHEN r.is_core_action THEN e.quantity ELSE 0 END) AS core_quantity
 FROM events AS e
 LEFT JOIN event_roles AS r ON r.event_type = e.event_type

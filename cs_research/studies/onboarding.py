@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding, Judgement, count, interval_text, number, value_text, with_interval
-from cs_research.scores import zero_based
+from cs_research.scorecards import zero_based
 from cs_research.studies import stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, last_month_before
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding, count, with_interval
-from cs_research.scores import TOLERANCE
+from cs_research.scorecards import TOLERANCE
 from cs_research.studies import stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few

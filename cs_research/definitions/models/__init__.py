@@ -1,3 +1,4 @@
+# ruff: noqa: F401  (the front door of the models)
 """The shape of every definition file: one frozen model per `kind`.
 
 A model says what a key means, its unit and its limits; what the defaults are stands in `defaults/`.
@@ -7,8 +8,19 @@ from typing import Any
 
 from cs_research.definitions.models.acting import AlertRule, Alerts, Condition, When
 from cs_research.definitions.models.base import Count, Frozen, Name, Text
-from cs_research.definitions.models.canonical import Column, Counter, Events, Measure, Measures, Needs, Table, Tables
-from cs_research.definitions.models.cards import Indicator, Scorecard
+from cs_research.definitions.models.canonical import (
+    Column,
+    Counter,
+    Events,
+    Measure,
+    Measures,
+    Needs,
+    Rating,
+    Ratings,
+    Table,
+    Tables,
+)
+from cs_research.definitions.models.cards import CardException, Choice, Group, Indicator, Scorecard
 from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
 from cs_research.definitions.models.plans import (
     Level,
@@ -20,15 +32,8 @@ from cs_research.definitions.models.plans import (
     TouchType,
 )
 
-__all__ = [
-    "KINDS", "AlertRule", "Alerts", "Claim", "Claims", "Column", "Condition", "Count", "Counter", "Events",
-    "Frozen", "Indicator", "Level", "Measure", "Measures", "Name", "Needs", "Onboarding", "Outcomes",
-    "Quadrants", "Reading", "Scorecard", "Segments", "Stage", "Stages", "Table", "Tables", "Text",
-    "TouchPoints", "TouchType", "When", "model_of",
-]
-
 KINDS: dict[str, type[Frozen]] = {
-    "tables": Tables, "measures": Measures, "events": Events, "scorecard": Scorecard,
+    "tables": Tables, "measures": Measures, "events": Events, "ratings": Ratings, "scorecard": Scorecard,
     "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
     "outcomes": Outcomes, "claims": Claims, "alerts": Alerts,
 }

@@ -81,3 +81,20 @@ class Events(Frozen):
     core_action: tuple[str, ...]
     key_feature: tuple[str, ...]
     counters: dict[Name, Counter] = {}
+
+
+class Rating(Frozen):
+    """One kind of the team's own word on an account: what it means, and the number that each word stands for.
+
+    Without `values` the word is a number itself.
+    """
+
+    about: str
+    values: dict[str, float] = {}
+
+
+class Ratings(Frozen):
+    """The kinds of ratings that cards and rules may read; each is a measure of the panel."""
+
+    kind: Literal["ratings"]
+    kinds: dict[Name, Rating]

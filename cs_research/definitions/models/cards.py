@@ -1,14 +1,23 @@
-"""Scorecards: indicators, their points, and the bands of the total."""
+"""Scorecards: indicators, their points, the groups they add up in, and the bands of the total."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from cs_research.definitions.models.base import Count, Frozen, Name, Share, Text
 
+Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Band = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
+Weight = Annotated[float, Field(gt=0)]
+
 
 class Indicator(Frozen):
-    """One indicator: a measure, or a ratio of two, and the cuts of its colours (lower bounds of 2, 3, 4)."""
+    """One indicator: a measure, or a ratio of two, and how its value earns points.
+
+    Points come by colour (`cuts` are the lower bounds of all but the worst) or by a `scale` of (value, points)
+    between which they rise in a straight line. `weight` is its part in its group; without one the most points it
+    can earn. `carry_months`: for how long the last measured value stands in for a missing one.
+    """
 
     id: Name
     name: Text
@@ -20,7 +29,11 @@ class Indicator(Frozen):
     better: Literal["higher", "lower"] = "higher"
     cuts: tuple[float, ...]
     points: tuple[Count, ...] = (1, 2, 3, 4)
+    scale: tuple[tuple[float, float], ...] = ()
+    weight: Weight | None = None
     when_empty: Literal["worst", "not_measured"] = "worst"
+    when_missing: Literal["leave_out", "worst", "carry_forward"] = "leave_out"
+    carry_months: Count = 0
     above_one: Literal["plain", "warn"] = "plain"
     missing: str = ""
 
@@ -31,44 +44,136 @@ class Indicator(Frozen):
             raise ValueError("give either value, or numerator and denominator")
         if len(self.points) != len(self.cuts) + 1:
             raise ValueError("expected one more entry in points than in cuts")
-        if list(self.points) != sorted(self.points):
-            raise ValueError("expected points that never fall from worst to best")
+        if list(self.points) != sorted(self.points) or self.points[-1] == 0:
+            raise ValueError("expected points that never fall from worst to best and end above 0")
         ordered = sorted(self.cuts, reverse=self.better == "lower")
         if list(self.cuts) != ordered or len(set(self.cuts)) != len(self.cuts):
             raise ValueError("expected cuts ordered from the worst colour to the best")
+        if (self.when_missing == "carry_forward") != (self.carry_months > 0):
+            raise ValueError("expected carry_months with when_missing: carry_forward, and only with it")
+        if self.scale:
+            self._refuse_scale()
         return self
+
+    def _refuse_scale(self) -> None:
+        values, points = zip(*self.scale, strict=True)
+        if len(values) < 2 or list(values) != sorted(set(values)):
+            raise ValueError("expected a scale of at least two entries [value, points] with rising values")
+        if list(points) != sorted(points, reverse=self.better == "lower") or min(points) < 0 or max(points) == 0:
+            raise ValueError("expected points of the scale that go one way with better, from 0 up")
+
+    @property
+    def best(self) -> float:
+        """The most points that it can earn."""
+        return max(points for _, points in self.scale) if self.scale else float(self.points[-1])
+
+    @property
+    def worst(self) -> float:
+        """The fewest points that it can earn."""
+        return min(points for _, points in self.scale) if self.scale else float(self.points[0])
+
+
+class Group(Frozen):
+    """A group of indicators or of groups: its weight among those it stands beside."""
+
+    title: Text
+    weight: Weight
+    within: Name | None = None
+
+
+class CardException(Frozen):
+    """Where an indicator (`among`: ids or groups; none: any) has one of the bands, health is at most so high.
+
+    "One red makes red" is `{name: one_red, bands: [red], health_at_most: 17.0}` on a card whose red ends at 17.5.
+    """
+
+    name: Name
+    among: tuple[Name, ...] = ()
+    bands: tuple[Band, ...]
+    health_at_most: float
+
+
+class Choice(Frozen):
+    """Which card scores an account: the first choice whose segment and stage, where given, are the account's."""
+
+    card: Name
+    segment: str | None = None
+    stage: Name | None = None
 
 
 class Scorecard(Frozen):
-    """A health score: indicators, their points, and the bands of the total."""
+    """A health score.
+
+    `combine`: `mean` is the weighted mean of what each indicator earns of its best, times `total`; `bad_run` counts
+    the months in the worst colour (002). A card that is made of `choose` takes each account's score from another
+    card. `in_use_from`: the month from which this version leads, for a card with more than one.
+    """
 
     kind: Literal["scorecard"]
     name: Name
     version: str
     title: Text
     source: str
+    in_use_from: Month | None = None
+    combine: Literal["mean", "bad_run"] = "mean"
     total: float = 40.0
-    bands: tuple[Name, ...] = ("red", "orange", "yellow", "green")
+    bands: tuple[Band, ...] = ("red", "orange", "yellow", "green")
+    indicator_bands: tuple[Band, ...] = ("red", "orange", "yellow", "green")
     overall_cuts: tuple[float, ...]
+    quadrant_cut: float | None = None   # of health; without it the quadrant plan's, which is made for a total of 40
     min_measured_share: Share = 0.6
     min_first_month_days: Count = 15
     outcome_groups: tuple[Name, ...] = ()
-    indicators: tuple[Indicator, ...]
+    groups: dict[Name, Group] = {}
+    exceptions: tuple[CardException, ...] = ()
+    choose: tuple[Choice, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Scorecard":
-        ids = [indicator.id for indicator in self.indicators]
-        if not ids or len(set(ids)) != len(ids):
-            raise ValueError("expected at least one indicator, each id once")
         cuts = list(self.overall_cuts)
         if len(cuts) != len(self.bands) - 1 or cuts != sorted(set(cuts)):
             raise ValueError("expected rising overall_cuts, one fewer than bands")
-        if any(len(indicator.points) != len(self.bands) for indicator in self.indicators):
-            raise ValueError("expected one entry of points per band in every indicator")
+        if cuts and not 0 <= cuts[0] <= cuts[-1] <= self.total:
+            raise ValueError(f"expected overall_cuts from 0 to the total, {self.total:g}")
+        if self.choose and (self.choose[-1].segment or self.choose[-1].stage):
+            raise ValueError("expected a last choice without segment and stage, the default")
+        self._refuse_indicators()
+        self._refuse_groups()
         return self
+
+    def _refuse_indicators(self) -> None:
+        ids = [indicator.id for indicator in self.indicators]
+        if len(set(ids)) != len(ids) or not (ids or self.choose):
+            raise ValueError("expected at least one indicator, each id once")
+        if any(len(i.points) != len(self.indicator_bands) for i in self.indicators):
+            raise ValueError("expected one entry of points per band in every indicator")
+        names = {*ids, *(i.group for i in self.indicators)}
+        for exception in self.exceptions:
+            unknown = [*(set(exception.among) - names), *(set(exception.bands) - set(self.indicator_bands))]
+            if unknown:
+                raise ValueError(f"exception '{exception.name}' names '{unknown[0]}', which the card does not have")
+
+    def _refuse_groups(self) -> None:
+        for name, group in self.groups.items():
+            above, seen = group.within, {name}
+            while above is not None:
+                if above not in self.groups or above in seen:
+                    raise ValueError(f"group '{name}' must lie within a group of the card, and not within itself")
+                seen.add(above)
+                above = self.groups[above].within
+        loose = [i.group for i in self.indicators if self.groups and i.group not in self.groups]
+        if loose:
+            raise ValueError(f"expected a group '{loose[0]}' with its weight under groups")
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Names of the measures that the card reads, each once."""
         names = [m for i in self.indicators for m in (i.value, i.numerator, i.denominator) if m]
         return tuple(dict.fromkeys(names))
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Each indicator and group of the card -> the group it lies in, "" for the card itself."""
+        groups = {name: group.within or "" for name, group in self.groups.items()}
+        return groups | {i.id: i.group if self.groups else "" for i in self.indicators}

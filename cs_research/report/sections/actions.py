@@ -41,10 +41,10 @@ def jobs(due: Due) -> list[Job]:
 def _kinds(due: Due) -> pd.Series:
     """The job of each account of this month, empty where none fits."""
     view = due.view
-    now, plan = view.now, view.definitions.quadrants
+    now = view.now
     is_due = now.index.isin(due.rows["account_id"]) & (not view.runs_once)
     is_bad = now["health_band"].isin(view.card.bands[:2])
-    is_unhealthy = now["health"] < plan.health_cut - 1e-9
+    is_unhealthy = now["health"] < view.health_cut - 1e-9
     is_first = now["stage"] == view.definitions.stages.stages[0].name
     rules = {"renewal": is_bad & is_due, "onboard": is_bad & is_first, "quiet": now["quadrant"] == "D",
              "expand": (now["health_band"] == view.card.bands[-1]) & is_due,
@@ -102,4 +102,4 @@ def _do(due: Due, kind: str) -> Markup:
 
 def _ends(view: View, kind: str) -> Markup:
     plan = view.definitions.quadrants
-    return say(f"a_{kind}_ends", cut=f"{plan.touch_cut if kind == 'quiet' else plan.health_cut:g}")
+    return say(f"a_{kind}_ends", cut=f"{plan.touch_cut if kind == 'quiet' else view.health_cut:g}")

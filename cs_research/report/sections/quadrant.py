@@ -50,7 +50,7 @@ def _axis(view: View) -> dict:
     bands = view.now["health_band"].dropna()
     shares = [formats.percent(float((bands == band).mean())) if view.enough(len(bands)) else ""
               for band in view.card.bands]
-    return {"health_cut": view.definitions.quadrants.health_cut, "edges": view.edges, "bands": view.card.bands,
+    return {"health_cut": view.health_cut, "edges": view.edges, "bands": view.card.bands,
             "shares": shares}
 
 
@@ -88,7 +88,7 @@ def _title(view: View, sizes: dict[str, int]) -> Markup:
 
 
 def _health_title(view: View, scored: pd.DataFrame) -> Markup:
-    cut = view.definitions.quadrants.health_cut - 1e-9
+    cut = view.health_cut - 1e-9
     healthy = int((scored["health"] >= cut).sum())
     moved: str | Markup = ""
     if view.before["health"].notna().any():
@@ -100,7 +100,7 @@ def _health_title(view: View, scored: pd.DataFrame) -> Markup:
 
 def _bands_told(view: View, scored: pd.DataFrame) -> Markup:
     told = ", ".join(f"{say(band)} {int((scored['health_band'] == band).sum())}" for band in view.card.bands)
-    return say("h_desc", bands=told.capitalize(), cut=f"{view.definitions.quadrants.health_cut:g}")
+    return say("h_desc", bands=told.capitalize(), cut=f"{view.health_cut:g}")
 
 
 def _ticks(touch: pd.Series, cut: float) -> list[tuple[float, str]]:

@@ -98,7 +98,7 @@ def _changed(view: View) -> Markup:
     if view.has_quadrant:
         flag, key = view.panel["quadrant"].eq("A").where(view.panel["quadrant"].notna()), "changed_touch"
     elif view.has_health:
-        cut = view.definitions.quadrants.health_cut - 1e-9
+        cut = view.health_cut - 1e-9
         flag, key = view.panel["health"].ge(cut).where(view.panel["health"].notna()), "changed_health"
     else:
         return _changed_size(view)
