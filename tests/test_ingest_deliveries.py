@@ -28,6 +28,16 @@ def counts(found: dict) -> tuple:
     return found["accepted"], found["quarantined"], found["excluded"], found["codes"]
 
 
+def test_a_row_delivered_again_unchanged_corrects_nothing(tmp_path):
+    folder = made(tmp_path)
+    lay(folder, "2025-05-31/touches.csv", TOUCHES + touch("t1", 1) + touch("t2", 2))
+    lay(folder, "2025-06-30/touches.csv", TOUCHES + touch("t1", 1) + touch("t2", 3))
+    lay(folder, "2025-07-31/touches.csv", TOUCHES + touch("t1", 1) + touch("t3", 4))
+    assert counts(entry(folder, "2025-05-31/touches.csv")) == (0, 0, 2, {"W_REPLACED": 2})
+    assert counts(entry(folder, "2025-06-30/touches.csv")) == (1, 0, 1, {"W_CORRECTED": 1, "W_REPLACED": 1})
+    assert counts(entry(folder, "2025-07-31/touches.csv")) == (2, 0, 0, {})
+
+
 @pytest.mark.parametrize("pattern", ["{}/touches.csv", "deliveries/from-{}/touches.csv", "touches/{}/part-1.csv"])
 def test_a_later_delivery_replaces_rows_with_known_keys(tmp_path, pattern):
     folder = made(tmp_path)

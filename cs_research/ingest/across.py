@@ -119,7 +119,7 @@ def _collisions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
 
 def _duplicates(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
     """The same key again: in one delivery copies of the first row and all that differ are set aside; a row of a
-    later delivery takes the place of earlier ones.
+    later delivery takes the place of earlier ones, which is told where it differs.
 
     Hashes of keys that occur twice are found by sorting; keys are compared among those rows only.
     """
@@ -141,8 +141,9 @@ def _duplicates(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None
         INSERT INTO faults {shown.format('R_DUPLICATE_CONFLICT')}
             (SELECT *, count(*) OVER (PARTITION BY {key}, delivered) AS versions FROM {left}) WHERE versions > 1;
         INSERT INTO warnings {shown.format('W_CORRECTED')}
-            (SELECT *, min(delivered) OVER (PARTITION BY {key}) AS first, max(delivered) OVER (PARTITION BY {key})
-                 AS last FROM {left}) WHERE delivered = last AND first < last;
+            (SELECT *, max(delivered) OVER same AS last, min(content) OVER same < max(content) OVER same AS differs
+             FROM (SELECT *, hash({content}) AS content FROM {left}) WINDOW same AS (PARTITION BY {key}))
+            WHERE delivered = last AND differs;
         INSERT INTO excluded SELECT _file, _row, 'W_REPLACED' FROM
             (SELECT *, max(delivered) OVER (PARTITION BY {key}) AS last FROM {left}) WHERE delivered < last""")
 
