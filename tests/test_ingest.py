@@ -87,6 +87,11 @@ def test_missing_column_tells_what_to_write(tmp_path):
     assert not (tmp_path / "out" / "canonical").exists()
 
 
+def test_a_header_that_the_mapping_names_must_be_there(tmp_path):
+    (found,) = entry(made(tmp_path, "tables: {contracts: {columns: {product: Plan}}}\n"), "contracts.csv")["rows"]
+    assert found["code"] == "F_COLUMN_MISSING" and found["value"].startswith("missing product; found 'account_id', ")
+
+
 def test_quarantine_keeps_the_row_whole_with_place_and_remedy(tmp_path):
     text = CONTRACTS + '009,C3,2025-02-30,,0,"1,5,0",active\n010,"two\nlines",2025-01-01,,1,1,active,more\n'
     ingested = ingest(open_dataset(made(tmp_path, contracts=text)), tmp_path / "out")

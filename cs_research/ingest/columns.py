@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from cs_research.definitions.models import Column
-from cs_research.ingest.dataset import Files
+from cs_research.ingest.mapping import Files
 
 Coded = list[tuple[str, str]]
 

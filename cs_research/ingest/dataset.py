@@ -1,123 +1,25 @@
-"""dataset.yml: which files hold which table, and how their text is to be read.
-
-This module finds files and checks the mapping; it opens no export.
-"""
+"""Opens a data set: its settings resolved, its files found. It opens no export."""
 
 import difflib
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
-
 from cs_research.definitions import Definitions, load_definitions, strict_yaml
-from cs_research.definitions.models.base import Count, Frozen, Name
 from cs_research.errors import Refused
+from cs_research.ingest.mapping import DatasetFile, Files, Limits, Root, TableFiles
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-IsoDate = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-
-DIRECTIVES = re.compile(r"([^%]|%-?[aAbBdfgHIjmMpSyY%])+")
-
-
-def _is_format(form: str) -> str:
-    """A format that misses the year or the day would make up what it misses; one without % never fits."""
-    if not (DIRECTIVES.fullmatch(form) and re.search("%-?[yY]", form) and re.search("%-?[dj]", form)):
-        raise ValueError("a format names the parts of a date, such as %Y/%m/%d for 2025/04/01 or %d.%m.%y %H:%M for "
-                         "01.04.25 09:30 (stamps with an offset are read in ISO form only)")
-    return form
-
-
-Format = Annotated[str, AfterValidator(_is_format)]
-
-
-class Exclusion(Frozen):
-    """Rows left out on purpose: a name for the report and an SQL condition over the text of the columns."""
-
-    name: Name
-    where: str
-
-
-class Files(Frozen):
-    """Some files and how to read them. `columns` maps canonical name to source header."""
-
-    files: str | tuple[str, ...] | None = None
-    encoding: str | None = None
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
-    skip_rows: Count = 0
-    columns: dict[Name, str] = {}
-    ignore: tuple[str, ...] = ()
-    date_formats: tuple[Format, ...] = ()
-    stamp_formats: tuple[Format, ...] = ()
-    defaults: dict[Name, str] = {}
-    values: dict[Name, dict[str, str]] = {}
-    id_from_integer: tuple[str, ...] = ()
-    id_width: dict[str, Count] = {}
-    exclude: tuple[Exclusion, ...] = ()
-    allow_no_rows: bool = False
-
-
-class TableFiles(Files):
-    """The files of a canonical table, or a query over `sources`.
-
-    `each` names the source whose every row must show in the query's output, which carries its `_row`.
-    """
-
-    query: str | None = None
-    each: Name | None = None
-
-    @model_validator(mode="after")
-    def _is_one_of_two(self) -> "TableFiles":
-        if (self.query is None) != (self.each is None):
-            raise ValueError("a query needs each: the source whose rows it may not drop, and the reverse")
-        if self.query is not None and self.files is not None:
-            raise ValueError("give either files or a query over sources")
-        return self
-
-
-class Root(Frozen):
-    """Where the exports lie when they may not be copied beside dataset.yml."""
-
-    env: Name
-    hint: str
-
-
-class Limits(Frozen):
-    """Beyond these a compressed file counts as hostile: text compresses about tenfold, repeated text a thousandfold."""
-
-    expanded_mb: Annotated[int, Field(ge=1)] = 10_000
-    ratio: Annotated[int, Field(ge=1)] = 200
-
-
-class DatasetFile(Frozen):
-    """The file dataset.yml (data contract, "In"). `views` are queries over sources that other queries share."""
-
-    kind: Literal["dataset"]
-    name: str
-    zone: str | None = None
-    naive_zone: str | None = None
-    currency: str = ""
-    as_of: IsoDate | None = None
-    simulated: bool = False
-    licence: str = ""
-    source: str = ""
-    scorecard: Name = "dear"
-    root: Root | None = None
-    limits: Limits = Limits()
-    sources: dict[Name, Files] = {}
-    views: dict[Name, str] = {}
-    tables: dict[Name, TableFiles] = {}
 
 
 @dataclass(frozen=True)
 class Part:
     """Files that are read in the same way: a canonical table's, or those of a source of queries."""
 
-    name: str
     spec: Files
     paths: tuple[Path, ...]
 
@@ -181,19 +83,23 @@ def open_dataset(folder: Path | str, zone: str | None = None, as_of: date | str 
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise Refused(f"The data set '{folder}' does not exist", _nearest_folder(folder))
+        there = [str(path) for path in folder.parent.glob("*/")]
+        raise Refused(f"The data set '{folder}' does not exist{_near(str(folder), there)}",
+                      "give the folder of a data set")
     path = folder / "dataset.yml"
-    file = strict_yaml.load(path, DatasetFile) if path.exists() else DatasetFile(
-        kind="dataset", name=folder.resolve().name)
+    data, lines = {"kind": "dataset", "name": folder.resolve().name}, {}
+    if path.exists():
+        data, lines = strict_yaml.read_yaml(path)
+    file = strict_yaml.validated(data, DatasetFile, path, lines)
     definitions = load_definitions(folder / "definitions")
     root = _root(folder, file.root)
-    _check_names(path, file, definitions)
+    _check_names(path, lines, file, definitions)
     return Dataset(
         folder=folder, root=root, name=file.name, zone=_zone(zone or file.zone, path),
         naive_zone=_zone(file.naive_zone, path) if file.naive_zone else None, currency=file.currency,
         as_of=_day(as_of or file.as_of), simulated=file.simulated, licence=file.licence, source=file.source,
         scorecard=file.scorecard, limits=file.limits, definitions=definitions,
-        sources={name: Part(name, spec, _found(root, spec, name, path)) for name, spec in file.sources.items()},
+        sources={name: Part(spec, _found(root, spec, name, path)) for name, spec in file.sources.items()},
         views=file.views, tables=_tables(root, file, definitions, path),
     )
 
@@ -203,9 +109,9 @@ def _tables(root: Path, file: DatasetFile, definitions: Definitions, path: Path)
     for name in definitions.tables:
         spec = file.tables.get(name)
         if spec is not None and (spec.query or spec.files):
-            parts[name] = Part(name, spec, () if spec.query else _found(root, spec, name, path))
+            parts[name] = Part(spec, () if spec.query else _found(root, spec, name, path))
         elif paths := _named_like(root, name):
-            parts[name] = Part(name, spec or TableFiles(), paths)
+            parts[name] = Part(spec or TableFiles(), paths)
         elif spec is not None:
             raise Refused(f"F_FILE_MISSING No file named like the table '{name}' is in {root}",
                           f"name its files under tables.{name}.files in {path}")
@@ -246,32 +152,32 @@ def _found(root: Path, spec: Files, name: str, dataset_file: Path) -> tuple[Path
         hits = sorted(path for path in root.glob(pattern) if path.name.endswith(SUFFIXES))
         if not hits:
             there = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-            near = difflib.get_close_matches(pattern, there, 1)
-            advice = f"did you mean '{near[0]}'?" if near else f"correct {name}.files in {dataset_file}"
-            raise Refused(f"F_FILE_MISSING {root / pattern}: the file is not there", advice)
+            raise Refused(f"F_FILE_MISSING {root / pattern}: the file is not there{_near(pattern, there)}",
+                          f"correct {name}.files in {dataset_file}")
         paths += [path for path in hits if path not in paths]
     return tuple(paths)
 
 
-def _check_names(path: Path, file: DatasetFile, definitions: Definitions) -> None:
+def _check_names(path: Path, lines: strict_yaml.Lines, file: DatasetFile, definitions: Definitions) -> None:
+    """Refuse names in dataset.yml that name nothing."""
+    def check(key: tuple[str, ...], what: str, word: str, known: Iterable[str]) -> None:
+        if word not in known:
+            raise strict_yaml.refusal(path, lines.get(key, 1),
+                                      f"key '{'.'.join(key)}': no {what} is named '{word}'{_near(word, known)}")
+
+    check(("scorecard",), "card", file.scorecard, definitions.scorecards)
     for name, spec in file.tables.items():
-        if name not in definitions.tables:
-            raise strict_yaml.refusal(path, 1, f"key 'tables.{name}': no such table{_near(name, definitions.tables)}")
-        if spec.each is not None and spec.each not in file.sources:
-            raise strict_yaml.refusal(path, 1, f"key 'tables.{name}.each': no source is named '{spec.each}'")
-        known = (*definitions.tables[name].columns, "delivered_at")
+        check(("tables", name), "table", name, definitions.tables)
+        if spec.each is not None:
+            check(("tables", name, "each"), "source", spec.each, file.sources)
+        columns = (*definitions.tables[name].columns, "delivered_at")
         for key in ("columns", "defaults", "values"):
             for column in getattr(spec, key):
-                if column not in known:
-                    near = _near(column, known)
-                    raise strict_yaml.refusal(path, 1, f"key 'tables.{name}.{key}.{column}': no such column{near}")
-    if file.scorecard not in definitions.scorecards:
-        near = _near(file.scorecard, definitions.scorecards)
-        raise strict_yaml.refusal(path, 1, f"key 'scorecard': no card is named '{file.scorecard}'{near}")
+                check(("tables", name, key, column), "column", column, columns)
 
 
-def _near(word: str, known: object) -> str:
-    hits = difflib.get_close_matches(word, list(known), 1)  # type: ignore[call-overload]
+def _near(word: str, known: Iterable[str]) -> str:
+    hits = difflib.get_close_matches(word, list(known), 1)
     return f", did you mean '{hits[0]}'?" if hits else ""
 
 
@@ -279,11 +185,10 @@ def _root(folder: Path, root: Root | None) -> Path:
     if root is None:
         return folder
     value = os.environ.get(root.env, "")
-    if not value or not Path(value).is_dir():
-        state = f"names '{value}', which is no folder" if value else "is not set"
-        raise Refused(f"The environment variable {root.env} {state}",
-                      f"{root.hint}, and set {root.env} to its folder")
-    return Path(value)
+    if value and Path(value).is_dir():
+        return Path(value)
+    state = f"names '{value}', which is no folder" if value else "is not set"
+    raise Refused(f"The environment variable {root.env} {state}", f"{root.hint}, and set {root.env} to its folder")
 
 
 def _zone(zone: str | None, path: Path) -> str:
@@ -296,15 +201,8 @@ def _zone(zone: str | None, path: Path) -> str:
 
 
 def _day(text: date | str | None) -> date | None:
-    if text is None or isinstance(text, date):
-        return text
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text) if isinstance(text, str) else text
     except ValueError:
         raise Refused(f"'{text}' is no date", "write the as-of as 2025-12-31") from None
 
-
-def _nearest_folder(folder: Path) -> str:
-    there = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, there, 1)
-    return f"did you mean '{folder.parent / near[0]}'?" if near else "give the folder of a data set"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cs_research.ingest.dataset import Files, Limits
+from cs_research.ingest.mapping import Files, Limits
 from cs_research.ingest.records import Count, count_records
 from cs_research.ingest.rules import Rejected
 

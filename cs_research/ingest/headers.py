@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cs_research.definitions.models import Table
-from cs_research.ingest.dataset import Files
 from cs_research.ingest.gate import Opened
+from cs_research.ingest.mapping import Files
 from cs_research.ingest.rules import Rejected
 
 DATA_LIKE = re.compile(r"\s*[-+(]?[¥$€]?[0-9][0-9.,:/TZ+ -]*\s*|.*@.*\..*")
@@ -43,9 +43,9 @@ def matched(opened: Opened, table: Table, spec: Files) -> Header:
 
 
 def needed(table: Table, spec: Files) -> list[str]:
-    """Columns that the source must have."""
+    """Columns that the source must have: those the table needs, and those whose header dataset.yml names."""
     return [name for name, column in table.columns.items()
-            if (column.required or column.present) and name not in spec.defaults]
+            if (column.required or column.present or name in spec.columns) and name not in spec.defaults]
 
 
 def check_source_header(opened: Opened) -> None:

@@ -20,9 +20,10 @@ from cs_research.errors import CannotWrite, Refused
 from cs_research.ingest import across, headers, rows
 from cs_research.ingest.columns import Zones, identifier, quoted
 from cs_research.ingest.corrections import Corrections
-from cs_research.ingest.dataset import Dataset, Files, Part, TableFiles
+from cs_research.ingest.dataset import Dataset, Part
 from cs_research.ingest.gate import Opened, open_file
 from cs_research.ingest.ledger import Entry, files_table, settle
+from cs_research.ingest.mapping import Files, TableFiles
 from cs_research.ingest.quarantine import write_quarantine
 from cs_research.ingest.queries import create_views, run_query
 from cs_research.ingest.readers import Raw, connect, load

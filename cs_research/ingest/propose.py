@@ -15,9 +15,10 @@ from cs_research.definitions import load_definitions, strict_yaml
 from cs_research.definitions.models.base import Frozen
 from cs_research.definitions.models.canonical import Column, Table
 from cs_research.errors import Refused
-from cs_research.ingest.dataset import SUFFIXES, Files, Limits
+from cs_research.ingest.dataset import SUFFIXES
 from cs_research.ingest.gate import Opened, open_file
 from cs_research.ingest.headers import name_key, needed
+from cs_research.ingest.mapping import Files, Limits
 from cs_research.ingest.rules import Rejected, all_rules, sentence
 
 LOOKED_AT, TITLES, SHOWN = 1000, 10, 20  # lines of a file, rows that may stand above the header, names or values

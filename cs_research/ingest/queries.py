@@ -4,7 +4,8 @@ import duckdb
 
 from cs_research.errors import Refused
 from cs_research.ingest.columns import identifier
-from cs_research.ingest.dataset import Dataset, TableFiles
+from cs_research.ingest.dataset import Dataset
+from cs_research.ingest.mapping import TableFiles
 from cs_research.ingest.rules import Rejected, all_rules
 
 

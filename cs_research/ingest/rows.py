@@ -22,7 +22,7 @@ from cs_research.ingest.columns import (
     matches,
     quoted,
 )
-from cs_research.ingest.dataset import Files
+from cs_research.ingest.mapping import Files
 from cs_research.ingest.readers import Raw
 from cs_research.ingest.rules import Rejected
 
