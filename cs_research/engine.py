@@ -30,6 +30,7 @@ SMALL = {
     "rating_values": {"kind": "VARCHAR", "value": "VARCHAR", "number": "DOUBLE"},
     "touch_rules": {"touch_type": "VARCHAR", "rule": "VARCHAR", "ladder": "VARCHAR", "channel": "VARCHAR",
                     "is_synced": "BOOLEAN", "per_recipient": "BOOLEAN"},
+    "required_milestones": {"milestone": "VARCHAR"},
     "touch_levels": {"touch_type": "VARCHAR", "reached_at": "DOUBLE", "points": "DECIMAL(18,4)"},
 }
 
@@ -177,7 +178,7 @@ def month_calendar(first: date, last: date) -> pd.DataFrame:
 
 
 def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
-    """Definitions as small tables for SQL joins: event_roles, counter_types, rating_values,
+    """Definitions as small tables for SQL joins: event_roles, counter_types, rating_values, required_milestones,
     touch_rules, touch_levels."""
     events, touch = definitions.events, definitions.touch_points
     types = sorted({*events.login, *events.core_action, *events.key_feature})
@@ -187,6 +188,7 @@ def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
                           for name, counter in events.counters.items() for event_type in counter.event_types],
         "rating_values": [(name, value, number) for name, rating in definitions.ratings.kinds.items()
                           for value, number in rating.values.items()],
+        "required_milestones": [(name,) for name in definitions.outcomes.onboarding.required_milestones],
         "touch_rules": [(name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient)
                         for name, t in touch.types.items()],
     }

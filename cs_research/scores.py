@@ -3,6 +3,8 @@
 Pure functions, table in, table out. This layer reads no file and knows no outcome.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -23,7 +25,7 @@ def score_table(measures: pd.DataFrame, health_rows: pd.DataFrame, facts: pd.Dat
     frame[["health", "health_band"]] = frame[["health", "health_band"]].mask(early)
     frame["quadrant"] = quadrants(frame["health"], frame["touch_score"], definitions.quadrants, card)
     frame["moved_into_a"] = moves_into_a(frame)
-    frame["stage"] = stages(frame["age_months"], definitions.stages)
+    frame["stage"] = stages(frame, definitions.stages)
     frame["taken_from"] = pd.Series(None, index=frame.index, dtype="str")
     return frame[[
         "account_id", "month", "scorecard", "version", "taken_from", "health", "health_band", "measured_share",
@@ -99,17 +101,26 @@ def previous_quadrants(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(previous, index=frame.index)
 
 
-def stages(age_months: pd.Series, plan: models.Stages) -> pd.Series:
-    """The lifecycle stage by whole months since the first start (000, lifecycle).
+def stages(frame: pd.DataFrame, plan: models.Stages) -> pd.Series:
+    """The lifecycle stage of each row (000, lifecycle), by age or by the last event that has passed.
+
+    In: age_months, or onboarding_share and renewals where the plan goes `by: event`. A later event stands for those
+    before it: who has renewed once is past onboarding, whatever is still open. What is not measured has not passed.
 
     >>> from cs_research.definitions import load_definitions
-    >>> stages(pd.Series([1, 2, 12, 24]), load_definitions().stages).tolist()
+    >>> stages(pd.DataFrame({"age_months": [1, 2, 12, 24]}), load_definitions().stages).tolist()
     ['introduction', 'operation', 'utilisation', 'established']
     """
-    edges = [stage.from_month for stage in plan.stages]
-    names = np.asarray([stage.name for stage in plan.stages], dtype=object)
-    position = np.searchsorted(edges, age_months.to_numpy(), side="right") - 1
-    return pd.Series(names[position], index=age_months.index, dtype="str")
+    position = pd.Series(0, index=frame.index)
+    for number, (stage, following) in enumerate(pairwise(plan.lifecycle), 1):
+        if plan.by == "age":
+            has_passed = frame["age_months"] >= following.from_month
+        elif stage.until == "onboarded":
+            has_passed = frame["onboarding_share"] >= 1 - TOLERANCE
+        else:
+            has_passed = frame["renewals"] >= int(stage.until[-1])
+        position = position.mask(has_passed, number)
+    return position.map(dict(enumerate(stage.name for stage in plan.lifecycle))).astype("str")
 
 
 def teams(frame: pd.DataFrame, plan: models.Segments) -> pd.Series:

@@ -90,6 +90,8 @@ def _scored(measures: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame,
         score_rows.append(chosen)
     frame = history.with_next_renewal(pd.concat(score_rows, ignore_index=True), outcomes)
     frame["is_renewal_due"] = history.is_renewal_due(frame, definitions.stages.renewal_due_days)
+    for stage in definitions.stages.stages:
+        frame["stage"] = frame["stage"].mask(frame["is_renewal_due"] & (stage.during == "renewal_due"), stage.name)
     return pd.concat(indicator_rows, ignore_index=True), frame
 
 

@@ -36,6 +36,7 @@ class Definitions:
     outcomes: models.Outcomes
     claims: models.Claims
     alerts: models.Alerts
+    roadmap: models.Roadmap
     files: dict[str, Path]
 
     def in_use(self, month: str) -> "Definitions":
@@ -103,11 +104,27 @@ def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
             if name not in known:
                 raise strict_yaml.refusal(path, _line_of(name, path),
                                           f"{key} reads '{name}', which no file declares{_near(name, known)}")
+    _refuse_other_stages(found)
     given = {"tables", "measures", "cards", "scorecards", "files"}
     single = {field.name for field in dataclass_fields(Definitions)} - given
     return Definitions(
         tables=one["tables"].tables, measures=one["measures"].measures, cards=cards, scorecards=_latest(cards),
         files={key: path for key, (path, _) in found.items()}, **{kind: one[kind] for kind in single})
+
+
+def _refuse_other_stages(found: dict[str, tuple[Path, Any]]) -> None:
+    """Who is in charge, what opens an alert and what the roadmap says are said for the stages that there are."""
+    path, plan = found["stages"]
+    for kind in ("segments", "alerts", "roadmap"):
+        at, definition = found[kind]
+        own = f"; lay a {kind}.yml of your own beside it" if DEFAULTS in at.parents else ""
+        if unknown := [name for name in definition.stage_names if name not in plan.names]:
+            raise strict_yaml.refusal(at, _line_of(unknown[0], at), f"key '{unknown[0]}': expected a stage of "
+                                      f"{path.name} ({', '.join(plan.names)}){own}")
+        for segment, teams in definition.teams.items() if kind == "segments" else ():
+            if lacking := [name for name in plan.names if name not in teams]:
+                raise strict_yaml.refusal(at, _line_of(segment, at), f"key 'teams.{segment}': expected a team for "
+                                          f"every stage of {path.name}, none for '{lacking[0]}'{own}")
 
 
 def _latest(cards: Iterable[models.Scorecard]) -> dict[str, models.Scorecard]:

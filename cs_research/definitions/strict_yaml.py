@@ -5,6 +5,7 @@ text; every other spelling that YAML 1.1 would turn into something else must be 
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,10 +41,26 @@ def validated(data: Any, model: type[Model], path: Path, lines: Lines) -> Model:
     except ValidationError as error:
         # A misspelt key is at fault, not the one that is missing because of it.
         first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-        where = next((lines[first["loc"][:n]] for n in range(len(first["loc"]), -1, -1)
-                      if first["loc"][:n] in lines), 1)
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        loc = _named_in(first, data)
+        where = next((lines[loc[:n]] for n in range(len(loc), -1, -1) if loc[:n] in lines), 1)
+        key = ".".join(str(part) for part in loc) or "the file"
         raise refusal(path, where, f"key '{key}': {_expected(first)}") from None
+
+
+def _named_in(fault: dict, data: Any) -> tuple:
+    """Where a fault lies: within its block at the value that its message quotes first, if one is there."""
+    loc, quoted = fault["loc"], re.search(r"'([^']+)'", fault["msg"])
+    if quoted is None or fault["type"] != "value_error":
+        return loc
+    return next((at for at, value in _scalars(data) if at[:len(loc)] == loc and value == quoted[1]), loc)
+
+
+def _scalars(block: Any, at: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+    inside = block.items() if isinstance(block, dict) else enumerate(block) if isinstance(block, tuple) else ()
+    for key, value in inside:
+        yield from _scalars(value, (*at, key))
+    if not inside:
+        yield at, block
 
 
 def refusal(path: Path, line: int, fault: str) -> Refused:

@@ -23,7 +23,8 @@ SELECT
   DATE_DIFF('day', COALESCE(r.decision_maker_date, p.start_date), p.month_end) / 30.44 AS decision_maker_months,
   r.surveys_sent, r.surveys_answered,
   r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time,
-  g.keyman_weeks, CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate, g.survey_wait_days
+  g.keyman_weeks, CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate, g.survey_wait_days,
+  g.onboarding_share, g.renewals
 FROM account_month AS p
 LEFT JOIN accounts AS a
   ON a.account_id = p.account_id AND (a.recorded_at IS NULL OR CAST(a.recorded_at AS DATE) <= p.known_until)

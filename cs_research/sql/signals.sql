@@ -1,5 +1,6 @@
--- One row per account, month and view: what only alerts ask for. Weeks of the month in which a keyman used the
--- service (0 to 4, empty without a keyman), users who ever logged in, days that the latest survey waits unanswered.
+-- One row per account, month and view: what alerts and stages ask for. Weeks of the month in which a keyman used the
+-- service (0 to 4, empty without a keyman), users who ever logged in, days that the latest survey waits unanswered,
+-- share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then).
 WITH logins AS (
   SELECT account_id, user_id, MIN(month_number) AS month_number, MIN(known_number) AS known_number
   FROM user_month
@@ -35,9 +36,45 @@ asked AS (
    AND (s.recorded_at IS NULL OR CAST(s.recorded_at AS DATE) <= p.known_until)
   QUALIFY ROW_NUMBER() OVER (PARTITION BY p.account_id, p.month_number, p.is_history
                              ORDER BY s.sent_date DESC, s.survey_id DESC) = 1
+),
+required AS (
+  SELECT milestone FROM required_milestones
+  UNION
+  SELECT DISTINCT milestone FROM milestones WHERE NOT EXISTS (SELECT 1 FROM required_milestones)
+),
+onboarded AS (
+  SELECT p.account_id, p.month_number, p.is_history, COUNT(*) AS milestone_count
+  FROM account_month AS p
+  JOIN milestones AS m ON m.account_id = p.account_id AND m.completed_date <= p.month_end
+   AND (m.recorded_at IS NULL OR CAST(m.recorded_at AS DATE) <= p.known_until)
+  JOIN required AS r ON r.milestone = m.milestone
+  GROUP BY p.account_id, p.month_number, p.is_history
+),
+term_ends AS (
+  SELECT account_id, end_date, MIN(COALESCE(CAST(recorded_at AS DATE), CAST('1900-01-01' AS DATE))) AS known_date
+  FROM contracts
+  GROUP BY account_id, end_date
+),
+outlasted AS (
+  SELECT e.account_id, e.end_date, MIN(COALESCE(CAST(o.recorded_at AS DATE), CAST('1900-01-01' AS DATE))) AS known_date
+  FROM term_ends AS e
+  CROSS JOIN settings AS s
+  JOIN contracts AS o ON o.account_id = e.account_id AND (o.end_date IS NULL OR o.end_date > e.end_date)
+   AND DATE_DIFF('day', o.start_date, e.end_date) > s.grace_days
+  GROUP BY e.account_id, e.end_date
+),
+renewed AS (
+  SELECT p.account_id, p.month_number, p.is_history, COUNT(*) AS renewals
+  FROM account_month AS p
+  JOIN term_ends AS e ON e.account_id = p.account_id AND e.end_date <= p.month_end AND e.known_date <= p.known_until
+  LEFT JOIN outlasted AS o ON o.account_id = e.account_id AND o.end_date = e.end_date
+  WHERE o.known_date IS NULL OR o.known_date > p.known_until
+  GROUP BY p.account_id, p.month_number, p.is_history
 )
 SELECT
   p.account_id, p.month_number, p.is_history, k.keyman_weeks,
+  CAST(COALESCE(d.milestone_count, 0) AS DOUBLE) / NULLIF((SELECT COUNT(*) FROM required), 0) AS onboarding_share,
+  COALESCE(n.renewals, 0) AS renewals,
   COALESCE(l.first_login_users, 0) AS first_login_users,
   COALESCE(s.survey_wait_days, 0) AS survey_wait_days
 FROM account_month AS p
@@ -47,3 +84,7 @@ LEFT JOIN keymen AS k
   ON k.account_id = p.account_id AND k.month_number = p.month_number AND k.is_history = p.is_history
 LEFT JOIN asked AS s
   ON s.account_id = p.account_id AND s.month_number = p.month_number AND s.is_history = p.is_history
+LEFT JOIN onboarded AS d
+  ON d.account_id = p.account_id AND d.month_number = p.month_number AND d.is_history = p.is_history
+LEFT JOIN renewed AS n
+  ON n.account_id = p.account_id AND n.month_number = p.month_number AND n.is_history = p.is_history

@@ -51,7 +51,7 @@ def good_health(evidence: Evidence) -> Finding:
 
 def established(evidence: Evidence) -> Finding:
     """P(churned | last lifecycle stage) against nil (000, lifecycle)."""
-    stages = [stage.name for stage in evidence.definitions.stages.stages]
+    stages = [stage.name for stage in evidence.definitions.stages.lifecycle]
     rows = evidence.readings.rows
     return _rate_claim(evidence, "established_rarely_churns", rows, rows["stage"] == stages[-1], "is_churned",
                        f"in the stage {stages[-1]}", [(stage, rows["stage"] == stage) for stage in stages])

@@ -25,6 +25,7 @@ from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, O
 from cs_research.definitions.models.plans import (
     Level,
     Quadrants,
+    Roadmap,
     Segments,
     Stage,
     Stages,
@@ -35,7 +36,7 @@ from cs_research.definitions.models.plans import (
 KINDS: dict[str, type[Frozen]] = {
     "tables": Tables, "measures": Measures, "events": Events, "ratings": Ratings, "scorecard": Scorecard,
     "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
-    "outcomes": Outcomes, "claims": Claims, "alerts": Alerts,
+    "outcomes": Outcomes, "claims": Claims, "alerts": Alerts, "roadmap": Roadmap,
 }
 
 

@@ -73,7 +73,7 @@ class Alerts(Frozen):
 
     kind: Literal["alerts"]
     version: str
-    rules: tuple[AlertRule, ...]
+    rules: Annotated[tuple[AlertRule, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_each_rule_once(self) -> "Alerts":
@@ -86,3 +86,8 @@ class Alerts(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names of the fields that the rules test, each once."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads))
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages that some rule names."""
+        return tuple(name for rule in self.rules for name in rule.stages)
