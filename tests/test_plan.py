@@ -14,7 +14,7 @@ from cs_research.errors import Refused
 from cs_research.tables import build_tables, horizon
 
 BY_EVENT = """kind: stages
-version: "1.0"
+version: mine
 by: event
 renewal_due_days: 90
 stages:
@@ -28,7 +28,7 @@ stages:
 def overlaid(folder: Path, **files: str):
     """The definitions with these files laid over the defaults."""
     for name, text in files.items():
-        (folder / f"{name}.yml").write_text(text, encoding="utf-8")
+        (folder / f"{name}.yml").write_text(text.replace('version: "1.0"', "version: mine"), encoding="utf-8")
     return load_definitions(folder)
 
 
@@ -78,7 +78,7 @@ def test_a_plan_of_events_with_a_gap_is_refused_with_its_line(tmp_path, found, w
 
 
 RENEWAL = """kind: stages
-version: "1.0"
+version: mine
 renewal_due_days: 90
 stages:
   - {name: trial, title: {en: Trial, ja: トライアル}, from_month: 0, to_month: 1}
@@ -89,18 +89,18 @@ stages:
 FOUR = {
     "stages": RENEWAL,
     "segments": """kind: segments
-version: "1.0"
+version: mine
 enterprise_share: 0.1
 teams:
   smb: {trial: Sales, onboarding: Onboarding, operation: CSMs, renewal: Renewals}
 """,
     "alerts": """kind: alerts
-version: "1.0"
+version: mine
 rules:
   - {id: low, title: {en: Low, ja: 低}, kind: challenge, when: [{field: health, below: 20}], stages: [trial],
      action: {en: Ask, ja: 聞く}}
 """,
-    "roadmap": "kind: roadmap\nversion: '1.0'\nstages: []\n"}
+    "roadmap": "kind: roadmap\nversion: mine\nstages: []\n"}
 
 
 def test_the_stages_of_001_split_off_the_time_before_a_renewal(tmp_path):
