@@ -27,7 +27,8 @@ import pandas as pd
 
 from cs_research.definitions import load_definitions
 from cs_research.finding import Finding
-from cs_research.scores import bands, moves_into_a, quadrants
+from cs_research.scorecards import bands
+from cs_research.scores import moves_into_a, quadrants
 
 DEFAULTS = load_definitions()
 CARD = DEFAULTS.scorecards["dear"]

@@ -62,9 +62,14 @@ class View:
         return self.at(1)
 
     @cached_property
+    def indicators(self) -> pd.DataFrame:
+        """The leading card's indicators of all months up to the report's, ordered by account and month."""
+        return self._of_card(self.run.indicators)
+
+    @cached_property
     def movements(self) -> pd.DataFrame:
         """Why health moved since the month before, by account and part (movement.movements)."""
-        return movements(self._of_card(self.run.indicators), self.panel, self.card, self.month_before, self.month)
+        return movements(self.indicators, self.panel, self.card, self.month_before, self.month)
 
     @cached_property
     def names(self) -> dict[str, str]:
