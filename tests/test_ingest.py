@@ -117,6 +117,17 @@ def test_a_header_may_hold_line_breaks(tmp_path, above, mapping):
     assert (found["rows_in"], found["accepted"], found["codes"]) == (1, 1, {"W_COLUMN_EXTRA": 1})
 
 
+@pytest.mark.parametrize(("above", "delimiter", "code", "stated"), [
+    ("Report\n\n", ",", "F_HEADER", "skip_rows: 1"), ("", ";", "F_DELIMITER", "delimiter: ';'"),
+    ('"Report\nof, May"\n', "|", "F_DELIMITER", "delimiter: '|', skip_rows: 1")])
+def test_a_header_elsewhere_is_told_as_dataset_yml_may_state_it(tmp_path, above, delimiter, code, stated):
+    text = above + CONTRACTS.replace(",", delimiter)
+    (place,) = entry(made(tmp_path, contracts=text), "contracts.csv")["rows"]
+    assert (place["code"], place["value"]) == (code, f"it looks like {stated}")
+    folder = made(tmp_path, f"tables: {{contracts: {{{stated}}}}}\n", contracts=text)
+    assert entry(folder, "contracts.csv")["accepted"] == 2
+
+
 def test_one_trailing_delimiter_is_one_field_too_many(tmp_path):
     text = CONTRACTS.replace("active\n", "active,\n")
     assert entry(made(tmp_path, contracts=text), "contracts.csv")["rows"] == [

@@ -4,14 +4,15 @@ import csv
 import io
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from cs_research.definitions.models import Table
 from cs_research.ingest.gate import Opened
 from cs_research.ingest.mapping import Files
 from cs_research.ingest.rules import Rejected
 
+LOOKED_AT, TITLES = 1 << 16, 10  # characters (no field is too long for csv then), rows above the header
 DATA_LIKE = re.compile(r"\s*[-+(]?[¥$€]?[0-9][0-9.,:/TZ+ -]*\s*|.*@.*\..*")
 
 
@@ -53,15 +54,27 @@ def check_source_header(opened: Opened) -> None:
     _check_header(opened, set(opened.header), set())
 
 
+def readings(opened: Opened) -> Iterator[tuple[dict[str, str | int], list[str], list[list[str]]]]:
+    """Ways to read the first lines of a text: keys of dataset.yml, the header by them, the rows below it."""
+    with opened.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        text = file.read(LOOKED_AT)
+    text = text[:text.rfind("\n") + 1] or text
+    for delimiter in dict.fromkeys((opened.delimiter, *",;\t|")):
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        stated = {} if delimiter == opened.delimiter else {"delimiter": delimiter}
+        for at, header in enumerate(rows[:TITLES]):
+            yield stated | ({"skip_rows": at} if at else {}), header, rows[at + 1:]
+
+
 def _check_header(opened: Opened, names: set[str], must: set[str]) -> None:
     folded = [name_key(name) for name in opened.header]
     known = {name_key(name) for name in names}
     hits = sum(name in known for name in folded)
     if opened.format == "csv":
-        if len(folded) == 1 and len(must) > 1 and (other := _other_delimiter(opened, known)):
-            raise Rejected("F_DELIMITER", f"it looks like {other!r}")
-        if hits < 2 and len(must) > 1 and (line := _header_below(opened, known)):
-            raise Rejected("F_HEADER", f"line {line} looks like it: skip_rows: {line - 1}")
+        for reading, header, _ in readings(opened) if hits < 2 and len(must) > 1 else ():
+            if sum(name_key(name) in known for name in header) > 1:
+                raise Rejected("F_DELIMITER" if "delimiter" in reading else "F_HEADER",
+                               "it looks like " + ", ".join(f"{key}: {value!r}" for key, value in reading.items()))
         if any(DATA_LIKE.fullmatch(name) for name in opened.header) and hits < len(folded):
             raise Rejected("F_HEADER", f"it begins {_shown(opened.header[:3])}")
     twice = sorted({name for name in folded if folded.count(name) > 1})
@@ -69,24 +82,6 @@ def _check_header(opened: Opened, names: set[str], must: set[str]) -> None:
         raise Rejected("F_HEADER_DUPLICATE", _shown(twice))
     if "" in folded:
         raise Rejected("F_HEADER", "a column has no name")
-
-
-def _other_delimiter(opened: Opened, known: set[str]) -> str | None:
-    for delimiter in ";\t,|":
-        parts = opened.header[0].split(delimiter)
-        if delimiter != opened.delimiter and sum(name_key(part) in known for part in parts) > 1:
-            return delimiter
-    return None
-
-
-def _header_below(opened: Opened, known: set[str]) -> int | None:
-    with Path(opened.path).open("rb") as file:
-        text = file.read(1 << 16).decode("utf-8-sig", errors="replace")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=opened.delimiter)
-    for _, row in zip(range(20), rows, strict=False):
-        if rows.line_num > opened.skip + 1 and sum(name_key(name) in known for name in row) > 1:
-            return rows.line_num
-    return None
 
 
 def _check_missing(opened: Opened, table: Table, spec: Files, positions: dict[str, int]) -> None:

@@ -1,6 +1,5 @@
 """Proposes a dataset.yml for a folder of exports, each guess with its reason. It applies none of them."""
 
-import csv
 import json
 import re
 import tempfile
@@ -17,11 +16,11 @@ from cs_research.definitions.models.canonical import Column, Table
 from cs_research.errors import Refused
 from cs_research.ingest.dataset import SUFFIXES
 from cs_research.ingest.gate import Opened, open_file
-from cs_research.ingest.headers import name_key, needed
+from cs_research.ingest.headers import name_key, needed, readings
 from cs_research.ingest.mapping import Files, Limits
 from cs_research.ingest.rules import Rejected, all_rules, sentence
 
-LOOKED_AT, TITLES, SHOWN = 1000, 10, 20  # lines of a file, rows that may stand above the header, names or values
+SHOWN, LOOKED_AT = 20, 1000  # names or values; rows of Parquet
 _quoted = partial(json.dumps, ensure_ascii=False)
 
 
@@ -70,9 +69,9 @@ def proposal(folder: Path, zone: str | None = None) -> str:
         name = path.relative_to(folder).as_posix()
         try:
             guess = max(_guesses(path, name, tables), key=lambda guess: guess.fit)
-        except (Rejected, csv.Error) as fault:
-            code, detail = (fault.code, fault.detail) if isinstance(fault, Rejected) else ("F_HEADER", str(fault))
-            told.append(f"# {name} cannot be read: {code} {sentence(code, detail)}; {all_rules()[code].remedy}")
+        except Rejected as fault:
+            told.append(f"# {name} cannot be read: {fault.code} {sentence(fault.code, fault.detail)}; "
+                        f"{all_rules()[fault.code].remedy}")
             continue
         first, files = guesses.setdefault(guess.name, (guess, [])) if guess.fit >= (False, 1) else (guess, None)
         if files is None:
@@ -95,8 +94,8 @@ def _guesses(path: Path, file: str, tables: dict[str, Table]) -> Iterator[Guess]
     """The file taken for every table by every reading: text has some delimiters and lines of the header to try."""
     parts = {name_key(re.split(r"[.0-9]", part)[0]).strip("_-") for part in file.split("/")}
     with tempfile.TemporaryDirectory(prefix="init-") as work:
-        for reading, (first, *rows) in _readings(open_file(path, Files(allow_no_rows=True), Limits(), Path(work))):
-            header = [str(word) for word in first]
+        opened = open_file(path, Files(allow_no_rows=True), Limits(), Path(work))
+        for reading, header, rows in (_parquet if opened.format == "parquet" else readings)(opened):
             for name, table in tables.items():
                 positions, must = _positions(header, table), needed(table, Files())
                 is_named = not parts.isdisjoint(map(name_key, (name, *SYNONYMS.tables[name])))
@@ -104,20 +103,12 @@ def _guesses(path: Path, file: str, tables: dict[str, Table]) -> Iterator[Guess]
                 yield Guess(name, table, reading, header, rows, positions, fit)
 
 
-def _readings(opened: Opened) -> Iterator[tuple[dict[str, object], list[tuple[object, ...]]]]:
-    if opened.format == "parquet":
-        import pyarrow.parquet as pq
+def _parquet(opened: Opened) -> Iterator[tuple[dict[str, str | int], list[str], list[tuple[object, ...]]]]:
+    import pyarrow.parquet as pq
 
-        batches = islice(pq.ParquetFile(opened.path).iter_batches(LOOKED_AT), 1)
-        rows = [row for batch in batches for row in zip(*(column.to_pylist() for column in batch), strict=True)]
-        yield {}, [opened.header, *rows]
-        return
-    with opened.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = list(islice(file, LOOKED_AT))
-    for delimiter in dict.fromkeys((opened.delimiter, *",;\t|")):
-        rows = [tuple(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        stated = {} if delimiter == opened.delimiter else {"delimiter": delimiter}
-        yield from ((stated | ({"skip_rows": at} if at else {}), rows[at:]) for at in range(min(TITLES, len(rows))))
+    batches = islice(pq.ParquetFile(opened.path).iter_batches(LOOKED_AT), 1)
+    rows = [row for batch in batches for row in zip(*(column.to_pylist() for column in batch), strict=True)]
+    yield {}, list(opened.header), rows
 
 
 def _positions(header: list[str], table: Table) -> dict[str, int]:
