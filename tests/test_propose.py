@@ -27,8 +27,12 @@ def test_a_proposal_saved_and_completed_takes_every_row(tmp_path):
     (tmp_path / "利用ログ_202503.csv").write_text(EVENTS.replace(";", ","), encoding="utf-8")
     (tmp_path / "portal.csv").write_text("<!DOCTYPE html><html></html>", encoding="utf-8")
     (tmp_path / "other.csv").write_text("x,y\n1,2\n", encoding="utf-8")
+    (tmp_path / "corrections").mkdir()
+    (tmp_path / "corrections" / "契約一覧.csv.quarantine.csv").write_text(CONTRACTS, encoding="utf-8")
     text = proposal(tmp_path, "Asia/Tokyo")
     assert "# portal.csv cannot be read: F_NOT_CSV" in text and "# other.csv looks like no table" in text
+    assert "corrections" not in text
+    (tmp_path / "corrections" / "契約一覧.csv.quarantine.csv").unlink()
     assert "# 利用ログ_202503.csv has not the header of 利用ログ_202501.csv" in text
     assert '# ignore: ["備考"]   # in no contract, not stored' in text
     assert '# values: {status: {"契約中": "?", "解約": "?"}}' in text

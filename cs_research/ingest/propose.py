@@ -48,25 +48,36 @@ class Guess:
     positions: dict[str, int]
     fit: tuple[bool, float, int]
 
-    def of_type(self, *types: str) -> Iterator[tuple[str, Column, list[str]]]:
-        """The columns of some types that were found, with their distinct values in order."""
+    def of_type(self, kind: str) -> Iterator[tuple[str, Column, list[str]]]:
+        """The columns of a type that were found, with their distinct values in order."""
         for name, at in self.positions.items():
-            if (column := self.table.columns[name]).type in types:
+            if (column := self.table.columns[name]).type == kind:
                 found = (row[at] for row in self.rows if len(row) == len(self.header) and row[at] is not None)
                 yield name, column, sorted({str(value).strip() for value in found} - {""})
 
 
 def proposal(folder: Path, zone: str | None = None) -> str:
-    """The text of a dataset.yml for the exports in `folder`. Raises Refused when there are none.
-
-    >>> print(proposal(Path("exports"), "Asia/Tokyo"))  # doctest: +SKIP
-    """
-    paths = sorted(path for path in folder.rglob("*") if path.name.endswith(SUFFIXES)) if folder.is_dir() else []
-    if not paths:
+    """The text of a dataset.yml for the exports in `folder`. Raises Refused when there are none."""
+    guesses, told = _placed(folder, load_definitions(folder / "definitions").tables)
+    if not (guesses or told):
         raise Refused(f"There are no exports in '{folder}'", f"they end in {', '.join(SUFFIXES)}")
-    told, guesses, tables = [], {}, load_definitions(folder / "definitions").tables
-    for path in paths:
+    lines = [
+        "# Proposed by cs-research init; nothing is applied. Read each guess, correct it, save this as dataset.yml.",
+        "kind: dataset", f"name: {_quoted(folder.resolve().name)}",
+        f"zone: {zone}" if zone else "# zone: Asia/Tokyo   # needed: the zone whose months are reported",
+        "# naive_zone: Asia/Tokyo   # needed if time stamps come without an offset: the zone they are in",
+        "# as_of: 2025-12-31   # last day that the exports cover; the latest day found if it is not given", *told,
+        "tables:" if guesses else "tables: {}", *(line for guess in guesses.values() for line in _lines(*guess)), ""]
+    return "\n".join("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) for line in lines)
+
+
+def _placed(folder: Path, tables: dict[str, Table]) -> tuple[dict[str, tuple[Guess, list[str]]], list[str]]:
+    """For every table a guess with its files; what is to be told of the others."""
+    told, guesses = [], {}
+    for path in sorted(path for path in folder.rglob("*") if path.name.endswith(SUFFIXES)):
         name = path.relative_to(folder).as_posix()
+        if name.startswith("corrections/"):
+            continue
         try:
             guess = max(_guesses(path, name, tables), key=lambda guess: guess.fit)
         except Rejected as fault:
@@ -80,14 +91,7 @@ def proposal(folder: Path, zone: str | None = None) -> str:
             files.append(name)
         else:
             told.append(f"# {name} has not the header of {files[0]}: unite them by a query")
-    lines = [
-        "# Proposed by cs-research init; nothing is applied. Read each guess, correct it, save this as dataset.yml.",
-        "kind: dataset", f"name: {_quoted(folder.resolve().name)}",
-        f"zone: {zone}" if zone else "# zone: Asia/Tokyo   # needed: the zone whose months are reported",
-        "# naive_zone: Asia/Tokyo   # needed if time stamps come without an offset: the zone they are in",
-        "# as_of: 2025-12-31   # last day that the exports cover; the latest day found if it is not given", *told,
-        "tables:" if guesses else "tables: {}", *(line for guess in guesses.values() for line in _lines(*guess)), ""]
-    return "\n".join("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) for line in lines)
+    return guesses, told
 
 
 def _guesses(path: Path, file: str, tables: dict[str, Table]) -> Iterator[Guess]:
@@ -98,7 +102,7 @@ def _guesses(path: Path, file: str, tables: dict[str, Table]) -> Iterator[Guess]
         for reading, header, rows in (_parquet if opened.format == "parquet" else readings)(opened):
             for name, table in tables.items():
                 positions, must = _positions(header, table), needed(table, Files())
-                is_named = not parts.isdisjoint(map(name_key, (name, *SYNONYMS.tables[name])))
+                is_named = not parts.isdisjoint(map(name_key, (name, *SYNONYMS.tables.get(name, ()))))
                 fit = (is_named, sum(column in positions for column in must) / len(must), len(positions))
                 yield Guess(name, table, reading, header, rows, positions, fit)
 
