@@ -71,6 +71,30 @@ def run(
     print(index)
 
 
+@app.command(epilog="Example: cs-research rescore data/sample --card my-card.yml")
+def rescore(
+    data: Data,
+    card: Annotated[Path, typer.Option(help="The new card: a scorecard file with a version of its own.", metavar="FILE")],
+    month: Annotated[str | None, typer.Option(help="Compare in this month; else the last complete one.",
+                                              metavar="YYYY-MM")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the reports; written below its `rescored`.")] = Path("reports"),
+    zone: Zone = None, as_of: AsOf = None,
+) -> None:
+    """Score all history by a new card beside the one in use: who changes colour, and how the two read over time."""
+    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
+    from cs_research.pipeline import Request
+    from cs_research.pipeline import rescore as rescored
+
+    with _bar() as bar:
+        task = bar.add_task("Starting", total=1.0)
+        page, run = rescored(Request(
+            data, out, month, zone, as_of, card=card,
+            progress=lambda text, share: bar.update(task, description=text, completed=share)))
+    changes = run.findings["colour_changes"]
+    print(changes.sentence)
+    print(page)
+
+
 @app.command(epilog="Example: cs-research check data/crm --json check.json")
 def check(
     data: Annotated[Path | None, typer.Argument(help="Folder of the data set.")] = None,

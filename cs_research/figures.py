@@ -5,7 +5,7 @@ This layer may not estimate or select rows: it draws the table of a Finding (or 
 
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,7 @@ def draw_bands(finding: Finding) -> Chart:
     if not rows:
         return nothing(key, title, finding)
     words = [f"{row['band']}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
-    colours = [COLOURS.get(row["band"], COLOURS["hex"]) for row in rows]
+    colours = [_colour(row["band"], [row["band"] for row in rows]) for row in rows]
     with drawing(key, title, "; ".join(words), 34 * len(rows) + 32, left=0.28, bottom=8) as (axes, chart):
         axes.barh([row["band"] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
         for y, row in enumerate(rows):
@@ -46,9 +46,10 @@ def draw_health_by_month(finding: Finding, card: models.Scorecard) -> Chart:
         months, base = [row["month"][:7] for row in rows], [0.0] * len(rows)
         for band in card.bands:
             heights = [row[band] for row in rows]
-            axes.bar(months, heights, bottom=base, width=0.86, color=COLOURS.get(band, COLOURS["hex"]))
+            axes.bar(months, heights, bottom=base, width=0.86, color=_colour(band, card.bands))
             axes.text(len(rows) - 0.4, base[-1] + heights[-1] / 2, f"{band} {percent(heights[-1])}", va="center")
             base = [low + high for low, high in zip(base, heights, strict=True)]
+        _mark_changes(axes, [number for number, month in enumerate(months) if month == card.in_use_from])
         axes.set_ylim(0, 1)
         axes.set_xlim(-0.6, len(rows) - 0.4)
         _percent_axis(axes.yaxis)
@@ -61,13 +62,13 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
     rows, key, title = finding.rows[::-1], "indicators", "Colours of each indicator"
     if not rows:
         return nothing(key, title, finding)
-    words = "; ".join(f"{row['name']}: " + ", ".join(f"{band} {percent(row[band])}" for band in card.bands)
+    words = "; ".join(f"{row['name']}: " + ", ".join(f"{band} {percent(row[band])}" for band in card.indicator_bands)
                       for row in finding.rows)
     with drawing(key, title, words, 32 * len(rows) + 60, left=0.36) as (axes, chart):
         names, base = [f"{row['name']} {row['indicator']}" for row in rows], [0.0] * len(rows)
-        for band in card.bands:
+        for band in card.indicator_bands:
             widths = [row[band] for row in rows]
-            axes.barh(names, widths, left=base, height=0.66, color=COLOURS.get(band, COLOURS["hex"]))
+            axes.barh(names, widths, left=base, height=0.66, color=_colour(band, card.indicator_bands))
             base = [low + high for low, high in zip(base, widths, strict=True)]
         for y, row in enumerate(rows):
             if row["not_measured"] > 0.2:
@@ -75,7 +76,7 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
                           color=COLOURS["ink2"], fontsize=12)
         axes.set_xlim(0, 1)
         _percent_axis(axes.xaxis)
-        axes.set_xlabel(f"share of accounts, from {card.bands[0]} (left) to {card.bands[-1]} (right)")
+        axes.set_xlabel(f"share of accounts, from {card.indicator_bands[0]} (left) to {card.indicator_bands[-1]} (right)")
     return chart[0]
 
 
@@ -129,24 +130,54 @@ def draw_retention(finding: Finding) -> Chart:
     rows, key, title = finding.rows, "retention", "Kept over twelve months: revenue and accounts"
     if not rows:
         return nothing(key, title, finding)
-    months = [row["month"][:7] for row in rows]
     kept = [None if row["logo_churn"] is None else 1 - row["logo_churn"] for row in rows]
     lines = {"NRR": [row["nrr"] for row in rows], "GRR": [row["grr"] for row in rows], "accounts": kept}
+    return _lines(key, title, [row["month"][:7] for row in rows], lines, level=1)
+
+
+def draw_cards(finding: Finding) -> Chart:
+    """Mean health by two cards, as shares of their totals, by month (cards.both_by_month)."""
+    rows, key, title = finding.rows, "cards", "Mean health by both cards, as a share of the total"
+    if not rows:
+        return nothing(key, title, finding)
+    lines = {finding.details["names"][which]: [row[which] for row in rows] for which in ("new", "old")}
+    changed = [number for number, row in enumerate(rows) if row["is_changed"]]
+    return _lines(key, title, [row["month"][:7] for row in rows], lines, changed=changed)
+
+
+def _lines(key: str, title: str, months: list[str], lines: dict[str, list[float | None]],
+           level: float | None = None, changed: Sequence[int] = ()) -> Chart:
+    """Shares by month, each line with its name and last value at its end; those that end in nothing are left out."""
     lines = {name: values for name, values in lines.items() if values[-1] is not None}
     words = f"{months[-1]}: " + ", ".join(f"{name} {percent(values[-1])}" for name, values in lines.items())
     with drawing(key, title, words, 300, right=0.84) as (axes, chart):
-        styles = {"NRR": ("accent", "-"), "GRR": ("ink", "-"), "accounts": ("hex", "--")}
         drawn = [value for values in lines.values() for value in values if value is not None]
-        ends = _apart([values[-1] for values in lines.values()], 0.08 * (max(*drawn, 1) - min(drawn)))
-        for (name, values), y in zip(lines.items(), ends, strict=True):
-            colour, dashes = styles[name]
+        ends = _apart([values[-1] for values in lines.values()], 0.08 * (max(*drawn, level or 0) - min(drawn)))
+        styles = [("accent", "-"), ("ink", "-"), ("hex", "--")]
+        for (name, values), y, (colour, dashes) in zip(lines.items(), ends, styles, strict=False):
             axes.plot(range(len(months)), values, color=COLOURS[colour], linestyle=dashes)
             axes.text(len(months) - 0.8, y, f"{name} {percent(values[-1])}", va="center")
-        axes.axhline(1, color=COLOURS["hair"], linewidth=1)
+        if level is not None:
+            axes.axhline(level, color=COLOURS["hair"], linewidth=1)
+        _mark_changes(axes, changed)
         axes.set_xlim(-0.3, len(months) - 0.9)
         _percent_axis(axes.yaxis)
         _some_months(axes, months)
     return chart[0]
+
+
+def _colour(band: str, bands: Sequence[str]) -> str:
+    """The colour of a band by its place from the worst to the best, whatever it is called."""
+    names = ("red", "orange", "yellow", "green")
+    return COLOURS[names[round(list(bands).index(band) * (len(names) - 1) / max(len(bands) - 1, 1))]]
+
+
+def _mark_changes(axes: Any, months: Sequence[int]) -> None:
+    """A dotted line where another version of the card began to lead."""
+    for number in months:
+        axes.axvline(number - 0.5, color=COLOURS["ink"], linewidth=1, linestyle=":")
+        axes.annotate("new card", (number - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(3, -10),
+                      textcoords="offset points", fontsize="small")
 
 
 def draw_bridge(finding: Finding) -> Chart:
@@ -187,6 +218,7 @@ def draw_renewals(finding: Finding) -> Chart:
             label = f"{name} {count(total[name])}"
             axes.bar(months, heights, bottom=base, color=COLOURS[colour], width=0.72, label=label)
             base = [low + high for low, high in zip(base, heights, strict=True)]
+        _mark_changes(axes, [number for number, month in enumerate(months) if month == card.in_use_from])
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True, handlelength=1)
         _some_months(axes, months)
     return chart[0]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cs_research import runs
+from cs_research.definitions import read_definition, with_card
 from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
@@ -27,6 +28,7 @@ from cs_research.tables import build_tables, horizon, write_table
 
 PACKAGE = Path(__file__).resolve().parent
 RECIPE = PACKAGE.parent / "reports" / "monthly.yml"
+RESCORE = RECIPE.with_name("rescore.yml")
 GIVEN = ("run_dir", "month", "scorecard", "lang")  # what every notebook is given
 
 
@@ -46,6 +48,7 @@ class Request:
     recipe: Path = RECIPE
     acknowledged: frozenset[str] = frozenset()
     jobs: int = 2
+    card: Path | None = None   # a card to try on all history, beside those of the data set
     tell: Callable[[str], None] = field(default=_silent, compare=False)
     progress: Callable[[str, float], None] = field(default=_silent, compare=False)  # step, share done
 
@@ -67,6 +70,8 @@ def run_month(request: Request) -> Path:
         as_of = dataset.as_of or ingested.as_of
         month = request.month or last_complete_month(as_of)
         _refuse_future(month, as_of)
+        dataset = _with_card(dataset, request.card, month)
+        _refuse_changed_versions(dataset, request.out / month)
         request.tell(f"{dataset.name}: {month}, as of {as_of}{' (SIMULATED DATA)' if dataset.simulated else ''}")
         about = _about(request, dataset, month, as_of, notebooks, inputs)
         folder = runs.find(request.out, month, about["id"])
@@ -77,8 +82,48 @@ def run_month(request: Request) -> Path:
             ingested = ingested or _ingest(dataset, making, request, inputs)
             _make(making, about, request, dataset, ingested, notebooks)
             folder = runs.keep(making, month, about["id"])
-        _hold(folder, request)
+        if not request.card:
+            _hold(folder, request)
         return runs.publish(folder, request.out, month) / "index.html"
+
+
+def rescore(request: Request) -> tuple[Path, Run]:
+    """Score all history by `request.card` too; returns the page that compares the two and the opened run.
+
+    The run is kept apart from the reports, under `<out>/rescored/<card>-<version>/<month>`; a report takes the new
+    card once its file lies in the data set's `definitions/`. Raises as `run_month`.
+    """
+    card = read_definition(request.card)
+    label = f"{card.name}-{card.version}" if card.kind == "scorecard" else "refused"
+    index = run_month(replace(request, out=request.out / "rescored" / label, recipe=RESCORE))
+    return index.with_name("rescore.html"), open_run(index.parent)
+
+
+def _with_card(dataset: Dataset, card: Path | None, month: str) -> Dataset:
+    if card is None:
+        return dataset
+    definitions = with_card(dataset.definitions, card, month)
+    return replace(dataset, definitions=definitions)
+
+
+def _refuse_changed_versions(dataset: Dataset, published: Path) -> None:
+    """A version names one content for ever: what the published month was made by and this run are compared."""
+    copies = published / "definitions"
+    for key, path in dataset.definitions.files.items():
+        copy = copies / _copied(key)
+        if copy.is_file() and copy.read_bytes() != path.read_bytes():
+            now = read_definition(path)
+            try:
+                then = read_definition(copy)
+            except Refused:  # of an earlier release, with keys that are no more
+                continue
+            if now != then and getattr(now, "version", None) == getattr(then, "version", ""):
+                raise Refused(f"{path} has changed since the report in {published} and is still version {now.version}",
+                              "give it a new version, or put back what it was")
+
+
+def _copied(key: str) -> str:
+    return f"{key.replace(' ', '-')}.yml"
 
 
 def last_complete_month(as_of: date) -> str:
@@ -234,6 +279,7 @@ def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebook
         "parameters": {"lang": request.lang, **{job.name: job.parameters for job in notebooks}},
         "rows_before": _rows_before(request, dataset, month),
         "inputs": inputs,
+        "tried_card": request.card and read_definition(request.card).model_dump(include={"name", "version"}),
         "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
         "sources": runs.file_hashes(_sources(request.recipe, notebooks), PACKAGE.parent),
         "packages": _packages(),
@@ -267,7 +313,7 @@ def _packages() -> dict[str, str]:
 def _copy_definitions(dataset: Dataset, folder: Path) -> None:
     folder.mkdir()
     for key, path in dataset.definitions.files.items():
-        shutil.copyfile(path, folder / f"{key.replace(' ', '-')}.yml")
+        shutil.copyfile(path, folder / _copied(key))
 
 
 @contextmanager

@@ -3,6 +3,6 @@
 This layer may not read exports, compute scores or know where a run is stored.
 """
 
-from cs_research.definitions.loader import Definitions, load_definitions
+from cs_research.definitions.loader import Definitions, load_definitions, read_definition, with_card
 
-__all__ = ["Definitions", "load_definitions"]
+__all__ = ["Definitions", "load_definitions", "read_definition", "with_card"]

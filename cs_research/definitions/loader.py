@@ -68,6 +68,25 @@ def load_definitions(overlay: Path | None = None, is_copy: bool = False) -> Defi
     return _assembled(found)
 
 
+def with_card(definitions: Definitions, path: Path, month: str) -> Definitions:
+    """The same definitions and one more card, which leads under its name in `month`.
+
+    Raises Refused (F_CONFIG) where the file is no card, its version is there already, or would not lead.
+    """
+    card, found = read_definition(path), {key: (at, read_definition(at)) for key, at in definitions.files.items()}
+    if not isinstance(card, models.Scorecard):
+        raise strict_yaml.refusal(path, _line_of("kind", path), "key 'kind': expected scorecard")
+    key = f"scorecard {card.name} {card.version}"
+    if key in found:
+        raise strict_yaml.refusal(path, _line_of("version", path),
+                                  f"key 'version': {card.name} {card.version} is in use; give the changed card a new one")
+    both = _assembled({**found, key: (path, card)}).in_use(month)
+    if both.scorecards.get(card.name) != next(c for c in both.cards if (c.name, c.version) == (card.name, card.version)):
+        raise strict_yaml.refusal(path, _line_of("version", path), f"key 'in_use_from': {card.version} would not lead "
+                                  f"in {month}; give a month up to that and after the other versions'")
+    return both
+
+
 def read_definition(path: Path) -> models.Frozen:
     """Read one definition file by its `kind:`. Raises Refused (F_CONFIG)."""
     data, lines = strict_yaml.read_yaml(path)

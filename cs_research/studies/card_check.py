@@ -77,7 +77,7 @@ def _baselines(evidence: Evidence, train: pd.DataFrame, test: pd.DataFrame) -> l
 
 def _point_shares(evidence: Evidence) -> pd.DataFrame:
     """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
-    best = {indicator.id: max(indicator.points) for indicator in evidence.card.indicators}
+    best = {indicator.id: indicator.best for indicator in evidence.card.indicators}
     rows = evidence.indicators
     rows = rows.assign(share=rows["points"] / rows["indicator"].map(best))
     wide = rows.pivot(index=["account_id", "month"], columns="indicator", values="share").reset_index()

@@ -81,10 +81,10 @@ def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: dat
     table = []
     for indicator in card.indicators:
         mine = rows[rows["indicator"] == indicator.id]
-        shares = {band: float((mine["band"] == band).mean()) if len(mine) else 0.0 for band in card.bands}
+        shares = {band: float((mine["band"] == band).mean()) if len(mine) else 0.0 for band in card.indicator_bands}
         table.append({"indicator": indicator.id, "name": indicator.name.en, "group": indicator.group, "n": len(mine),
                       "not_measured": 1 - sum(shares.values()), **shares,
-                      "points": float((mine["points"] / max(indicator.points)).mean()) if len(mine) else None})
+                      "points": float((mine["points"] / indicator.best).mean()) if len(mine) else None})
     measured = [line for line in table if line["not_measured"] < 0.5 and line["points"] is not None]
     blank = [line["indicator"] for line in table if line["not_measured"] > 1 - 1e-9]
     notes = [f"Not measured for any account: {', '.join(blank)}."] if blank else []
@@ -92,9 +92,9 @@ def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: dat
         return Finding(name, f"Not measured: no indicator is known for half of the accounts in {month:%Y-%m}.",
                        details={"rows": table, "notes": notes})
     low = min(measured, key=lambda line: (line["points"], line["indicator"]))
-    best = max(next(i.points for i in card.indicators if i.id == low["indicator"]))
+    best = next(i.best for i in card.indicators if i.id == low["indicator"])
     sentence = (f"{low['name']} ({low['indicator']}) is weakest: on average accounts earn "
-                f"{number(low['points'] * best)} of its {best} points (n = {count(low['n'])}).")
+                f"{number(low['points'] * best)} of its {best:g} points (n = {count(low['n'])}).")
     return Finding(name, sentence, low["points"], n=low["n"], details={"rows": table, "notes": notes})
 
 

@@ -24,8 +24,8 @@ def health_without_touch(evidence: Evidence) -> pd.DataFrame:
     left = [i for i in evidence.card.indicators if not {i.value, i.numerator, i.denominator} & set(OF_TOUCH)]
     rows = evidence.indicators[evidence.indicators["indicator"].isin([i.id for i in left])]
     measured = rows["is_measured"].astype(bool)
-    earned = {name: rows["indicator"].map({i.id: pick(i.points) for i in left}).astype(float).where(measured)
-              for name, pick in (("worst", min), ("best", max))}
+    earned = {name: rows["indicator"].map({i.id: getattr(i, name) for i in left}).astype(float).where(measured)
+              for name in ("worst", "best")}
     rows = rows.assign(**earned, is_measured=measured)
     total = rows.groupby(["account_id", "month"], as_index=False)[["points", "worst", "best", "is_measured"]].sum()
     enough = total["is_measured"] >= evidence.card.min_measured_share * len(left) - TOLERANCE

@@ -1,0 +1,131 @@
+"""Cards beside each other: what each says of the accounts today, where two disagree, what a new one would change."""
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from cs_research.definitions import Definitions, models
+from cs_research.finding import Finding, count, number, percent, with_interval
+from cs_research.studies import stats
+from cs_research.studies.evidence import clusters, of_card
+from cs_research.studies.judging import under_floor
+from cs_research.studies.state import of_month
+
+LISTED = 20  # accounts that a notebook lists
+
+
+def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Scorecard, month: date) -> Finding:
+    """What every card says of a month's accounts: one row per card, the leading one first.
+
+    In: `scores` of all cards. Rows: card, title, version, n (with a score), measured (mean share of indicators), worst
+    and best (share in that band, and its name), agreement (rank correlation with the leading card).
+    """
+    rows, lead = [], _health(scores, card, month)
+    for other in sorted(definitions.scorecards.values(), key=lambda c: (c.name != card.name, c.name)):
+        mine = of_month(of_card(scores, other), month)
+        known = mine[mine["health"].notna()]
+        both = pd.concat([lead, _health(scores, other, month)], axis=1, join="inner")
+        enough = definitions.claims.are_enough(len(known))
+        share = {which: f"{band} {percent((known['health_band'] == band).mean())}" if enough else None
+                 for which, band in (("worst", other.bands[0]), ("best", other.bands[-1]))}
+        agreement = both.iloc[:, 0].rank().corr(both.iloc[:, 1].rank()) if definitions.claims.are_enough(len(both)) \
+            and other.name != card.name else None
+        rows.append({"card": other.name, "title": other.title.en, "version": other.version, "n": len(known),
+                     "measured": float(mine["measured_share"].mean()) if len(mine) else None, **share,
+                     "agreement": agreement})
+    scored = [row for row in rows if row["n"]]
+    without = [row["card"] for row in rows if not row["n"]]
+    notes = [f"No account has a score of {', '.join(without)}: too few of their indicators are measured."] * bool(without)
+    if not scored:
+        return Finding("cards_beside", f"Not measured: no card gives a score in {month:%Y-%m}.",
+                       details={"rows": rows, "notes": notes})
+    sentence = f"{count(len(scored), 'card')} of {len(rows)} score accounts in {month:%Y-%m}."
+    agreeing = [row for row in rows if row["agreement"] is not None]
+    if agreeing:
+        least = min(agreeing, key=lambda row: row["agreement"])
+        sentence += f" Least like {card.name} orders {least['card']} them (rank correlation {number(least['agreement'])})."
+    return Finding("cards_beside", sentence, n=max(row["n"] for row in rows), details={"rows": rows, "notes": notes})
+
+
+def tried(run: Any) -> tuple[models.Scorecard, models.Scorecard]:
+    """Of a rescored run the card to compare with and the one that is tried: its version before, else the leading one."""
+    wanted, definitions = run.about["tried_card"], run.definitions
+    new = next(card for card in definitions.cards if (card.name, card.version) == (wanted["name"], wanted["version"]))
+    before = [card for card in definitions.cards if card.name == new.name and card.version != new.version]
+    return before[-1] if before else definitions.scorecards[run.dataset["scorecard"]], new
+
+
+def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard, names: pd.DataFrame,
+                   definitions: Definitions, month: date) -> Finding:
+    """Who has another band on one card than on another: the estimate is the share of the accounts scored by both.
+
+    In: `scores` of both cards, `names` (account_id, account_name). Rows, the largest change of health first:
+    account_id, account_name, owner, health_old, health_new, band_old, band_new.
+    """
+    question = "colour_changes"
+    both = _both(scores, old, new).query("month == @month").merge(names[["account_id", "account_name"]], "left")
+    few = under_floor(question, len(both), definitions, f"with a score of both cards in {month:%Y-%m}")
+    if few:
+        return few
+    moved = both[both["band_old"] != both["band_new"]]
+    share = stats.rate(both["band_old"] != both["band_new"], clusters(both))
+    order = moved.assign(size=(moved["health_new"] - moved["health_old"]).abs()).sort_values(
+        ["size", "account_id"], ascending=[False, True])
+    columns = ["account_id", "account_name", "owner", "health_old", "health_new", "band_old", "band_new"]
+    better = int((moved["band_new"].map(new.bands.index) > moved["band_old"].map(old.bands.index)).sum()) \
+        if len(old.bands) == len(new.bands) else None
+    ways = f", {count(better)} to a better colour and {count(len(moved) - better)} to a worse" if better is not None else ""
+    sentence = (f"{with_interval(share)} of the accounts change colour from {_called(old)} to {_called(new)}: "
+                f"{count(len(moved), 'account')}{ways}.")
+    return Finding(question, sentence, share.value, share.lower, share.upper, share.n,
+                   details={"rows": order[columns].to_dict("records")})
+
+
+def crossed(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard, month: date) -> pd.DataFrame:
+    """Accounts of a month by band on the old card (rows) and on the new one (columns), worst first; all of both."""
+    both = _both(scores, old, new).query("month == @month")
+    table = pd.crosstab(both["band_old"], both["band_new"]).reindex(
+        index=list(old.bands), columns=list(new.bands), fill_value=0)
+    return table.rename_axis(index=None, columns=None).reset_index(names=_called(old))
+
+
+def both_by_month(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard,
+                  definitions: Definitions) -> Finding:
+    """Mean health of the accounts that both cards score, as a share of each card's total, by month.
+
+    Rows: month, n, old, new, differ (share of accounts whose bands differ), is_changed (the month from which the new
+    card leads); months of too few accounts are left out.
+    """
+    both = _both(scores, old, new)
+    both = both.assign(differ=both["band_old"] != both["band_new"], old=both["health_old"] / old.total,
+                       new=both["health_new"] / new.total)
+    table = both.groupby("month", as_index=False).agg(
+        n=("old", "size"), old=("old", "mean"), new=("new", "mean"), differ=("differ", "mean"))
+    table = table[table["n"].map(definitions.claims.are_enough)].sort_values("month", ignore_index=True)
+    if table.empty:
+        return Finding.not_measured("cards_over_time", "no month has enough accounts with a score of both cards")
+    last = table.iloc[-1]
+    sentence = (f"In {last['month']:%Y-%m} accounts have {percent(last['old'])} of the total of {_called(old)} on average and "
+                f"{percent(last['new'])} of that of {_called(new)} (n = {count(last['n'])}); over {count(len(table), 'month')} "
+                f"{percent(table['differ'].min())} to {percent(table['differ'].max())} of them differ in colour.")
+    rows = table.assign(is_changed=table["month"].dt.strftime("%Y-%m") == (new.in_use_from or ""))
+    return Finding("cards_over_time", sentence, n=int(last["n"]),
+                   details={"rows": rows.to_dict("records"), "names": {"old": _called(old), "new": _called(new)}})
+
+
+def _called(card: models.Scorecard) -> str:
+    return f"{card.name} {card.version}"
+
+
+def _health(scores: pd.DataFrame, card: models.Scorecard, month: date) -> pd.Series:
+    return of_month(of_card(scores, card), month).set_index("account_id")["health"].dropna()
+
+
+def _both(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard) -> pd.DataFrame:
+    columns = {"health": "health_{}", "health_band": "band_{}"}
+    left, right = (of_card(scores, card).dropna(subset="health").rename(
+        columns={name: text.format(which) for name, text in columns.items()})
+        for card, which in ((old, "old"), (new, "new")))
+    keys = ["account_id", "month"]
+    return left[[*keys, "owner", "health_old", "band_old"]].merge(right[[*keys, "health_new", "band_new"]], on=keys)
