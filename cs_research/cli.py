@@ -74,7 +74,7 @@ def run(
 @app.command(epilog="Example: cs-research rescore data/sample --card my-card.yml")
 def rescore(
     data: Data,
-    card: Annotated[Path, typer.Option(help="The new card: a scorecard file with a version of its own.", metavar="FILE")],
+    card: Annotated[Path, typer.Option(help="The new card, a file with a version of its own.", metavar="FILE")],
     month: Annotated[str | None, typer.Option(help="Compare in this month; else the last complete one.",
                                               metavar="YYYY-MM")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the reports; written below its `rescored`.")] = Path("reports"),

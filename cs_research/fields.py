@@ -16,8 +16,9 @@ def fields(names: Iterable[str], scores: pd.DataFrame, measures: pd.DataFrame, i
            card: models.Scorecard) -> pd.DataFrame:
     """One row per account and month: account_id, month and the named fields, ordered by account and month.
 
-    In: scores, measures and indicators of one view. A name is a measure, a column of the scores of `card` (the
-    leading one), `<card>.<column of scores>`, `<card>.<indicator>` (its value) or `<card>.<indicator>.band`.
+    In: scores, measures and indicators of one view and of one version of each card. A name is a measure, a column of
+    the scores of `card` (the leading one), `<card>.<column of scores>`, `<card>.<indicator>` (its value) or
+    `<card>.<indicator>.band`.
 
     >>> month = pd.Timestamp("2026-10-01")
     >>> card = models.Scorecard.model_construct(name="dear", version="1.0")

@@ -49,7 +49,7 @@ def draw_health_by_month(finding: Finding, card: models.Scorecard) -> Chart:
             axes.bar(months, heights, bottom=base, width=0.86, color=_colour(band, card.bands))
             axes.text(len(rows) - 0.4, base[-1] + heights[-1] / 2, f"{band} {percent(heights[-1])}", va="center")
             base = [low + high for low, high in zip(base, heights, strict=True)]
-        _mark_changes(axes, [number for number, month in enumerate(months) if month == card.in_use_from])
+        _mark_changes(axes, [place for place, month in enumerate(months) if month == card.in_use_from])
         axes.set_ylim(0, 1)
         axes.set_xlim(-0.6, len(rows) - 0.4)
         _percent_axis(axes.yaxis)
@@ -76,7 +76,8 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
                           color=COLOURS["ink2"], fontsize=12)
         axes.set_xlim(0, 1)
         _percent_axis(axes.xaxis)
-        axes.set_xlabel(f"share of accounts, from {card.indicator_bands[0]} (left) to {card.indicator_bands[-1]} (right)")
+        worst, best = card.indicator_bands[0], card.indicator_bands[-1]
+        axes.set_xlabel(f"share of accounts, from {worst} (left) to {best} (right)")
     return chart[0]
 
 
@@ -174,9 +175,9 @@ def _colour(band: str, bands: Sequence[str]) -> str:
 
 def _mark_changes(axes: Any, months: Sequence[int]) -> None:
     """A dotted line where another version of the card began to lead."""
-    for number in months:
-        axes.axvline(number - 0.5, color=COLOURS["ink"], linewidth=1, linestyle=":")
-        axes.annotate("new card", (number - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(3, -10),
+    for place in months:
+        axes.axvline(place - 0.5, color=COLOURS["ink"], linewidth=1, linestyle=":")
+        axes.annotate("new card", (place - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(3, -10),
                       textcoords="offset points", fontsize="small")
 
 
@@ -218,7 +219,6 @@ def draw_renewals(finding: Finding) -> Chart:
             label = f"{name} {count(total[name])}"
             axes.bar(months, heights, bottom=base, color=COLOURS[colour], width=0.72, label=label)
             base = [low + high for low, high in zip(base, heights, strict=True)]
-        _mark_changes(axes, [number for number, month in enumerate(months) if month == card.in_use_from])
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True, handlelength=1)
         _some_months(axes, months)
     return chart[0]

@@ -62,8 +62,9 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
         "indicators": indicator_rows, "scores": score_rows.drop(columns=_NEXT),
         "history_indicators": then_indicators, "history": then_scores,
         "alerts": alerts.alerts(
-            fields.fields([*definitions.alerts.reads, "stage", "segment", "owner"], then_scores, then,
-                          then_indicators, definitions.scorecards[leading]),
+            fields.fields([*definitions.alerts.reads, "stage", "segment", "owner"],
+                          _in_use(then_scores, definitions), then, _in_use(then_indicators, definitions),
+                          definitions.scorecards[leading]),
             definitions.alerts, definitions.segments, pd.Timestamp(seen.month)),
         "outcomes": outcomes, "retention": panel.frame("retention", "month, basis, segment"),
         "measures": measures.drop(columns="month_end"), "account_facts": facts,
@@ -93,6 +94,12 @@ def _scored(measures: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame,
     for stage in definitions.stages.stages:
         frame["stage"] = frame["stage"].mask(frame["is_renewal_due"] & (stage.during == "renewal_due"), stage.name)
     return pd.concat(indicator_rows, ignore_index=True), frame
+
+
+def _in_use(rows: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    """The rows of the version of each card that leads in the month of the run."""
+    versions = {name: card.version for name, card in definitions.scorecards.items()}
+    return rows[rows["version"] == rows["scorecard"].map(versions)]
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> int:

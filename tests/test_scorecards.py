@@ -80,7 +80,8 @@ def test_feature_health_counts_features_and_runs(months, expected):
 
 def test_a_feature_out_of_three_not_measured_leaves_two_thirds_and_two_leave_no_score():
     found = scored(FEATURES, feature_months("g-g", "--g"))
-    assert found["measured_share"].round(2).tolist() == [0.67, 0.33] and found["health"].isna().tolist() == [False, True]
+    assert found["measured_share"].round(2).tolist() == [0.67, 0.33]
+    assert found["health"].isna().tolist() == [False, True]
 
 
 # ---------------------------------------------------------------- nested groups (001)

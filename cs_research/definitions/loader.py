@@ -79,9 +79,9 @@ def with_card(definitions: Definitions, path: Path, month: str) -> Definitions:
     key = f"scorecard {card.name} {card.version}"
     if key in found:
         raise strict_yaml.refusal(path, _line_of("version", path),
-                                  f"key 'version': {card.name} {card.version} is in use; give the changed card a new one")
+                                  f"key 'version': {card.name} {card.version} is in use; give a changed card a new one")
     both = _assembled({**found, key: (path, card)}).in_use(month)
-    if both.scorecards.get(card.name) != next(c for c in both.cards if (c.name, c.version) == (card.name, card.version)):
+    if getattr(both.scorecards.get(card.name), "version", None) != card.version:
         raise strict_yaml.refusal(path, _line_of("version", path), f"key 'in_use_from': {card.version} would not lead "
                                   f"in {month}; give a month up to that and after the other versions'")
     return both

@@ -36,7 +36,7 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
                      "agreement": agreement})
     scored = [row for row in rows if row["n"]]
     without = [row["card"] for row in rows if not row["n"]]
-    notes = [f"No account has a score of {', '.join(without)}: too few of their indicators are measured."] * bool(without)
+    notes = [f"No account has a score of {', '.join(without)}: too little of it is measured."] * bool(without)
     if not scored:
         return Finding("cards_beside", f"Not measured: no card gives a score in {month:%Y-%m}.",
                        details={"rows": rows, "notes": notes})
@@ -44,12 +44,13 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
     agreeing = [row for row in rows if row["agreement"] is not None]
     if agreeing:
         least = min(agreeing, key=lambda row: row["agreement"])
-        sentence += f" Least like {card.name} orders {least['card']} them (rank correlation {number(least['agreement'])})."
+        sentence += (f" The order of {least['card']} is the least like that of {card.name} (rank correlation "
+                     f"{number(least['agreement'], 2)}).")
     return Finding("cards_beside", sentence, n=max(row["n"] for row in rows), details={"rows": rows, "notes": notes})
 
 
 def tried(run: Any) -> tuple[models.Scorecard, models.Scorecard]:
-    """Of a rescored run the card to compare with and the one that is tried: its version before, else the leading one."""
+    """Of a rescored run the card to compare with, and the one tried: its version before, else the leading card."""
     wanted, definitions = run.about["tried_card"], run.definitions
     new = next(card for card in definitions.cards if (card.name, card.version) == (wanted["name"], wanted["version"]))
     before = [card for card in definitions.cards if card.name == new.name and card.version != new.version]
@@ -73,9 +74,10 @@ def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scor
     order = moved.assign(size=(moved["health_new"] - moved["health_old"]).abs()).sort_values(
         ["size", "account_id"], ascending=[False, True])
     columns = ["account_id", "account_name", "owner", "health_old", "health_new", "band_old", "band_new"]
-    better = int((moved["band_new"].map(new.bands.index) > moved["band_old"].map(old.bands.index)).sum()) \
-        if len(old.bands) == len(new.bands) else None
-    ways = f", {count(better)} to a better colour and {count(len(moved) - better)} to a worse" if better is not None else ""
+    ways = ""
+    if len(old.bands) == len(new.bands):
+        better = int((moved["band_new"].map(new.bands.index) > moved["band_old"].map(old.bands.index)).sum())
+        ways = f", {count(better)} to a better colour and {count(len(moved) - better)} to a worse"
     sentence = (f"{with_interval(share)} of the accounts change colour from {_called(old)} to {_called(new)}: "
                 f"{count(len(moved), 'account')}{ways}.")
     return Finding(question, sentence, share.value, share.lower, share.upper, share.n,
@@ -106,8 +108,8 @@ def both_by_month(scores: pd.DataFrame, old: models.Scorecard, new: models.Score
     if table.empty:
         return Finding.not_measured("cards_over_time", "no month has enough accounts with a score of both cards")
     last = table.iloc[-1]
-    sentence = (f"In {last['month']:%Y-%m} accounts have {percent(last['old'])} of the total of {_called(old)} on average and "
-                f"{percent(last['new'])} of that of {_called(new)} (n = {count(last['n'])}); over {count(len(table), 'month')} "
+    sentence = (f"In {last['month']:%Y-%m} the mean is {percent(last['old'])} of the total by {_called(old)} and "
+                f"{percent(last['new'])} by {_called(new)} (n = {count(last['n'])}); over {count(len(table), 'month')} "
                 f"{percent(table['differ'].min())} to {percent(table['differ'].max())} of them differ in colour.")
     rows = table.assign(is_changed=table["month"].dt.strftime("%Y-%m") == (new.in_use_from or ""))
     return Finding("cards_over_time", sentence, n=int(last["n"]),
