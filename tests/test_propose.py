@@ -35,7 +35,7 @@ def test_a_proposal_saved_and_completed_takes_every_row(tmp_path):
     (tmp_path / "corrections" / "契約一覧.csv.quarantine.csv").unlink()
     assert "# 利用ログ_202503.csv has not the header of 利用ログ_202501.csv" in text
     assert '# ignore: ["備考"]   # in no contract, not stored' in text
-    assert '# values: {status: {"契約中": "?", "解約": "?"}}' in text
+    assert '# values: {"status": {"契約中": "?", "解約": "?"}}   # status is one of active, renewed' in text
     for line in text.splitlines():  # a guess is told where it stands
         guessed = line.strip().startswith(("delimiter", "skip_rows", "date_formats", "stamp_formats", "account_id"))
         assert not guessed or "# guess" in line
@@ -65,6 +65,12 @@ def test_what_is_missing_is_told(tmp_path, rows):
     text = proposal(tmp_path, "UTC")
     assert "  usage_events:   # guess by its name" in text
     assert "# needed and not found: occurred_at, event_type; name their headers" in text
+
+
+def test_words_for_yes_and_no_are_asked_for(tmp_path):
+    text = "面談ID,顧客ID,面談日,実施,キーマン\nM1,1,2025-01-01,○,済\nM2,1,2025-01-01,TRUE,0\n"
+    (tmp_path / "面談.csv").write_text(text, encoding="cp932")
+    assert '    # values: {"held": {"○": "?"}, "with_keyman": {"済": "?"}}   # held is one' in proposal(tmp_path)
 
 
 def test_whatever_stands_in_headers_and_names_the_proposal_is_yaml(tmp_path):

@@ -142,9 +142,14 @@ def _lines(guess: Guess, files: list[str]) -> Iterator[str]:
         if forms := list(dict.fromkeys(form for found in fitting for form in found)):
             doubt = "; they differ, keep the right one" if max(map(len, fitting)) > 1 else ""
             yield f"    {kind}_formats: {_quoted(forms)}   # guess from the values{doubt}"
-    for name, column, values in guess.of_type("category"):
-        if foreign := [value for value in values if column.values and value not in column.values][:SHOWN]:
-            yield f"    # values: {{{name}: {_quoted(dict.fromkeys(foreign, '?'))}}}   # each is one of {column.values}"
+    asked, words = {}, []
+    for name, column, values in (*guess.of_type("category"), *guess.of_type("boolean")):
+        known = ("true", "false", "1", "0") if column.type == "boolean" else column.values or values
+        if foreign := [value for value in values if value.lower() not in known and value not in known][:SHOWN]:
+            asked[name] = dict.fromkeys(foreign, "?")
+            words.append(f"{name} is one of {', '.join(known)}")
+    if asked:
+        yield f"    # values: {_quoted(asked)}   # {'; '.join(words)}"
     if missing := [name for name in needed(table, Files()) if name not in guess.positions]:
         yield f"    # needed and not found: {', '.join(missing)}; name their headers, give defaults or write a query"
     if unused := [word for at, word in enumerate(header) if at not in guess.positions.values()]:
