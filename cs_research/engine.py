@@ -28,6 +28,7 @@ SMALL = {
                     "is_key_feature": "BOOLEAN"},
     "counter_types": {"counter": "VARCHAR", "event_type": "VARCHAR", "sums_quantity": "BOOLEAN"},
     "rating_values": {"kind": "VARCHAR", "value": "VARCHAR", "number": "DOUBLE"},
+    "touch_counters": {"counter": "VARCHAR", "touch_type": "VARCHAR"},
     "touch_rules": {"touch_type": "VARCHAR", "rule": "VARCHAR", "ladder": "VARCHAR", "channel": "VARCHAR",
                     "is_synced": "BOOLEAN", "per_recipient": "BOOLEAN"},
     "required_milestones": {"milestone": "VARCHAR"},
@@ -73,13 +74,17 @@ class Panel:
         """All measures by account, month and view; a measure that the data set cannot hold is empty.
 
         Columns: account_id, month, is_history, month_end, start_date, age_months, days_since_start, arr, then
-        one column per measure of measures.yml and per counter of events.yml.
+        one column per measure of measures.yml, per counter of events.yml, and per reaction of touch_points.yml with
+        the counts that it reads.
         """
         frame = self.frame("measures", "account_id, month, is_history")
         for table, name, number in (("counters", "counter", "amount"), ("ratings_month", "kind", "number")):
             frame = self._beside(frame, table, name, number)
-        for name in self.definitions.events.counters:
+        touch = self.definitions.touch_points
+        for name in (*self.definitions.events.counters, *touch.counts):
             frame[name] = frame[name].fillna(0.0) if name in frame else 0.0
+        for name, reaction in touch.reactions.items():
+            frame[name] = frame[reaction.of] / frame[reaction.per].where(frame[reaction.per] > 0)
         for name in self.not_measured():
             frame[name] = float("nan")
         number = [name for name in frame.columns if name in self.definitions.measures or name == "arr"]
@@ -116,6 +121,13 @@ class Panel:
         rated = {row[0] for row in self.connection.execute("SELECT DISTINCT kind FROM ratings_month").fetchall()}
         for name in sorted(set(self.definitions.ratings.kinds) - rated):
             reasons[name] = f"no rating of the kind {name.replace('_', ' ')} in the data"
+        touch = self.definitions.touch_points
+        occurring = self._known_types({"touches"}, "touch_type")
+        reasons |= {name: f"no touch of type {kind} occurs in the data" for name, kind in touch.counts.items()
+                    if kind not in occurring}
+        for name, reaction in touch.reactions.items():
+            if lacking := [reasons[side] for side in (reaction.of, reaction.per) if side in reasons]:
+                reasons[name] = lacking[0]
         return reasons
 
     def _has_values(self, tables: set[str], column: str) -> bool:
@@ -125,9 +137,9 @@ class Panel:
     def _occurs(self, tables: set[str], role: str) -> bool:
         return bool(self._known_types(tables).intersection(getattr(self.definitions.events, role)))
 
-    def _known_types(self, tables: set[str]) -> set[str]:
+    def _known_types(self, tables: set[str], column: str = "event_type") -> set[str]:
         return {row[0] for table in sorted(tables)
-                for row in self.connection.execute(f"SELECT DISTINCT event_type FROM {table}").fetchall()}
+                for row in self.connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()}
 
     def _open_canonical(self, canonical: Path, horizon: Horizon) -> None:
         for name, table in self.definitions.tables.items():
@@ -179,7 +191,7 @@ def month_calendar(first: date, last: date) -> pd.DataFrame:
 
 def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
     """Definitions as small tables for SQL joins: event_roles, counter_types, rating_values, required_milestones,
-    touch_rules, touch_levels."""
+    touch_counters, touch_rules, touch_levels."""
     events, touch = definitions.events, definitions.touch_points
     types = sorted({*events.login, *events.core_action, *events.key_feature})
     rows = {
@@ -189,6 +201,7 @@ def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
         "rating_values": [(name, value, number) for name, rating in definitions.ratings.kinds.items()
                           for value, number in rating.values.items()],
         "required_milestones": [(name,) for name in definitions.outcomes.onboarding.required_milestones],
+        "touch_counters": list(touch.counts.items()),
         "touch_rules": [(name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient)
                         for name, t in touch.types.items()],
     }

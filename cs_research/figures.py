@@ -96,7 +96,8 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
         seaborn.scatterplot(x=rows["touch_score"].clip(upper=widest), y=rows["health"], ax=axes, s=20, alpha=0.45,
                             color=COLOURS["hex"], linewidth=0, legend=False)
         axes.axhline(plan.health_cut, color=COLOURS["ink"], linewidth=1)
-        axes.axvline(plan.touch_cut, color=COLOURS["ink"], linewidth=1)
+        for cut, style in ((plan.touch_cut, "-"), *((cut, (0, (4, 3))) for cut in plan.touch_cuts.values())):
+            axes.axvline(cut, color=COLOURS["ink"], linewidth=1, linestyle=style)
         for letter, x, y, ha in (("A", 1, 1, "right"), ("B", 1, 0, "right"), ("C", 0, 1, "left"), ("D", 0, 0, "left")):
             axes.annotate(f"{plan.names[letter].en}: {count(int(counts.get(letter, 0)))}", (x, y), ha=ha, va="bottom",
                           xycoords="axes fraction", xytext=(0, 6 if y else -72), textcoords="offset points",

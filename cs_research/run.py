@@ -98,6 +98,24 @@ class Run:
         frame = pd.DataFrame(spans, columns=["table", "rows", "first_date", "last_date"])
         return frame.astype({"first_date": "datetime64[us]", "last_date": "datetime64[us]"})
 
+    def late_rows(self) -> pd.DataFrame:
+        """Rows recorded after their own month had closed: table, month, recorded_month, rows, first_date, last_date
+        (of their record)."""
+        late = []
+        with duckdb.connect() as connection:
+            for name, table in self.definitions.tables.items():
+                path = self.folder / "canonical" / f"{name}.parquet"
+                if path.exists() and table.time:
+                    self._checked(f"canonical/{name}.parquet")
+                    late += connection.execute(
+                        f"SELECT ?, DATE_TRUNC('month', {table.time})::TIMESTAMP AS month, DATE_TRUNC('month', "
+                        "recorded_at)::TIMESTAMP AS recorded_month, COUNT(*), MIN(recorded_at)::DATE, "
+                        "MAX(recorded_at)::DATE FROM read_parquet(?) WHERE recorded_month > month "
+                        "GROUP BY ALL ORDER BY ALL", [name, str(path)]).fetchall()
+        columns = ["table", "month", "recorded_month", "rows", "first_date", "last_date"]
+        return pd.DataFrame(late, columns=columns).astype(dict.fromkeys(
+            ["month", "recorded_month", "first_date", "last_date"], "datetime64[us]"))
+
     @cached_property
     def _manifest(self) -> dict[str, str]:
         """The SHA-256 of every file of a finished run; empty while it is being made."""

@@ -23,7 +23,8 @@ def score_table(measures: pd.DataFrame, health_rows: pd.DataFrame, facts: pd.Dat
         facts[["account_id", "segment", "owner"]], on="account_id", how="left", validate="many_to_one")
     early = (frame["age_months"] == 0) & (frame["days_since_start"] < card.min_first_month_days)
     frame[["health", "health_band"]] = frame[["health", "health_band"]].mask(early)
-    frame["quadrant"] = quadrants(frame["health"], frame["touch_score"], definitions.quadrants, card)
+    frame["quadrant"] = quadrants(frame["health"], frame["touch_score"], definitions.quadrants, card,
+                                  frame["segment"])
     frame["moved_into_a"] = moves_into_a(frame)
     frame["stage"] = stages(frame, definitions.stages)
     frame["taken_from"] = pd.Series(None, index=frame.index, dtype="str")
@@ -60,14 +61,14 @@ def indicators_chosen(indicator_rows: pd.DataFrame, rows: pd.DataFrame, card: mo
 
 
 def quadrants(health_values: pd.Series, touch: pd.Series, plan: models.Quadrants,
-              card: models.Scorecard | None = None) -> pd.Series:
+              card: models.Scorecard | None = None, segment: pd.Series | None = None) -> pd.Series:
     """A healthy and in touch, B in touch only, C healthy only, D neither; empty where one is not measured.
 
-    Rule: 000, structure of the touch score; on the cut is high. The cut is the card's own, else the plan's as a
-    part of the card's total.
+    Rule: 000, structure of the touch score; on the cut is high. The cut of health is the card's own, else the plan's as
+    a part of the card's total; with `segment`, the cut of touch is the segment's.
     """
     healthy = health_values >= health_cut(plan, card) - TOLERANCE
-    touched = touch >= plan.touch_cut - TOLERANCE
+    touched = touch >= (plan.touch_cut if segment is None else touch_cuts(segment, plan)) - TOLERANCE
     letters = np.select([healthy & touched, touched, healthy], ["A", "B", "C"], "D")
     return pd.Series(letters, index=health_values.index, dtype="str").where(health_values.notna() & touch.notna())
 
@@ -82,6 +83,11 @@ def health_cut(plan: models.Quadrants, card: models.Scorecard | None = None) -> 
     if card is None:
         return plan.health_cut
     return plan.health_cut * card.total / 40 if card.quadrant_cut is None else card.quadrant_cut
+
+
+def touch_cuts(segment: pd.Series, plan: models.Quadrants) -> pd.Series:
+    """From which touch score on an account is in touch: the cut of its segment, else that of all."""
+    return segment.map(plan.touch_cuts).astype(float).fillna(plan.touch_cut)
 
 
 def moves_into_a(frame: pd.DataFrame) -> pd.Series:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cs_research.definitions import load_definitions
-from cs_research.studies import card_check, claims, evidence, money, onboarding, state, touch_effect
+from cs_research.studies import card_check, claims, evidence, money, onboarding, state, touch, touch_effect
 from cs_research.studies.evidence import Evidence, last_month_before, readings
 
 DEFINITIONS = load_definitions()
@@ -473,8 +473,8 @@ def test_fewer_accounts_than_the_floor_give_no_rate_anywhere():
     found = [money.revenue_kept(scores, NO_ENDS, DEFINITIONS, NOW),
              money.accounts_lost(scores, NO_ENDS, DEFINITIONS, NOW), money.renewals(ends, owners, DEFINITIONS, NOW),
              state.health_bands(scores, CARD, DEFINITIONS, NOW),
-             state.quadrants_now(scores, DEFINITIONS, NOW),
-             state.touch_by_stage(scores, DEFINITIONS, NOW)]
+             touch.quadrants_now(scores, DEFINITIONS, NOW),
+             touch.touch_by_stage(scores, DEFINITIONS, NOW)]
     for few in found:
         assert few.estimate is None and "Too few to say" in few.sentence and "%" not in few.sentence and not few.rows
 
@@ -520,7 +520,8 @@ def test_colours_are_counted_and_the_unscored_told():
 def test_moves_into_and_out_of_the_good_corner():
     rows = [score("a", "2026-08-01", 20, quadrant="A"), score("a", "2026-09-01", 20, quadrant="D"),
             score("a", "2026-10-01", 30, quadrant="A", moved_into_a=True), score("b", "2026-10-01", 30, quadrant="A")]
-    found = state.moves_by_month(pd.DataFrame(rows))
+    found = touch.moves_into_a(pd.DataFrame(rows), pd.DataFrame(rows), DEFINITIONS, NOW)
+    assert "moved in 1 time and out 1 time." in found.sentence and "Too few to say" in found.sentence
     assert [(row["into"], row["out"]) for row in found.rows] == [(0, 0), (0, 1), (1, 0)]
 
 
@@ -528,11 +529,11 @@ def test_touches_are_told_by_channel_and_without_what_is_not_linked():
     scores = pd.DataFrame([score(str(n), m, 20.0, touch_score=0.5, touch_score_synced=0.2) for n in range(10)
                            for m in ("2025-10-01", "2025-11-01", "2026-10-01")])
     measures = scores[["account_id", "month"]].assign(touch_points=4.0, touch_points_online=1.0)
-    found = state.touch_kinds(scores, measures, DEFINITIONS, NOW)
+    found = touch.touch_kinds(scores, measures, DEFINITIONS, NOW)
     assert (found.estimate, found.n) == (0.25, 10) and "0.20 without" in found.sentence
     assert found.rows == [{"month": m, "n": 10, "online": 0.1, "offline": 0.3, "mean": 0.5, "synced": 0.2}
                           for m in ("2025-11-01", "2026-10-01")]
-    assert "no touches" in state.touch_kinds(scores, measures.assign(touch_points=np.nan), DEFINITIONS, NOW).sentence
+    assert "no touches" in touch.touch_kinds(scores, measures.assign(touch_points=np.nan), DEFINITIONS, NOW).sentence
 
 
 def test_health_by_month_leaves_out_months_of_too_few():
@@ -553,11 +554,33 @@ def test_the_evidence_of_an_earlier_month_ends_there():
     assert (len(earlier.history), len(earlier.measures), earlier.as_of) == (1, 1, date(2026, 8, 31))
 
 
-def test_restated_scores_are_counted_by_month():
+def late(table, month, recorded, n):
+    return {"table": table, "month": day(month), "recorded_month": day(recorded[:8] + "01"), "rows": n,
+            "first_date": day(recorded), "last_date": day(recorded)}
+
+
+def test_restated_months_are_told_with_what_came_in_later():
     then = pd.DataFrame([score("a", "2026-08-01", 20.0), score("b", "2026-08-01"), score("a", "2026-09-01", 20.0)])
     now = then.assign(health=[21.0, 25.0, 20.0])
-    found = state.restated(now, then)
-    assert found.rows == [{"month": "2026-08-01", "accounts": 2, "health": 2, "touch": 0}]
+    came = pd.DataFrame([
+        late("touches", "2026-08-01", "2026-09-05", 3), late("meetings", "2026-07-01", "2026-10-02", 1),
+        late("goals", "2026-05-01", "2026-08-09", 7), late("goals", "2026-09-01", "2026-10-09", 9)])
+    found = state.restated(now, then, came)
+    # What August could not know: not the goals recorded in August itself, nor those of September.
+    assert found.rows == [{"month": "2026-08-01", "accounts": 2, "health": 2, "touch": 0,
+                           "why": "meetings 1, touches 3 (2026-09-05 to 2026-10-02)"}]
+    assert "meetings 1, touches 3" in found.sentence
+    assert "bear no later date" in state.restated(now, then, came.head(0)).sentence
+
+
+def test_only_a_year_of_restated_months_is_listed_and_those_before_are_summed():
+    then = pd.DataFrame([score("a", f"2025-{m:02}-01", 20.0) for m in range(1, 13)] + [
+        score("a", f"2026-{m:02}-01", 20.0) for m in range(1, 4)])
+    found = state.restated(then.assign(touch_score=0.9), then, pd.DataFrame([
+        late("touches", "2025-01-01", "2025-02-05", 3), late("touches", "2025-04-01", "2025-05-05", 5)]))
+    assert [row["month"] for row in found.rows] == ["earlier", *(f"2025-{m:02}-01" for m in range(4, 13)),
+                                                    "2026-01-01", "2026-02-01", "2026-03-01"]
+    assert found.rows[0] | {"accounts": 3, "touch": 3, "why": "touches 3 (2025-02-05 to 2025-02-05)"} == found.rows[0]
 
 
 def test_late_tables_are_named():

@@ -31,6 +31,7 @@ class Definitions:
     scorecards: dict[str, models.Scorecard]
     touch_points: models.TouchPoints
     quadrants: models.Quadrants
+    content_plan: models.ContentPlan
     stages: models.Stages
     segments: models.Segments
     outcomes: models.Outcomes
@@ -116,7 +117,9 @@ def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
     one = {key: definition for key, (_, definition) in found.items()}
     cards = tuple(d for d in one.values() if d.kind == "scorecard")
     cards = tuple(_composed(card, cards, found) if card.choose else card for card in cards)
-    measures = {**one["measures"].measures, **one["events"].counters, **one["ratings"].kinds}
+    touch = one["touch_points"]
+    measures = {**one["measures"].measures, **one["events"].counters, **one["ratings"].kinds, **touch.counts,
+                **touch.reactions}
     for key, (path, definition) in found.items():
         known = measures if definition.kind == "scorecard" else {**measures, **_fields_of_scores(cards)}
         for name in getattr(definition, "reads", ()):

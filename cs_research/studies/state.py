@@ -1,4 +1,4 @@
-"""Where the accounts stand in the month of the report: health, indicators, touch, quadrants, and the data behind.
+"""Where the accounts stand in the month of the report: health, indicators, and the data behind.
 
 These describe the latest knowledge (restated tables); nothing here judges a score.
 """
@@ -6,13 +6,11 @@ These describe the latest knowledge (restated tables); nothing here judges a sco
 import json
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
 from cs_research.finding import Finding, count, number, with_interval
-from cs_research.scores import previous_quadrants
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import under_floor
@@ -98,94 +96,6 @@ def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: dat
     return Finding(name, sentence, low["points"], n=low["n"], details={"rows": table, "notes": notes})
 
 
-def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
-    """Health by touch: accounts in each corner and the moves into the good one (000, structure of the touch score)."""
-    name, rows = "healthy_in_touch", of_month(scores, month)
-    known = rows[rows["quadrant"].notna()]
-    if known.empty:
-        return Finding.not_measured(name, f"no account has both health and a touch score in {month:%Y-%m}")
-    few = under_floor(name, len(known), definitions, f"with health and a touch score in {month:%Y-%m}")
-    if few:
-        return few
-    words = {letter: text.en for letter, text in definitions.quadrants.names.items()}
-    table = [{"quadrant": words[letter], "accounts": int((known["quadrant"] == letter).sum()),
-              "share": float((known["quadrant"] == letter).mean()),
-              "arr": known.loc[known["quadrant"] == letter, "arr"].sum(min_count=1)} for letter in words]
-    good = stats.rate(known["quadrant"] == "A", clusters(known))
-    moved, blank = int(known["moved_into_a"].sum()), len(rows) - len(known)
-    sentence = (f"{with_interval(good)} of the accounts are {words['A']}; {count(moved, 'account')} moved there in "
-                f"{month:%Y-%m}.")
-    return Finding(name, sentence, good.value, good.lower, good.upper, good.n, "",
-                   {"rows": table, "notes": [f"{count(blank, 'account')} without health or touch."] * (blank > 0)})
-
-
-def moves_by_month(scores: pd.DataFrame) -> Finding:
-    """Accounts that moved into the healthy and touched corner, or out of it, by month (the KPI of 000)."""
-    name, known = "moves_into_a", scores[scores["quadrant"].notna()]
-    if known.empty:
-        return Finding.not_measured(name, "no account has both health and a touch score")
-    moved = known.assign(into=known["moved_into_a"].astype(bool),
-                         out=(previous_quadrants(known) == "A") & (known["quadrant"] != "A"))
-    table = moved.groupby("month", as_index=False).agg(into=("into", "sum"), out=("out", "sum"), n=("into", "size"))
-    year = table.tail(12)
-    sentence = (f"In the last {count(len(year), 'month')}, accounts moved in {count(int(year['into'].sum()))} times "
-                f"and out {count(int(year['out'].sum()))} times.")
-    return Finding(name, sentence, n=int(year["into"].sum()), details={"rows": table.to_dict("records"), "notes": [
-        "A leaving customer is no move out; an account's first scored month is no move in."]})
-
-
-def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
-    """Median touch score overall and per lifecycle stage, and the share at or above the quadrant's cut."""
-    name, cut, rows = "share_in_touch", definitions.quadrants.touch_cut, of_month(scores, month)
-    known = rows[rows["touch_score"].notna()]
-    if known.empty:
-        return Finding.not_measured(name, "the data hold no touches")
-    few = under_floor(name, len(known), definitions, f"with a touch score in {month:%Y-%m}")
-    if few:
-        return few
-    groups = [("all", known), *[(s.title.en, known[known["stage"] == s.name]) for s in definitions.stages.stages]]
-    table = [_touch_row(label, group, cut, definitions.claims) for label, group in groups]
-    high = stats.rate(known["touch_score"] >= cut - 1e-9, clusters(known))
-    sentence = f"{with_interval(high)} of the accounts have a touch score of {cut:g} or more (mean of three months)."
-    return Finding(name, sentence, high.value, high.lower, high.upper, high.n, "", {"rows": table})
-
-
-def _touch_row(label: str, group: pd.DataFrame, cut: float, rules: models.Claims) -> dict[str, Any]:
-    if not rules.are_enough(len(group)):
-        return {"stage": label, "n": len(group), "median": None, "share": None, "lower": None, "upper": None}
-    high = stats.rate(group["touch_score"] >= cut - 1e-9, clusters(group))
-    return {"stage": label, "n": len(group), "median": float(group["touch_score"].median()), "share": high.value,
-            "lower": high.lower, "upper": high.upper}
-
-
-def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
-    """Touch points per seat online and offline, and the mean touch score with and without the types not yet linked,
-    over the last twelve months; the estimate is the share of the month's points that are online.
-
-    In: scores, measures (account_id, month, touch_points, touch_points_online), both as best known today.
-    """
-    name = "share_online"
-    start = pd.Timestamp(month) - pd.DateOffset(months=11)
-    columns = ["account_id", "month", "touch_points", "touch_points_online"]
-    rows = scores.merge(measures[columns], on=["account_id", "month"])
-    rows = rows[rows["month"].between(start, pd.Timestamp(month)) & rows["touch_points"].notna()]
-    now = of_month(rows, month)
-    if now["touch_points"].sum() <= 0:
-        return Finding.not_measured(name, f"the data hold no touches in {month:%Y-%m}")
-    few = under_floor(name, len(now), definitions, f"with touches in {month:%Y-%m}")
-    if few:
-        return few
-    table = [{"month": of, "n": len(one), "online": one["touch_points_online"].sum() / one["seats"].sum(),
-              "offline": (one["touch_points"] - one["touch_points_online"]).sum() / one["seats"].sum(),
-              "mean": one["touch_score"].mean(), "synced": one["touch_score_synced"].mean()}
-             for of, one in rows.groupby("month") if definitions.claims.are_enough(len(one))]
-    share = stats.total_ratio(now["touch_points_online"], now["touch_points"], clusters(now))
-    last = table[-1]
-    sentence = (f"{with_interval(share)} of the touch points of {month:%Y-%m} are online. The mean touch score is "
-                f"{number(last['mean'], 2)}, and {number(last['synced'], 2)} without the types not yet linked.")
-    return Finding(name, sentence, share.value, share.lower, share.upper, share.n, details={"rows": table})
-
-
 # ---------------------------------------------------------------- the data behind
 
 
@@ -253,8 +163,11 @@ def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.S
     return Finding(name, sentence, whole / len(table), n=len(table), details={"rows": table})
 
 
-def restated(scores: pd.DataFrame, history: pd.DataFrame) -> Finding:
-    """Months whose scores changed after they closed, because rows were recorded later."""
+def restated(scores: pd.DataFrame, history: pd.DataFrame, late: pd.DataFrame) -> Finding:
+    """Months whose scores changed after they closed, and the rows recorded later that changed them.
+
+    In: late (Run.late_rows). Out: the last twelve such months, those before them in one row.
+    """
     columns = ["account_id", "month", "health", "touch_score"]
     both = scores[columns].merge(history[columns], on=["account_id", "month"], suffixes=("", "_then"))
     moved = {name: (both[name] - both[f"{name}_then"]).abs() > 1e-9 for name in ("health", "touch_score")}
@@ -263,7 +176,24 @@ def restated(scores: pd.DataFrame, history: pd.DataFrame) -> Finding:
     table = both.groupby("month", as_index=False).agg(accounts=("changed", "size"), health=("changed", "sum"),
                                                      touch=("touched", "sum"))
     some = table[(table["health"] > 0) | (table["touch"] > 0)]
+    rows = [{**line, "why": _late_words(late, line["month"], line["month"])}
+            for line in some.tail(12).to_dict("records")]
+    before = some.head(len(some) - len(rows))
+    if len(before):
+        why = _late_words(late, before["month"].min(), before["month"].max())
+        rows.insert(0, {"month": "earlier", **before.drop(columns="month").sum().to_dict(), "why": why})
     sentence = (f"{count(int(table['health'].sum()), 'score')} of {count(len(both))} changed after their month had "
-                f"closed, in {count(len(some), 'month')}: rows came in later. Studies use the scores as they stood."
+                f"closed, in {count(len(some), 'month')}, since rows were recorded later: "
+                f"{_late_words(late, some['month'].min(), some['month'].max())}. Studies use the scores as they stood."
                 if len(some) else f"None of {count(len(both), 'score')} changed after its month had closed.")
-    return Finding("scores_restated", sentence, n=len(both), details={"rows": some.to_dict("records")})
+    return Finding("scores_restated", sentence, n=len(both), details={"rows": rows})
+
+
+def _late_words(late: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> str:
+    """What months from `first` to `last` could not know: "meetings 3, touches 62 (2026-09-02 to 2026-10-05)"."""
+    unseen = late[(late["month"] <= last) & (late["recorded_month"] > first)]
+    if unseen.empty:
+        return "rows that bear no later date of record"
+    rows = unseen.groupby("table")["rows"].sum()
+    tables = ", ".join(f"{name.replace('_', ' ')} {count(n)}" for name, n in rows.items())
+    return f"{tables} ({unseen['first_date'].min():%Y-%m-%d} to {unseen['last_date'].max():%Y-%m-%d})"

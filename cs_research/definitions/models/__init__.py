@@ -23,8 +23,10 @@ from cs_research.definitions.models.canonical import (
 from cs_research.definitions.models.cards import CardException, Choice, Group, Indicator, Scorecard
 from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
 from cs_research.definitions.models.plans import (
+    ContentPlan,
     Level,
     Quadrants,
+    Reaction,
     Roadmap,
     Segments,
     Stage,
@@ -36,7 +38,7 @@ from cs_research.definitions.models.plans import (
 KINDS: dict[str, type[Frozen]] = {
     "tables": Tables, "measures": Measures, "events": Events, "ratings": Ratings, "scorecard": Scorecard,
     "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
-    "outcomes": Outcomes, "claims": Claims, "alerts": Alerts, "roadmap": Roadmap,
+    "outcomes": Outcomes, "claims": Claims, "alerts": Alerts, "roadmap": Roadmap, "content_plan": ContentPlan,
 }
 
 

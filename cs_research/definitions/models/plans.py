@@ -1,10 +1,12 @@
-"""What accounts get and where they stand: touch points, quadrants, stages, segments."""
+"""What accounts get and where they stand: touch points, quadrants, content plan, stages, segments."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cs_research.definitions.models.base import Count, Frozen, Name, Share, Text
+
+Corner = Literal["A", "B", "C", "D"]
 
 
 class Level(Frozen):
@@ -27,8 +29,16 @@ class TouchType(Frozen):
     synced: bool = True
 
 
+class Reaction(Frozen):
+    """A reaction rate (003): `of` over `per`, each the `<touch type>_count` of the month or a measure."""
+
+    about: Text
+    of: Name
+    per: Name
+
+
 class TouchPoints(Frozen):
-    """The touch point table."""
+    """The touch point table, and how customers react to touches."""
 
     kind: Literal["touch_points"]
     version: str
@@ -36,6 +46,18 @@ class TouchPoints(Frozen):
     levels: Literal["highest", "cumulative"]
     months: Annotated[int, Field(ge=1, le=12)]
     types: dict[Name, TouchType]
+    reactions: dict[Name, Reaction] = {}
+
+    @property
+    def counts(self) -> dict[str, str]:
+        """The measures that count touches, each with its type: those that a reaction reads."""
+        named = {f"{name}_count": name for name in self.types}
+        return {side: named[side] for r in self.reactions.values() for side in (r.of, r.per) if side in named}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the measures that the reactions read beside those counts."""
+        return tuple(side for r in self.reactions.values() for side in (r.of, r.per) if side not in self.counts)
 
     @model_validator(mode="after")
     def _ladders_are_one(self) -> "TouchPoints":
@@ -49,14 +71,73 @@ class TouchPoints(Frozen):
 
 
 class Quadrants(Frozen):
-    """Health by touch: the cuts and the words for the four corners."""
+    """Health by touch: the cuts and the words for the four corners.
+
+    `touch_cuts`: other cuts for some segments, since one event is 1.0 at 10 seats and .01 at 1,000.
+    """
 
     kind: Literal["quadrants"]
     version: str
     health_cut: float
     touch_cut: float
+    touch_cuts: dict[str, float] = {}
     health_jump: Annotated[float, Field(gt=0)] = 5.0   # points in a month: an account that moves so far is told
-    names: dict[Literal["A", "B", "C", "D"], Text]
+    names: dict[Corner, Text]
+
+    @property
+    def touch_words(self) -> str:
+        """The touch cut and those of some segments, as "0.5 (enterprise 0.1)"."""
+        others = ", ".join(f"{segment} {cut:g}" for segment, cut in self.touch_cuts.items())
+        return f"{self.touch_cut:g}" + (f" ({others})" if others else "")
+
+
+def _whole(spans: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The spans, which follow each other from month 0 on, without gap or overlap, to no end; else ValueError."""
+    edge: int | None = 0
+    for span in spans:
+        name = f"stage '{span.name}'" if isinstance(span, Stage) else f"the age from month {span.from_month}"
+        if edge is None or span.from_month != edge or span.to_month in range(edge + 1):
+            raise ValueError(f"{name} must begin at month {edge}, without gap or overlap, and end after it")
+        edge = span.to_month
+    if edge is not None:
+        raise ValueError("the last one must have to_month: null")
+    return spans
+
+
+class Content(Frozen):
+    """What accounts of an age get: whole months since the first start, from (inclusive) to (exclusive)."""
+
+    from_month: Count
+    to_month: Count | None
+    content: Text
+
+
+Ages = Annotated[tuple[Content, ...], AfterValidator(_whole)]
+
+
+class CornerPlan(Frozen):
+    """What accounts in one corner of health and touch get by age, and towards which corner it is to lead them."""
+
+    toward: Corner
+    ages: Ages
+
+
+class Corners(Frozen):
+    """A plan for each corner, in the order of the path."""
+
+    D: CornerPlan
+    B: CornerPlan
+    C: CornerPlan
+    A: CornerPlan
+
+
+class ContentPlan(Frozen):
+    """Which content an account gets, by quadrant and time since its start (000)."""
+
+    kind: Literal["content_plan"]
+    version: str
+    source: str
+    quadrants: Corners
 
 
 class Stage(Frozen):
@@ -90,15 +171,10 @@ class Stages(Frozen):
         return self
 
     def _covers_every_age(self) -> None:
-        edge: int | None = 0
         for stage in self.lifecycle:
             if stage.until:
                 raise ValueError(f"stage '{stage.name}' ends at an event: expected by: event")
-            if edge is None or stage.from_month != edge:
-                raise ValueError(f"stage '{stage.name}' must begin at month {edge}, without gap or overlap")
-            edge = stage.to_month
-        if edge is not None:
-            raise ValueError("the last stage must have to_month: null")
+        _whole(self.lifecycle)
 
     def _runs_from_event_to_event(self) -> None:
         before = ""

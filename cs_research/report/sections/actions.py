@@ -102,4 +102,4 @@ def _do(due: Due, kind: str) -> Markup:
 
 def _ends(view: View, kind: str) -> Markup:
     plan = view.definitions.quadrants
-    return say(f"a_{kind}_ends", cut=f"{plan.touch_cut if kind == 'quiet' else view.health_cut:g}")
+    return say(f"a_{kind}_ends", cut=plan.touch_words if kind == "quiet" else f"{view.health_cut:g}")

@@ -81,7 +81,7 @@ def _definitions(view: View) -> list[Markup]:
                       for band, cut in zip(card.bands[:-1], card.overall_cuts, strict=True))
     told = [say("f_card", card=card.name, version=card.version, n=len(card.indicators), bands=Markup(bands),
                 low=f"{view.edges[0]:g}", high=f"{view.edges[-1]:g}", health=f"{view.health_cut:g}",
-                touch=f"{plan.touch_cut:g}"), say("f_retention"),
+                touch=plan.touch_words), say("f_retention"),
             say("f_clusters_owner" if view.managers else "f_clusters_account")]
     about = view.run.dataset
     if about.get("source") or about.get("licence"):
