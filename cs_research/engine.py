@@ -102,7 +102,8 @@ class Panel:
 
     @property
     def _declared(self) -> set[str]:
-        return {*self.definitions.events.counters, *self.definitions.ratings.kinds}
+        known = self.definitions
+        return {*known.events.counters, *known.touch_points.counts, *known.ratings.kinds}
 
     def not_measured(self) -> dict[str, str]:
         """Measures that this data set cannot hold, each with the reason in words."""

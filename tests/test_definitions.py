@@ -50,7 +50,7 @@ def test_a_wrong_card_is_refused_with_its_line_and_key(tmp_path, found, wrong, l
     ("kind: stages\nversion: 190:20", "190:20 can be read in two ways"),
     ("points: {on: 1}", "key on must be quoted text"),
     ("", "the file is empty"),
-    ("kind: scorecrd", "key 'kind': expected one of alerts, claims, events"),
+    ("kind: scorecrd", "key 'kind': expected one of alerts, claims"),
     ("- 1", "key 'kind'"),
     ("kind: [", "card.yml:1"),
     (b"kind: \x83\x65", "card.yml:1: expected UTF-8 text"),

@@ -19,6 +19,10 @@ def data_dictionary(definitions: Definitions) -> str:
         role = [f"{measure.needs.role.replace('_', ' ')} events"] if measure.needs.role else []
         needs = ", ".join([" or ".join(measure.needs.tables), *measure.needs.columns, *role])
         lines.append(f"| {name} | {measure.unit} | {needs} | {measure.about} |")
+    touch = definitions.touch_points
+    lines += [f"| {name} | count | touches | touches of the type {kind} in the month |"
+              for name, kind in touch.counts.items()]
+    lines += [f"| {name} | share | touches | {r.about.en}: {r.of} / {r.per} |" for name, r in touch.reactions.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -162,9 +162,8 @@ def moves_into_a(scores: pd.DataFrame, history: pd.DataFrame, definitions: Defin
     told = f"In the year to {month:%Y-%m}, accounts moved in {into} and out {out}."
     details = {"rows": table.to_dict("records"), "notes": [
         "A leaving customer is no move out; an account's first scored month is no move in."]}
-    rows = _moves(history)
-    rows = rows[rows["before"].notna() & (rows["age_months"] > (definitions.stages.stages[0].to_month or 0))
-                & rows["month"].between(since, pd.Timestamp(month))]
+    rows = _moves(history[history["stage"] != definitions.stages.lifecycle[0].name])
+    rows = rows[rows["before"].notna() & rows["month"].between(since, pd.Timestamp(month))]
     few = under_floor(name, rows["account_id"].nunique(), definitions, "past the introduction in two months in a row")
     if few:
         return Finding(name, f"{told} {few.sentence}", n=few.n, details=details)
