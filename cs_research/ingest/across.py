@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from cs_research.definitions.models import Table
+from cs_research.ingest.ledger import Entry
 
 GOOD = "NOT EXISTS (FROM set_aside f WHERE f._file = t._file AND f._row = t._row)"
 AHEAD_DAYS = 366
 OWNERS = ("accounts", "contracts")  # the tables that make an account known
 DELIVERED = "coalesce(delivered_at, TIMESTAMP '1900-01-01')"  # what tells no delivery came before all that do
 Tables = dict[str, Table]
-Latest = dict[str, dict[str, date]]
 
 
 def latest_day(con: duckdb.DuckDBPyConnection, tables: Tables) -> date | None:
@@ -26,13 +26,9 @@ def latest_day(con: duckdb.DuckDBPyConnection, tables: Tables) -> date | None:
     return max((day for day in days if day is not None), default=None)
 
 
-def judge_across(con: duckdb.DuckDBPyConnection, tables: Tables, latest: Latest, as_of: date,
-                 owners_whole: bool) -> None:
-    """Apply every rule across rows.
-
-    `latest` holds the last day of every date and stamp, so that tables without a later one are not searched;
-    `owners_whole`: no file of accounts or contracts was rejected.
-    """
+def judge_across(con: duckdb.DuckDBPyConnection, tables: Tables, as_of: date, owners_whole: bool) -> None:
+    """Apply every rule across rows; `owners_whole`: no file of accounts or contracts was rejected."""
+    latest = {name: _latest(con, name, table) for name, table in tables.items()}
     for name, table in tables.items():
         if table.delivery == "snapshot":
             _replace_snapshots(con, name)
@@ -55,6 +51,13 @@ def judge_across(con: duckdb.DuckDBPyConnection, tables: Tables, latest: Latest,
                         f"WHERE NOT {visible(table, as_of)} AND {GOOD}")
 
 
+def _latest(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> dict[str, date]:
+    """The last day of every column that dates a row, so that a table without a later one is not searched."""
+    columns = [column for column, kind in table.columns.items() if kind.type == "stamp" or column == table.time]
+    found = con.execute(f"SELECT {', '.join(f'max({column})::DATE' for column in columns)} FROM t_{name}").fetchone()
+    return {column: day for column, day in zip(columns, found, strict=True) if day is not None}
+
+
 def later_column(table: Table) -> str:
     """The column shown when a row lies after the as-of."""
     return table.time if table.time and not table.ahead else "recorded_at"
@@ -66,14 +69,24 @@ def visible(table: Table, as_of: date) -> str:
                               for column in _dating(table)) + ")"
 
 
-def accepted(con: duckdb.DuckDBPyConnection, name: str, files: list[int]) -> str:
-    """SQL: the rows of a table to be written; the table itself when nothing of its files was set aside or capped."""
+def accepted(con: duckdb.DuckDBPyConnection, name: str, table: Table, entries: list[Entry], as_of: date) -> str:
+    """SQL: the rows of a table to be written, in their order.
+
+    A snapshot is sorted by its key. Rows that are appended stay as they came, which takes a sort only where some are
+    left out or changed: a join loses their order, and a filter cuts Parquet into chance groups.
+    """
+    source, order = f"t_{name}", "_file * (1::BIGINT << 40) + _row"
     is_capped = name == "touches" and con.execute("SELECT count(*) > 0 FROM over_seats").fetchone()[0]
-    is_whole = con.execute("SELECT count(*) = 0 FROM set_aside WHERE _file IN (SELECT unnest(?::INTEGER[]))",
-                           [files]).fetchone()[0]
-    seats = "(SELECT seats FROM over_seats o WHERE o._file = t._file AND o._row = t._row)"
-    columns = f"* REPLACE (coalesce({seats}, recipients) AS recipients)" if is_capped else "*"
-    return f"t_{name}" if is_whole and not is_capped else f"(SELECT {columns} FROM t_{name} t WHERE {GOOD})"
+    if is_capped:
+        source = f"""(SELECT t.* REPLACE (coalesce(o.seats, t.recipients) AS recipients)
+                      FROM {source} t LEFT JOIN over_seats o USING (_file, _row))"""
+    if any(entry.quarantined or entry.excluded or "W_AFTER_AS_OF" in entry.codes for entry in entries):
+        source = f"(FROM {source} ANTI JOIN set_aside USING (_file, _row) WHERE {visible(table, as_of)})"
+    elif not is_capped:
+        order = ""
+    if table.delivery == "snapshot":
+        order = ", ".join(dict.fromkeys((*table.key, *table.columns)))
+    return f"SELECT {', '.join(table.columns)} FROM {source} {'ORDER BY' if order else ''} {order}"
 
 
 def _dating(table: Table) -> list[str]:
@@ -93,11 +106,8 @@ def _replace_snapshots(con: duckdb.DuckDBPyConnection, name: str) -> None:
 def _out_of_range(con: duckdb.DuckDBPyConnection, name: str, table: Table, latest: dict[str, date],
                   as_of: date) -> None:
     limit = as_of + timedelta(days=AHEAD_DAYS)
-    columns = [column for column, kind in table.columns.items() if kind.type == "stamp"]
-    if table.time and not table.ahead and table.time not in columns:
-        columns.append(table.time)
-    for column in columns:
-        if latest.get(column, limit) > limit:
+    for column, day in latest.items():
+        if day > limit and not (column == table.time and table.ahead and table.columns[column].type == "date"):
             _fault(con, name, column, "R_TS_OUT_OF_RANGE", f"CAST({column} AS DATE) > DATE '{limit}'")
 
 

@@ -2,17 +2,19 @@
 
 Nothing is coerced silently: a value that does not fit has a code. The steps of column `x` read `x_s` (its text
 as it stands), `x_p` (whether that is plainly of its type, so that most rules need no look) and `x_t` (its text without
-outer space, null when blank); each step is a column that the next ones may read.
+outer space, null when blank); each step is a column that the next ones may read. Where every cell is known to be
+plain, `true` stands for `x_p`, and the database drops what only odd cells need.
 """
 
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
+
+import duckdb
 
 from cs_research.definitions.models import Column
 from cs_research.ingest.mapping import Files
-
-Coded = list[tuple[str, str]]
 
 SPACE = r"\s\x{00A0}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}"
 CONTROL = r"[\x00-\x1F\x7F]"
@@ -40,24 +42,52 @@ SQL_TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": 
              "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
              "share": "DOUBLE", "boolean": "BOOLEAN"}
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+STEADY = ("TIMESTAMPTZ '1990-01-01 00:00:00+00'", "TIMESTAMPTZ '2100-01-01 00:00:00+00'")
 NUMBERS = ("integer", "money", "quantity", "real", "share")
+
+
+class Rule(NamedTuple):
+    """A fault (R_) or warning (W_): its code and the SQL that holds where it is broken.
+
+    `of_plain`: plain cells can break it too; the condition of other rules means nothing in plain cells.
+    """
+
+    code: str
+    condition: str
+    of_plain: bool = False
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A cell as SQL: named steps, the last of which is its value; (code, condition) of faults and warnings."""
+    """A cell as SQL: named steps, the last of which is its value; the rules it may break; when it is plain."""
 
     steps: list[tuple[str, str]]
-    faults: Coded = field(default_factory=list)
-    warnings: Coded = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    plain: str = ""
+
+    def of(self, severity: str) -> list[Rule]:
+        """The rules whose code begins so."""
+        return [rule for rule in self.rules if rule.code.startswith(severity)]
 
 
 @dataclass(frozen=True)
 class Zones:
-    """The reporting zone, and the zone of stamps without offset where one is declared."""
+    """The reporting zone, the zone of stamps without offset where one is declared, and the constant offset.
+
+    `offset_seconds`: that of the reporting zone in its `STEADY` years, where it is one and the same.
+    """
 
     reporting: str
     naive: str | None
+    offset_seconds: int | None = None
+
+    def wall(self, instant: str) -> str:
+        """An instant as wall time of the reporting zone; by addition where that will do, as calendars are slow."""
+        wall = f"timezone({quoted(self.reporting)}, {instant})"
+        if self.offset_seconds is None:
+            return wall
+        return f"CASE WHEN {instant} BETWEEN {STEADY[0]} AND {STEADY[1]} " \
+               f"THEN make_timestamp(epoch_us({instant}) + {self.offset_seconds}000000) ELSE {wall} END"
 
     def local(self, naive: str) -> str:
         """A stamp without offset as wall time of the reporting zone."""
@@ -66,51 +96,57 @@ class Zones:
         return f"timezone({quoted(self.reporting)}, timezone({quoted(self.naive or '')}, {naive}))"
 
 
-def judge_text(name: str, column: Column, spec: Files, zones: Zones) -> Judged:
-    """The judgement of a column that arrives as text."""
-    s, p, t = f"{name}_s", f"{name}_p", f"{name}_t"
-    own = {"id": _id, "text": _text, "category": _category, "boolean": _boolean}.get(column.type)
-    if own:
-        judged = own(name, column)
-    elif column.type == "date":
-        judged = _date(name, spec)
+def zones(con: duckdb.DuckDBPyConnection, reporting: str, naive: str | None) -> Zones:
+    """The zones of a data set; a zone that kept its clocks through the steady years has a constant offset."""
+    least, most = con.execute(f"""
+        SELECT min(ahead), max(ahead) FROM (
+            SELECT date_diff('second', timezone('UTC', t), timezone({quoted(reporting)}, t)) AS ahead
+            FROM range({STEADY[0]}, {STEADY[1]} + INTERVAL 7 DAY, INTERVAL 7 DAY) r(t))""").fetchone()
+    return Zones(reporting, naive, least if least == most else None)
+
+
+def judge_text(name: str, column: Column, spec: Files, zones: Zones, is_plain: bool = False) -> Judged:
+    """The judgement of a column that arrives as text; `is_plain`: all its cells are known to be."""
+    s, t, p = f"{name}_s", f"{name}_t", "true" if is_plain else f"{name}_p"
+    is_text = column.type in ("id", "text", "category", "boolean")
+    if column.type == "date":
+        judged = _date(name, p, spec)
     elif column.type == "stamp":
-        judged = _stamp(name, spec, zones)
+        judged = _stamp(name, p, spec, zones)
+    elif is_text:
+        judged = {"id": _id, "text": _text, "category": _category, "boolean": _boolean}[column.type](name, p, column)
     else:
-        judged = _number(name, column)
-    missing = "R_ID_MISSING" if column.type == "id" else "R_VALUE_MISSING"
-    control = CONTROL_IN_TEXT if column.type == "text" else CONTROL
-    long = f"length({s}) > {TEXT_LIMIT}"
-    blank = [(missing, f"{t} IS NULL")] if column.required else []
-    plain = f"coalesce({full(s, PLAIN.get(column.type, PLAIN['id']))}, true)"
-    return Judged(
-        [(p, plain), (t, f"CASE WHEN {p} THEN {s} ELSE {_trimmed(s)} END"), *judged.steps],
-        [("R_CONTROL_CHAR", where(f"NOT {p}", matches(t, control))),
-         ("R_TEXT_TOO_LONG", long if own else where(f"NOT {p}", long)),
-         *blank, *judged.faults],
-        [*judged.warnings, ("W_REPLACEMENT_CHAR", where(f"NOT {p}", f"contains({s}, '\ufffd')")),
-         ("W_BIDI_CONTROL", where(f"NOT {p}", matches(s, HIDDEN)))],
-    )
+        judged = _number(name, p, column)
+    blank = [Rule("R_ID_MISSING" if column.type == "id" else "R_VALUE_MISSING", f"{t} IS NULL", True)]
+    rules = [Rule("R_CONTROL_CHAR", matches(t, CONTROL_IN_TEXT if column.type == "text" else CONTROL)),
+             Rule("R_TEXT_TOO_LONG", f"length({s}) > {TEXT_LIMIT}", is_text),
+             *(blank if column.required else []), *judged.rules,
+             Rule("W_REPLACEMENT_CHAR", f"contains({s}, '\ufffd')"), Rule("W_BIDI_CONTROL", matches(s, HIDDEN))]
+    trimmed = f"nullif(regexp_replace({s}, '^[{SPACE}]+|[{SPACE}]+$', '', 'g'), '')"
+    return Judged([(f"{name}_p", f"coalesce({full(s, PLAIN.get(column.type, PLAIN['id']))}, true)")] * (not is_plain)
+                  + [(t, f"CASE WHEN {p} THEN {s} ELSE {trimmed} END"), *judged.steps],
+                  [rule for rule in rules if rule.of_plain or not is_plain], p)
 
 
 def judge_typed(name: str, column: Column, source_type: str, zones: Zones) -> Judged | None:
     """The judgement of a column that arrives with a fitting type; None when its text has to be read."""
-    s, blank = f"{name}_s", [("R_VALUE_MISSING", f"{name}_s IS NULL")] if column.required else []
-    if column.type in NUMBERS and _is_number(source_type):
+    s, blank = f"{name}_s", [Rule("R_VALUE_MISSING", f"{name}_s IS NULL")] if column.required else []
+    if column.type in NUMBERS and (source_type in INTEGERS
+                                   or source_type.split("(")[0] in ("FLOAT", "DOUBLE", "DECIMAL")):
         digits = re.search(r",([0-9]+)\)", source_type)  # of a decimal after the point
         fits = source_type in INTEGERS or (digits and int(digits[1]) <= SCALE.get(column.type, -1))
         judged = _checked_number(name, column, s, str(bool(fits)).lower(), f"{s} IS NOT NULL")
     elif column.type == "date" and source_type == "DATE":
         judged = _checked_date(name, s)
     elif column.type == "stamp" and source_type == "TIMESTAMP WITH TIME ZONE":
-        judged = _checked_stamp(name, f"timezone({quoted(zones.reporting)}, {s})")
+        judged = _checked_stamp(name, zones.wall(s))
     elif column.type == "stamp" and source_type.startswith("TIMESTAMP") and zones.naive:
         judged = _checked_stamp(name, zones.local(f"CAST({s} AS TIMESTAMP)"))
     elif column.type == "boolean" and source_type == "BOOLEAN":
         judged = Judged([(f"{name}_v", s)])
     else:
         return None
-    return Judged(judged.steps, blank + judged.faults, judged.warnings)
+    return Judged(judged.steps, blank + judged.rules)
 
 
 def quoted(text: str) -> str:
@@ -138,102 +174,93 @@ def full(text: str, pattern: str) -> str:
     return f"regexp_full_match({text}, {quoted(pattern)})"
 
 
-def _trimmed(s: str) -> str:
-    return f"nullif(regexp_replace({s}, '^[{SPACE}]+|[{SPACE}]+$', '', 'g'), '')"
-
-
-def _folded(name: str) -> str:
-    return f"CASE WHEN {name}_p THEN {name}_t ELSE nfkc({name}_t) END"
-
-
-def _id(name: str, column: Column) -> Judged:
+def _id(name: str, p: str, column: Column) -> Judged:
     s, t, v = f"{name}_s", f"{name}_t", f"{name}_v"
-    odd = f"NOT {name}_p"
-    return Judged([(v, _folded(name))], [("R_ID_SCIENTIFIC", where(odd, full(t, SCIENTIFIC)))],
-                  [("W_ID_TRIMMED", where(odd, f"{s} <> {t}")), ("W_NFKC_ID", where(odd, f"{v} <> {t}")),
-                   ("W_ID_UNSAFE_CHARS", where(odd, matches(t, UNSAFE)))])
+    return Judged([(v, f"CASE WHEN {p} THEN {t} ELSE nfkc({t}) END")],
+                  [Rule("R_ID_SCIENTIFIC", full(t, SCIENTIFIC)), Rule("W_ID_TRIMMED", f"{s} <> {t}"),
+                   Rule("W_NFKC_ID", f"{v} <> {t}"), Rule("W_ID_UNSAFE_CHARS", matches(t, UNSAFE))])
 
 
-def _text(name: str, column: Column) -> Judged:
+def _text(name: str, p: str, column: Column) -> Judged:
     t = f"{name}_t"
-    personal = [("W_PII_PATTERN", matches(t, PERSONAL))] if name.endswith("_name") else []
-    return Judged([(f"{name}_v", f"CASE WHEN {name}_p THEN {t} ELSE nfc_normalize({t}) END")], [], personal)
+    personal = [Rule("W_PII_PATTERN", matches(t, PERSONAL), True)] if name.endswith("_name") else []
+    return Judged([(f"{name}_v", f"CASE WHEN {p} THEN {t} ELSE nfc_normalize({t}) END")], personal)
 
 
-def _category(name: str, column: Column) -> Judged:
+def _category(name: str, p: str, column: Column) -> Judged:
     s, t, v = f"{name}_s", f"{name}_t", f"{name}_v"
     if column.values is None:
-        changed = [("W_CATEGORY_NORMALISED", where(f"NOT {name}_p", f"{s} <> {v}"))]
-        return Judged([(v, f"CASE WHEN {name}_p THEN {t} ELSE nfc_normalize({t}) END")], [], changed)
+        return Judged([(v, f"CASE WHEN {p} THEN {t} ELSE nfc_normalize({t}) END")],
+                      [Rule("W_CATEGORY_NORMALISED", f"{s} <> {v}")])
     known = ", ".join(map(quoted, column.values))
-    fitted = f"CASE WHEN {t} IN ({known}) THEN {t} ELSE lower({_folded(name)}) END"
-    return Judged([(v, fitted)], [("R_CATEGORY_UNKNOWN", f"{v} NOT IN ({known})")],
-                  [("W_CATEGORY_NORMALISED", f"{s} <> {v}")])
+    fitted = f"CASE WHEN {t} IN ({known}) THEN {t} ELSE lower(CASE WHEN {p} THEN {t} ELSE nfkc({t}) END) END"
+    return Judged([(v, fitted)], [Rule("R_CATEGORY_UNKNOWN", f"{v} NOT IN ({known})", True),
+                                  Rule("W_CATEGORY_NORMALISED", f"{s} <> {v}", True)])
 
 
-def _boolean(name: str, column: Column) -> Judged:
+def _boolean(name: str, p: str, column: Column) -> Judged:
     t, v = f"{name}_t", f"{name}_v"
     words = "WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false"
-    return Judged([(v, f"CASE lower({t}) {words} END")], [("R_BOOLEAN", f"{v} IS NULL AND {t} IS NOT NULL")],
-                  [("W_VALUE_TRIMMED", f"{name}_s <> {t}")])
+    return Judged([(v, f"CASE lower({t}) {words} END")],
+                  [Rule("R_BOOLEAN", f"{v} IS NULL AND {t} IS NOT NULL", True), _trimmed(name)])
 
 
-def _date(name: str, spec: Files) -> Judged:
+def _trimmed(name: str) -> Rule:
+    return Rule("W_VALUE_TRIMMED", f"{name}_s <> {name}_t")
+
+
+def _date(name: str, p: str, spec: Files) -> Judged:
     t, d = f"{name}_t", f"{name}_d"
-    value = f"CASE WHEN {name}_p OR {full(t, ISO)} THEN TRY_CAST({t} AS DATE) END"
-    if spec.date_formats:
-        tries = ", ".join(f"CAST(try_strptime({t}, {quoted(form)}) AS DATE)" for form in spec.date_formats)
-        value = f"coalesce({value}, {tries})"
+    tries = [f"CASE WHEN {p} OR {full(t, ISO)} THEN TRY_CAST({t} AS DATE) END",
+             *(f"CAST(try_strptime({t}, {quoted(form)}) AS DATE)" for form in spec.date_formats)]
     judged, unread = _checked_date(name, d), f"{d} IS NULL AND {t} IS NOT NULL"
-    faults = [("R_DATE_INVALID", where(unread, full(t, ISO))),
-              ("R_DATE_EXCEL_SERIAL", where(unread, full(t, SERIAL))), ("R_DATE_FORMAT", unread)]
-    return Judged([(d, value), *judged.steps], faults + judged.faults,
-                  [*judged.warnings, ("W_VALUE_TRIMMED", where(f"NOT {name}_p", f"{name}_s <> {t}"))])
+    return Judged([(d, f"coalesce({', '.join(tries)})"), *judged.steps],
+                  [Rule("R_DATE_INVALID", where(unread, full(t, ISO)), True),
+                   Rule("R_DATE_EXCEL_SERIAL", where(unread, full(t, SERIAL))), Rule("R_DATE_FORMAT", unread),
+                   *judged.rules, _trimmed(name)])
 
 
 def _checked_date(name: str, d: str) -> Judged:
     """Range of a date; a far end is an open end."""
-    far = f"{d} >= DATE '{OPEN_FROM}'"
-    early = f"{d} < DATE '1900-01-01'"
+    far, early = f"{d} >= DATE '{OPEN_FROM}'", f"{d} < DATE '1900-01-01'"
     if name == "end_date":
-        return Judged([(f"{name}_v", f"CASE WHEN NOT ({far}) THEN {d} END")], [("R_DATE_RANGE", early)],
-                      [("W_DATE_SENTINEL", far)])
-    return Judged([(f"{name}_v", d)], [("R_DATE_RANGE", f"({early} OR {far})")])
+        return Judged([(f"{name}_v", f"CASE WHEN NOT ({far}) THEN {d} END")],
+                      [Rule("R_DATE_RANGE", early, True), Rule("W_DATE_SENTINEL", far, True)])
+    return Judged([(f"{name}_v", d)], [Rule("R_DATE_RANGE", f"({early} OR {far})", True)])
 
 
-def _stamp(name: str, spec: Files, zones: Zones) -> Judged:
-    t, a, n = f"{name}_t", f"{name}_a", f"{name}_n"
-    local = f"timezone({quoted(zones.reporting)}, TRY_CAST({t} AS TIMESTAMPTZ))"
-    aware = f"CASE WHEN {name}_p THEN {local} WHEN {full(t, STAMP + OFFSET)} THEN {local} END"
-    naive = f"CASE WHEN {full(t, f'{STAMP}|{ISO}')} THEN TRY_CAST({t} AS TIMESTAMP) END"
-    if spec.stamp_formats:
-        naive = f"coalesce({naive}, {', '.join(f'try_strptime({t}, {quoted(f)})' for f in spec.stamp_formats)})"
-    judged = _checked_stamp(name, f"coalesce({a}, {zones.local(n)})" if zones.naive else a)
-    unread = f"{name}_v IS NULL AND {t} IS NOT NULL"
+def _stamp(name: str, p: str, spec: Files, zones: Zones) -> Judged:
+    t, i, n, v = f"{name}_t", f"{name}_i", f"{name}_n", f"{name}_v"
+    forms = [f"CASE WHEN {full(t, f'{STAMP}|{ISO}')} THEN TRY_CAST({t} AS TIMESTAMP) END",
+             *(f"try_strptime({t}, {quoted(form)})" for form in spec.stamp_formats)]
+    wall = zones.wall(i)
+    if zones.naive:
+        wall = f"CASE WHEN {i} IS NULL THEN {zones.local(n)} ELSE {wall} END"
+    judged = _checked_stamp(name, wall)
+    unread = f"{v} IS NULL AND {t} IS NOT NULL"
     no_day = f"{full(t, f'({STAMP}|{ISO})({OFFSET})?')} AND TRY_CAST(left({t}, 10) AS DATE) IS NULL"
-    faults = [("R_TS_NO_OFFSET", where(unread, f"{n} IS NOT NULL")), ("R_DATE_INVALID", where(unread, no_day)),
-              ("R_TS_FORMAT", unread)]
-    return Judged([(a, aware),
-                   (n, f"CASE WHEN {a} IS NULL THEN {naive} END"), *judged.steps],
-                  faults + judged.faults, [("W_VALUE_TRIMMED", where(f"NOT {name}_p", f"{name}_s <> {t}"))])
+    return Judged([(i, f"CASE WHEN {p} OR {full(t, STAMP + OFFSET)} THEN TRY_CAST({t} AS TIMESTAMPTZ) END"),
+                   (n, f"CASE WHEN {i} IS NULL THEN coalesce({', '.join(forms)}) END"), *judged.steps],
+                  [Rule("R_TS_NO_OFFSET", where(unread, f"{n} IS NOT NULL"), True),
+                   Rule("R_DATE_INVALID", where(unread, no_day), True), Rule("R_TS_FORMAT", unread, True),
+                   *judged.rules, _trimmed(name)])
 
 
 def _checked_stamp(name: str, value: str) -> Judged:
-    return Judged([(f"{name}_v", value)], [("R_TS_OUT_OF_RANGE", f"{name}_v < TIMESTAMP '2000-01-01'")])
+    return Judged([(f"{name}_v", value)], [Rule("R_TS_OUT_OF_RANGE", f"{name}_v < TIMESTAMP '2000-01-01'", True)])
 
 
-def _number(name: str, column: Column) -> Judged:
-    p, t, folded, plain = f"{name}_p", f"{name}_t", f"{name}_f", f"{name}_n"
-    steps = [(folded, _folded(name)),
+def _number(name: str, p: str, column: Column) -> Judged:
+    t, folded, plain = f"{name}_t", f"{name}_f", f"{name}_n"
+    steps = [(folded, f"CASE WHEN {p} THEN {t} ELSE nfkc({t}) END"),
              (plain, f"CASE WHEN {p} THEN {t} WHEN {full(folded, NUMBER)} THEN {folded} "
                      f"WHEN {full(folded, GROUPED)} THEN regexp_replace({folded}, '[¥$€£,]', '', 'g') END")]
     judged = _checked_number(name, column, plain, p, f"{t} IS NOT NULL")
     exponent = where(full(t, "[0-9.]+[Ee][+]?[0-9]+"), f"TRY_CAST({t} AS DOUBLE) > {column.maximum or 1e15}")
-    warnings = [("W_NFKC_NUMBER", where(f"NOT {p}", f"{folded} <> {t}")),
-                ("W_NUMBER_NORMALISED", where(f"NOT {p}", f"{plain} <> {folded}")),
-                ("W_VALUE_TRIMMED", where(f"NOT {p}", f"{name}_s <> {t}"))]
     return Judged(steps + judged.steps,
-                  [(_range_code(name), where(f"{plain} IS NULL", exponent)), *judged.faults], warnings)
+                  [Rule(_range_code(name), where(f"{plain} IS NULL", exponent)), *judged.rules,
+                   Rule("W_NFKC_NUMBER", f"{folded} <> {t}"), Rule("W_NUMBER_NORMALISED", f"{plain} <> {folded}"),
+                   _trimmed(name)])
 
 
 def _checked_number(name: str, column: Column, number: str, fits: str, given: str) -> Judged:
@@ -242,20 +269,16 @@ def _checked_number(name: str, column: Column, number: str, fits: str, given: st
     exact = f"TRY_CAST({number} AS DECIMAL(38,9))"
     if scale is None:
         exact = f"CASE WHEN isfinite(TRY_CAST({number} AS DOUBLE)) THEN TRY_CAST({number} AS DOUBLE) END"
-    limits = [f"{v} < {column.minimum:.15g}" if column.minimum is not None else "",
-              f"{v} > {column.maximum:.15g}" if column.maximum is not None else ""]
+    limits = [f"{v} {sign} {limit:.15g}" for sign, limit in (("<", column.minimum), (">", column.maximum))
+              if limit is not None]
     rough = f"{e} <> round({e}, {scale})" if scale is not None else "false"
-    faults = [("R_NUMBER_FORMAT", where(f"NOT {fits}", f"{e} IS NULL AND {given}")),
-              (_range_code(name), " OR ".join(filter(None, limits)) or "false"),
-              ("R_SEATS_RANGE" if name == "seats" else "R_NUMBER_FORMAT", where(f"NOT {fits}", rough)),
-              (_range_code(name), f"{v} IS NULL AND {given}")]
+    rules = [Rule("R_NUMBER_FORMAT", where(f"NOT {fits}", f"{e} IS NULL AND {given}")),
+             Rule(_range_code(name), " OR ".join(limits) or "false", True),
+             Rule("R_SEATS_RANGE" if name == "seats" else "R_NUMBER_FORMAT", where(f"NOT {fits}", rough)),
+             Rule(_range_code(name), f"{v} IS NULL AND {given}", True)]
     return Judged([(e, f"CASE WHEN NOT {fits} THEN {exact} END"),
-                   (v, f"CASE WHEN {fits} THEN TRY_CAST({number} AS {kind}) ELSE TRY_CAST({e} AS {kind}) END")], faults)
+                   (v, f"CASE WHEN {fits} THEN TRY_CAST({number} AS {kind}) ELSE TRY_CAST({e} AS {kind}) END")], rules)
 
 
 def _range_code(name: str) -> str:
     return "R_SEATS_RANGE" if name == "seats" else "R_RANGE"
-
-
-def _is_number(source_type: str) -> bool:
-    return source_type in INTEGERS or source_type.split("(")[0] in ("FLOAT", "DOUBLE", "DECIMAL")

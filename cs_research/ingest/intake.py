@@ -18,7 +18,7 @@ import pandas as pd
 from cs_research.definitions.models import Column, Table
 from cs_research.errors import CannotWrite, Refused
 from cs_research.ingest import across, headers, rows
-from cs_research.ingest.columns import Zones, identifier, quoted
+from cs_research.ingest.columns import identifier, quoted, zones
 from cs_research.ingest.corrections import Corrections
 from cs_research.ingest.dataset import Dataset, Part
 from cs_research.ingest.gate import Opened, open_file
@@ -30,6 +30,9 @@ from cs_research.ingest.readers import Raw, connect, load
 from cs_research.ingest.rules import Rejected, all_rules
 
 HELD_ROWS = 300_000  # typed rows of a table up to this size are kept; those of a larger one made whenever they are read
+# what repeats less than this often in a row group is no gain as a dictionary, and costs most of the writing
+PARQUET = ("FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false, "
+           "DICTIONARY_SIZE_LIMIT 10000")
 Progress = Callable[[str], None]
 
 
@@ -93,9 +96,9 @@ class _Intake:
         self.entries: list[Entry] = []
         self.tables: dict[str, Table] = {name: _with_delivery(dataset.definitions.tables[name])
                                          for name in dataset.tables}
-        self.zones = Zones(dataset.zone, dataset.naive_zone)
+        self.zones = zones(self.con, dataset.zone, dataset.naive_zone)
         self.corrections = Corrections(self.con)
-        self._judged: dict[str, list[rows.Judgement]] = {name: [] for name in dataset.tables}
+        self._judged: dict[str, list[str]] = {name: [] for name in dataset.tables}
         self._as_of = dataset.as_of
 
     @property
@@ -139,25 +142,16 @@ class _Intake:
             raise Refused(rejected[0].told() + also, all_rules()[rejected[0].rejected or ""].remedy)
 
     def write_tables(self, folder: Path) -> dict[str, set[str]]:
-        """Write the canonical tables; returns the columns of each that hold any value.
-
-        A snapshot is sorted by its key; rows that are appended stay in the order in which they came.
-        """
+        """Write the canonical tables; returns the columns of each that hold any value."""
         available = {}
         for name in self.tables:
             self.progress(f"write {name}")
-            table = self.dataset.definitions.tables[name]
-            taken = across.accepted(self.con, name, [e.number for e in self.entries if e.table == name])
-            order = tuple(dict.fromkeys((*table.key, *table.columns)))
-            if table.delivery == "append":  # rows of which none is left out come in their order without sorting
-                order = () if taken == f"t_{name}" else ("_file", "_row")
-            path = folder / f"{name}.parquet"
-            self.con.execute(f"""
-                COPY (SELECT {', '.join(table.columns)} FROM {taken} WHERE {across.visible(table, self.as_of)}
-                      {'ORDER BY' if order else ''} {', '.join(order)})
-                TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
+            table, path = self.dataset.definitions.tables[name], quoted(str(folder / f"{name}.parquet"))
+            entries = [entry for entry in self.entries if entry.table == name]
+            self.con.execute(
+                f"COPY ({across.accepted(self.con, name, table, entries, self.as_of)}) TO {path} ({PARQUET})")
             available[name] = {row[0] for row in self.con.execute(f"""
-                SELECT path_in_schema FROM parquet_metadata({quoted(str(path))})
+                SELECT path_in_schema FROM parquet_metadata({path})
                 GROUP BY 1 HAVING sum(num_values) > sum(stats_null_count)""").fetchall()}
         return available
 
@@ -173,17 +167,14 @@ class _Intake:
     def _judge_across(self) -> None:
         """Lay out the typed rows of each table and apply the rules that need more than one row."""
         self.progress("judge across tables")
-        latest = {}
         for name, judged in self._judged.items():
-            latest[name] = {column: max(judgement.latest[column] for judgement in judged if column in judgement.latest)
-                            for column in {column for judgement in judged for column in judgement.latest}}
             size = sum(entry.raw.opened.records for entry in self.entries if entry.raw and entry.table == name)
             self.con.execute(f"CREATE TEMP {'TABLE' if size <= HELD_ROWS else 'VIEW'} t_{name} AS "
                              f"{rows.typed(self.tables[name], judged)}")
         if not self._any_rejected():
             self._as_of = self._as_of or across.latest_day(self.con, self.tables)
         if self._as_of or not self._any_rejected():
-            across.judge_across(self.con, self.tables, latest, self.as_of, not self._any_rejected(across.OWNERS))
+            across.judge_across(self.con, self.tables, self.as_of, not self._any_rejected(across.OWNERS))
 
     def _entry(self, file: str, table: str) -> Entry:
         entry = Entry(len(self.entries), file, table)
@@ -230,8 +221,11 @@ class _Intake:
                 self._note_unloaded_ids(raw, header.positions["account_id"])
 
     def _judge(self, entry: Entry, raw: Raw, name: str, spec: Files, header: headers.Header) -> None:
-        touch_types = tuple(self.dataset.definitions.touch_points.types)
-        plan = rows.planned(name, self.tables[name], spec, raw, header.positions, self.zones, touch_types)
+        columns = dict(self.tables[name].columns)
+        if (kind := columns.get("touch_type")) is not None and kind.values is None:
+            columns["touch_type"] = kind.model_copy(
+                update={"values": tuple(self.dataset.definitions.touch_points.types)})
+        plan = rows.Plan(raw, name, columns, spec, header.positions, self.zones)
         self._judged[name].append(rows.judge(self.con, plan, entry.number))
         entry.raw = raw
         entry.codes.update(header.warnings)

@@ -3,9 +3,10 @@
 It may not drop a row: each one is accepted, in `faults`, or excluded by a condition with a name.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
 
 import duckdb
 
@@ -15,6 +16,7 @@ from cs_research.ingest.columns import (
     INTEGERS,
     SQL_TYPES,
     Judged,
+    Rule,
     Zones,
     identifier,
     judge_text,
@@ -33,14 +35,21 @@ ROW_RULES = {"contracts": [("end_date", "R_PERIOD_NEGATIVE", "end_date_v < start
 
 @dataclass(frozen=True)
 class Plan:
-    """The SQL of a file's judgement: one column plan per canonical column."""
+    """What the judgement of a file needs; `positions` tells which source column is which, `plain` which hold
+    none but plain cells."""
 
     raw: Raw
-    table: Table
-    spec: Files
-    inputs: dict[str, str]
-    judged: dict[str, Judged]
     name: str
+    columns: dict[str, Column]
+    spec: Files
+    positions: dict[str, int]
+    zones: Zones
+    plain: frozenset[str] = frozenset()
+
+    @cached_property
+    def cells(self) -> dict[str, tuple[str, Judged]]:
+        """For every canonical column the SQL of its source and its judgement. Raises Rejected (F_COLUMN_TYPE)."""
+        return {name: _cell(self, name, column) for name, column in self.columns.items()}
 
 
 def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
@@ -53,40 +62,17 @@ def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
         CREATE TEMP VIEW set_aside AS SELECT _file, _row FROM faults UNION ALL SELECT _file, _row FROM excluded""")
 
 
-def planned(name: str, table: Table, spec: Files, raw: Raw, positions: dict[str, int], zones: Zones,
-            touch_types: tuple[str, ...]) -> Plan:
-    """Plan the judgement of a file. Raises Rejected (F_COLUMN_TYPE)."""
-    inputs, judged = {}, {}
-    for column_name, column in table.columns.items():
-        if column_name == "touch_type" and column.values is None:
-            column = column.model_copy(update={"values": touch_types})
-        index = positions.get(column_name)
-        source, judgement = _input(column_name, column, spec, raw, index, zones)
-        inputs[column_name] = source
-        judged[column_name] = judgement
-    return Plan(raw, table, spec, inputs, judged, name)
-
-
-def typed(table: Table, judgements: list["Judgement"]) -> str:
+def typed(table: Table, judged: Iterable[str]) -> str:
     """SQL: the typed rows of all files of a table; none where no file was taken."""
     none = ", ".join(f"CAST(NULL AS {SQL_TYPES[column.type]}) AS {name}" for name, column in table.columns.items())
-    empty = f"SELECT 0 AS _file, 0::BIGINT AS _row, {none} WHERE false"
-    return " UNION ALL ".join(judgement.sql for judgement in judgements) or empty
+    return " UNION ALL ".join(judged) or f"SELECT 0 AS _file, 0::BIGINT AS _row, {none} WHERE false"
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """The typed rows of a file as SQL, computed when asked for; the latest value of each of its dates and stamps."""
+def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
+    """Write what is wrong with which row of the file into the ledgers; returns its typed rows as SQL.
 
-    sql: str
-    latest: dict[str, date]
-
-
-def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> Judgement:
-    """Write what is wrong with which row of the file into the ledgers; the rows themselves are not stored.
-
-    One pass tells whether any row is odd, and only odd rows are looked at for what is odd in them. A column that
-    is plain in every row is read without the steps that only others need.
+    One pass tells which columns are plain in every row, the next finds odd rows without the steps that only other
+    columns need, and only odd rows are looked at for what is odd in them.
     """
     relation, kept = plan.raw.relation, "true"
     if plan.spec.exclude:
@@ -95,25 +81,20 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> Judgement:
             FROM (SELECT _row, {_exclusion(plan.spec)} AS _name FROM ({_named(plan, relation)}))
             WHERE _name IS NOT NULL""")
         kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
-    odd, steps = list(_conditions(plan)), _stages(plan, relation, kept)
-    texts = [name for name, judged in plan.judged.items() if judged.steps[0][0] == f"{name}_p"]
-    times = [name for name, column in plan.table.columns.items() if column.type in ("date", "stamp")]
-    shown = [*(f"coalesce(bool_or({condition}), false)" for condition in odd),
-             *(f"coalesce(bool_and({name}_p), true)" for name in texts), *(f"max({name}_v)::DATE" for name in times)]
+    plain = {name: judged.steps[0][1] for name, (_, judged) in plan.cells.items() if judged.plain}
     try:
-        told = con.execute(f"SELECT {', '.join(shown)} FROM ({steps})").fetchone()
+        told = con.execute(f"SELECT {', '.join(f'coalesce(bool_and({test}), true)' for test in plain.values()) or 1} "
+                           f"FROM ({_stated(plan, relation, kept)})").fetchone()
+        plan = replace(plan, plain=frozenset(name for name, is_so in zip(plain, told, strict=False) if is_so))
+        own = ", ".join(f"c{index}" for index in range(len(plan.raw.names)))
+        con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT _row, {own} FROM ({_stages(plan, relation, kept)}) "
+                    f"WHERE {' OR '.join(f'({condition})' for condition in _conditions(plan))}")
     except (duckdb.IOException, duckdb.InvalidInputException) as error:  # a page of Parquet that cannot be read
         raise Rejected("F_PARQUET", str(error).splitlines()[0]) from None
-    if any(told[:len(odd)]):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT * FROM {relation} "
-                    f"WHERE _row IN (SELECT _row FROM ({steps}) WHERE {' OR '.join(f'({c})' for c in odd)})")
+    if con.execute("SELECT count(*) FROM odd").fetchone()[0]:
         _look_again(con, plan, file)
-    told = told[len(odd):]
-    plain = {name for name, is_plain in zip(texts, told, strict=False) if is_plain}
-    latest = dict(zip(times, told[len(texts):], strict=True))
-    values = ", ".join(f"{name}_v::{SQL_TYPES[column.type]} AS {name}" for name, column in plan.table.columns.items())
-    return Judgement(f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, relation, kept, plain)})",
-                     {name: day for name, day in latest.items() if day is not None})
+    values = ", ".join(f"{name}_v::{SQL_TYPES[column.type]} AS {name}" for name, column in plan.columns.items())
+    return f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, relation, kept)})"
 
 
 def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: int, alias: str) -> None:
@@ -139,24 +120,24 @@ def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: in
         FROM {raw.relation} WHERE {gone}""")
 
 
-def _input(name: str, column: Column, spec: Files, raw: Raw, index: int | None, zones: Zones) -> tuple[str, Judged]:
+def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
+    spec, index = plan.spec, plan.positions.get(name)
     default = quoted(spec.defaults[name]) if name in spec.defaults else None
-    if index is None:
-        if default is None:
-            return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
-        return default, judge_text(name, column, spec, zones)
-    kind = raw.types[index]
-    mapped = default is not None or name in spec.values
-    typed = None if mapped else judge_typed(name, column, kind, zones)
-    if typed is not None:
-        return f"c{index}", typed
-    text = _as_text(column, spec, raw, index)
-    if name in spec.values:
-        cases = " ".join(f"WHEN {quoted(old)} THEN {quoted(new)}" for old, new in spec.values[name].items())
-        text = f"CASE {text} {cases} ELSE {text} END"
-    if default is not None:
-        text = f"CASE WHEN coalesce(trim({text}), '') = '' THEN {default} ELSE {text} END"
-    return text, judge_text(name, column, spec, zones)
+    if index is None and default is None:
+        return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
+    text = default or ""
+    if index is not None:
+        if default is None and name not in spec.values:
+            typed = judge_typed(name, column, plan.raw.types[index], plan.zones)
+            if typed is not None:
+                return f"c{index}", typed
+        text = _as_text(column, spec, plan.raw, index)
+        if name in spec.values:
+            cases = " ".join(f"WHEN {quoted(old)} THEN {quoted(new)}" for old, new in spec.values[name].items())
+            text = f"CASE {text} {cases} ELSE {text} END"
+        if default is not None:
+            text = f"CASE WHEN coalesce(trim({text}), '') = '' THEN {default} ELSE {text} END"
+    return text, judge_text(name, column, spec, plan.zones, name in plan.plain)
 
 
 def _as_text(column: Column, spec: Files, raw: Raw, index: int) -> str:
@@ -191,19 +172,22 @@ def _source_columns(raw: Raw, spec: Files) -> str:
 
 def _named(plan: Plan, relation: str) -> str:
     """The source columns under their canonical names, the others under their own."""
-    extra = {name: f"c{index}" for index, name in enumerate(plan.raw.names) if name not in plan.inputs}
-    named = ", ".join(f"{source} AS {identifier(name)}" for name, source in {**extra, **plan.inputs}.items())
+    extra = {name: f"c{index}" for index, name in enumerate(plan.raw.names) if name not in plan.cells}
+    sources = {**extra, **{name: source for name, (source, _) in plan.cells.items()}}
+    named = ", ".join(f"{source} AS {identifier(name)}" for name, source in sources.items())
     return f"SELECT _row, {named} FROM {relation}"
 
 
-def _stages(plan: Plan, relation: str, kept: str = "true", plain: Collection[str] = ()) -> str:
-    """Nested selects: source columns, then the steps of all columns side by side; `plain` ones need no look."""
-    stated = ", ".join(f"{source} AS {name}_s" for name, source in plan.inputs.items())
-    sql = f"SELECT _row, {stated} FROM {relation} WHERE {kept}"
-    for level in range(max(len(judged.steps) for judged in plan.judged.values())):
-        steps = [(step, "true" if level == 0 and name in plain else expression) for name, judged in plan.judged.items()
-                 for step, expression in judged.steps[level:level + 1]]
-        sql = f"SELECT *, {', '.join(f'{expression} AS {step}' for step, expression in steps)} FROM ({sql})"
+def _stated(plan: Plan, relation: str, kept: str) -> str:
+    stated = ", ".join(f"{source} AS {name}_s" for name, (source, _) in plan.cells.items())
+    return f"SELECT *, {stated} FROM {relation} WHERE {kept}"
+
+
+def _stages(plan: Plan, relation: str, kept: str = "true") -> str:
+    """Nested selects: source columns, then the steps of all columns side by side."""
+    sql = _stated(plan, relation, kept)
+    for level in zip_longest(*(judged.steps for _, judged in plan.cells.values())):
+        sql = f"SELECT *, {', '.join(f'{step[1]} AS {step[0]}' for step in level if step)} FROM ({sql})"
     return sql
 
 
@@ -213,18 +197,17 @@ def _exclusion(spec: Files) -> str:
 
 
 def _conditions(plan: Plan) -> Iterator[str]:
-    for name, judged in plan.judged.items():
-        conditions = [condition for _, condition in (*judged.faults, *judged.warnings)] or ["false"]
-        if judged.steps[0][0] == f"{name}_p":  # of a plain cell only what is not for others alone
-            rest = [condition for condition in conditions if not condition.startswith(f"CASE WHEN NOT {name}_p ")]
-            conditions = [f"CASE WHEN {name}_p THEN {' OR '.join(rest) or 'false'} ELSE {' OR '.join(conditions)} END"]
-        yield from conditions
+    """What is odd about a row; of a plain cell only what plain cells can be."""
+    for _, judged in plan.cells.values():
+        every = " OR ".join(rule.condition for rule in judged.rules) or "false"
+        if judged.plain:
+            plain = " OR ".join(rule.condition for rule in judged.rules if rule.of_plain) or "false"
+            every = f"CASE WHEN {judged.plain} THEN {plain} ELSE {every} END"
+        yield every
     yield from (condition for _, _, condition in ROW_RULES.get(plan.name, ()))
-    if plan.raw.opened.format == "csv":  # the header again, where no value would tell
-        for name, source in plan.inputs.items():
-            if source.startswith("c") and source[1:].isdigit():
-                yield f"{name}_s = {quoted(plan.raw.names[int(source[1:])])}"
-                break
+    if plan.raw.opened.format == "csv" and plan.positions:  # the header again, where no value would tell
+        name, index = min(plan.positions.items(), key=lambda item: item[1])
+        yield f"c{index} = {quoted(plan.raw.names[index])}"
 
 
 def _row_faults(raw: Raw) -> list[tuple[str, str]]:
@@ -240,21 +223,17 @@ def _look_again(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
         con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM odd WHERE {condition}")
     whole = f"_row IN (SELECT _row FROM faults WHERE _file = {file} AND position = 0)"
     con.execute(f"CREATE OR REPLACE TEMP TABLE seen AS FROM ({_stages(plan, 'odd')}) WHERE NOT {whole}")
-    faults, warnings = [], []
-    for position, (name, judged) in enumerate(plan.judged.items(), 1):
-        rules = [*judged.faults, *(rule[1:] for rule in ROW_RULES.get(plan.name, ()) if rule[0] == name)]
-        if rules:  # the first fault that holds is the cell's
-            code = " ".join(f"WHEN {condition} THEN '{code}'" for code, condition in rules)
-            faults.append(_finding(position, name, f"CASE {code} END"))
-        warnings += [_finding(position, name, f"CASE WHEN {condition} THEN '{code}' END")
-                     for code, condition in judged.warnings]
-    for ledger, found in (("faults", faults), ("warnings", warnings)):
-        if found:
+    found: dict[str, list[str]] = {"faults": [], "warnings": []}
+    for position, (name, (_, judged)) in enumerate(plan.cells.items(), 1):
+        faults = [*judged.of("R"), *(Rule(*rule) for column, *rule in ROW_RULES.get(plan.name, ()) if column == name)]
+        cases = [faults] if faults else []  # the first fault that holds is the cell's
+        for ledger, rules in (*(("faults", case) for case in cases), *(("warnings", [w]) for w in judged.of("W"))):
+            code = " ".join(f"WHEN {condition} THEN '{code}'" for code, condition, _ in rules)
+            found[ledger].append(f"{{position: {position}, name: '{name}', code: CASE {code} END, "
+                                 f"value: CAST({name}_s AS VARCHAR)}}")
+    for ledger, findings in found.items():
+        if findings:
             con.execute(f"""
                 INSERT INTO {ledger} SELECT {file}, _row, found.position, found.name, found.code, found.value
-                FROM (SELECT _row, unnest([{', '.join(found)}]) AS found FROM seen)
+                FROM (SELECT _row, unnest([{', '.join(findings)}]) AS found FROM seen)
                 WHERE found.code IS NOT NULL AND _row NOT IN (SELECT _row FROM faults WHERE _file = {file})""")
-
-
-def _finding(position: int, name: str, code: str) -> str:
-    return f"{{position: {position}, name: '{name}', code: {code}, value: CAST({name}_s AS VARCHAR)}}"
