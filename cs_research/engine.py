@@ -11,10 +11,12 @@ import duckdb
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
+from cs_research.weeks import monday_of, next_monday, week_name
 
 SQL = Path(__file__).parent / "sql"
 STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters", "touch_ledger",
-         "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention")
+         "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention",
+         "contact_week")
 TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
          "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
          "share": "DOUBLE", "boolean": "BOOLEAN"}
@@ -23,7 +25,9 @@ SMALL = {
     "calendar": {"month": "DATE", "month_end": "DATE", "month_number": "BIGINT"},
     "settings": {"as_of": "DATE", "known_until": "DATE", "known_number": "BIGINT", "first_number": "BIGINT",
                  "grace_days": "INTEGER", "change_tolerance": "DOUBLE", "touch_months": "INTEGER",
-                 "enterprise_share": "DOUBLE", "max_unknown_share": "DOUBLE"},
+                 "enterprise_share": "DOUBLE", "max_unknown_share": "DOUBLE", "contact_weeks": "INTEGER"},
+    "weeks": {"week": "VARCHAR", "monday": "DATE", "eve": "DATE", "known_until": "DATE"},
+    "contact_types": {"touch_type": "VARCHAR", "is_answer": "BOOLEAN"},
     "event_roles": {"event_type": "VARCHAR", "is_login": "BOOLEAN", "is_core_action": "BOOLEAN",
                     "is_key_feature": "BOOLEAN"},
     "counter_types": {"counter": "VARCHAR", "event_type": "VARCHAR", "sums_quantity": "BOOLEAN"},
@@ -38,11 +42,15 @@ SMALL = {
 
 @dataclass(frozen=True)
 class Horizon:
-    """What a run may see: months up to `month`, events up to `as_of`, records up to `known_until` (dates)."""
+    """What a run may see: months up to `month`, events up to `as_of`, records up to `known_until` (dates).
+
+    `week` is the Monday of a week asked for beside the one that follows the month and those with feedback.
+    """
 
     month: date
     as_of: date
     known_until: date
+    week: date | None = None
 
 
 class Panel:
@@ -105,6 +113,15 @@ class Panel:
         known = self.definitions
         return {*known.events.counters, *known.touch_points.counts, *known.ratings.kinds}
 
+    def contact_weeks(self) -> pd.DataFrame:
+        """The contact with each account on the eve of each week: account_id, week, monday_date, month (the last one
+        that closed before), then WEEK_FIELDS; empty where none of a field's tables was delivered."""
+        frame = self.frame("contact_week", "account_id, week")
+        for name, tables in models.WEEK_FIELDS.items():
+            if not self.delivered.intersection(tables):
+                frame[name] = float("nan")
+        return frame
+
     def not_measured(self) -> dict[str, str]:
         """Measures that this data set cannot hold, each with the reason in words."""
         reasons = {}
@@ -165,13 +182,25 @@ class Panel:
             "change_tolerance": self.definitions.outcomes.change_tolerance,
             "touch_months": self.definitions.touch_points.months,
             "enterprise_share": self.definitions.segments.enterprise_share,
-            "max_unknown_share": self.definitions.outcomes.max_unknown_share}])
-        small = {"calendar": calendar, "settings": settings, **definition_tables(self.definitions)}
+            "max_unknown_share": self.definitions.outcomes.max_unknown_share,
+            "contact_weeks": self.definitions.response_points.contact_weeks}])
+        small = {"calendar": calendar, "settings": settings, "weeks": self._weeks(horizon),
+                 **definition_tables(self.definitions)}
         for name, frame in small.items():
             self.connection.register("incoming", frame[[*SMALL[name]]])
             casts = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in SMALL[name].items())
             self.connection.execute(f"CREATE TABLE {name} AS SELECT {casts} FROM incoming")
             self.connection.unregister("incoming")
+
+    def _weeks(self, horizon: Horizon) -> pd.DataFrame:
+        """The weeks that contact is looked at in: with feedback, asked for, and the first after the month."""
+        first = next_monday((pd.Timestamp(horizon.month) + pd.offsets.MonthEnd(0)).date())
+        told = self.connection.execute("SELECT DISTINCT week FROM feedback").fetchall()
+        past = {monday for (week,) in told if (monday := monday_of(week)) and monday <= horizon.as_of}
+        mondays = pd.DatetimeIndex(sorted({first, *past, *filter(None, [horizon.week])}))
+        eves = mondays - pd.Timedelta(days=1)
+        return pd.DataFrame({"week": [week_name(monday) for monday in mondays], "monday": mondays, "eve": eves,
+                             "known_until": eves.where(eves <= pd.Timestamp(horizon.as_of), horizon.as_of)})
 
 
 def month_number(day: date) -> int:

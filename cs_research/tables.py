@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from cs_research import alerts, fields, history, scorecards, scores
+from cs_research import actions, alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
 from cs_research.engine import Horizon, Panel
 
@@ -25,6 +25,8 @@ KEYS = {
     "retention": ("month", "basis", "segment"),
     "measures": ("account_id", "month", "is_history"),
     "account_facts": ("account_id",),
+    "actions": ("account_id", "week"),
+    "action_factors": ("account_id", "week", "factor"),
     "not_measured": ("measure",),
     "files": ("file",),
     "findings": ("question",),
@@ -68,8 +70,12 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
             definitions.alerts, definitions.segments, pd.Timestamp(seen.month)),
         "outcomes": outcomes, "retention": panel.frame("retention", "month, basis, segment"),
         "measures": measures.drop(columns="month_end"), "account_facts": facts,
-        "not_measured": pd.DataFrame(sorted(panel.not_measured().items()), columns=["measure", "reason"]),
     }
+    plan, contact = definitions.response_points, panel.contact_weeks()
+    months = fields.fields(plan.reads, then_scores, then, then_indicators, definitions.scorecards[leading])
+    built["actions"], built["action_factors"] = actions.actions(contact, months, facts, plan)
+    blind = {**actions.not_measured(contact, months, plan), **panel.not_measured()}
+    built["not_measured"] = pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])
     return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
 
 

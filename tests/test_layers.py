@@ -10,13 +10,13 @@ import cs_research
 PACKAGE = Path(cs_research.__file__).parent
 # From the ground up. Modules on one line are siblings, which never import each other.
 LAYERS = (
-    {"errors"},
+    {"errors", "weeks"},
     {"definitions", "simulate"},
     {"ingest", "engine"},
     {"scorecards"},
     {"scores"},
     {"history", "fields", "movement"},
-    {"alerts"},
+    {"alerts", "actions"},
     {"tables", "finding"},
     {"studies"},
     {"runs"},

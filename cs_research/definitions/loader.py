@@ -38,6 +38,7 @@ class Definitions:
     claims: models.Claims
     alerts: models.Alerts
     roadmap: models.Roadmap
+    response_points: models.ResponsePoints
     files: dict[str, Path]
 
     def in_use(self, month: str) -> "Definitions":

@@ -21,6 +21,7 @@ from cs_research.definitions.models.canonical import (
     Tables,
 )
 from cs_research.definitions.models.cards import CardException, Choice, Group, Indicator, Scorecard
+from cs_research.definitions.models.contacting import WEEK_FIELDS, Factor, Mark, ResponsePoints, Tuning
 from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
 from cs_research.definitions.models.plans import (
     ContentPlan,
@@ -39,6 +40,7 @@ KINDS: dict[str, type[Frozen]] = {
     "tables": Tables, "measures": Measures, "events": Events, "ratings": Ratings, "scorecard": Scorecard,
     "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
     "outcomes": Outcomes, "claims": Claims, "alerts": Alerts, "roadmap": Roadmap, "content_plan": ContentPlan,
+    "response_points": ResponsePoints,
 }
 
 

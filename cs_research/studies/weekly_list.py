@@ -1,0 +1,145 @@
+"""The Monday list: whom to contact, what raised the points, and how good the list has been (002, methods 5).
+
+A list is judged by the managers' word on its entries, as a ranking: of the accounts judged in a week the first
+half in its order, at most the capacity, against the order of renewal dates and against chance.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cs_research.definitions import Definitions, models
+from cs_research.finding import Estimate, Finding, count, number, value_text, with_interval
+from cs_research.studies import stats
+from cs_research.studies.judging import under_floor
+
+KEY = ["account_id", "week"]
+
+
+def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, plan: models.ResponsePoints, week: str) -> Finding:
+    """The accounts on the list of a week, those with most points first; the estimate is how many there are."""
+    rows = actions[actions["week"] == week]
+    names = facts.set_index("account_id")["account_name"]
+    words = {mark.name: mark.title.en for mark in (*plan.suppressed, *plan.flags)}
+    listed = rows[rows["is_listed"]].sort_values(["response_points", "rank", "account_id"],
+                                                 ascending=[False, True, True])
+    table = [{"account": names.get(row.account_id, row.account_id), "owner": row.owner, "points": row.response_points,
+              "flag": words.get(row.flag, "")} for row in listed.itertuples()]
+    alone = rows[rows["suppressed_by"].notna() & (rows["response_points"] > 0)]
+    reasons = alone["suppressed_by"].value_counts(sort=False)
+    notes = ["Left alone though they have points: " + "; ".join(
+        f"{count(reasons[m.name])} ({m.title.en})" for m in plan.suppressed if m.name in reasons) + "."]
+    sentence = (f"{count(len(listed), 'account')} to contact in {week}, of {count(len(rows))} under contract; "
+                f"{count(int((rows['response_points'] > 0).sum()))} have points.")
+    return Finding("whom_to_contact", sentence, len(listed), n=len(rows),
+                   details={"rows": table, "notes": notes if len(alone) else []})
+
+
+def reasons_listed(actions: pd.DataFrame, factors: pd.DataFrame, plan: models.ResponsePoints, week: str) -> Finding:
+    """Per factor of the formula how many listed accounts have it and the points it brings them."""
+    listed = actions.loc[(actions["week"] == week) & actions["is_listed"], KEY]
+    mine = factors.merge(listed, on=KEY)
+    table = []
+    for factor in plan.factors:
+        points = mine.loc[mine["factor"] == factor.name, "points"]
+        table.append({"factor": factor.title.en, "formula": weight(factor), "accounts": len(points),
+                      "points": float(points.sum())})
+    if mine.empty:
+        return Finding("why_contact", f"Nobody is on the list of {week}.", details={"rows": table})
+    most = max(table, key=lambda line: line["points"])
+    sentence = (f"'{most['factor']}' brings most: {number(most['points'], 0)} of the "
+                f"{number(float(mine['points'].sum()), 0)} points on the list of {week}.")
+    return Finding("why_contact", sentence, most["points"], n=len(listed), details={"rows": table})
+
+
+def weight(factor: models.Factor) -> str:
+    """What a factor does to the points, as the formula says it.
+
+    >>> from cs_research.definitions import load_definitions
+    >>> [weight(factor) for factor in load_definitions().response_points.factors[-2:]]
+    ['×1.5', '×0.7']
+    """
+    return f"+{factor.points:g}" if factor.times is None else f"×{factor.times:g}"
+
+
+def judged_entries(actions: pd.DataFrame, factors: pd.DataFrame, feedback: pd.DataFrame | None,
+                   outcomes: pd.DataFrame, plan: models.ResponsePoints) -> pd.DataFrame:
+    """Every word of feedback beside the account as it stood on the eve of that week.
+
+    Out: account_id, week, is_useful, response_points, suppressed_by, arr, due_date (the next one), and one boolean
+    column per factor. Left out: a verdict that the definition does not know, an account not under contract.
+    """
+    told = pd.DataFrame(columns=[*KEY, "verdict"], dtype="str") if feedback is None else feedback[[*KEY, "verdict"]]
+    told = told[told["verdict"].isin([*plan.verdicts])]
+    rows = told.assign(is_useful=told["verdict"].map(plan.verdicts).astype(bool)).merge(
+        actions[[*KEY, "response_points", "suppressed_by", "arr"]], on=KEY)
+    held = factors.assign(held=True).pivot(index=KEY, columns="factor", values="held")
+    held = held.reindex(columns=[factor.name for factor in plan.factors])
+    rows = rows.merge(held.notna(), how="left", left_on=KEY, right_index=True)
+    rows[held.columns] = rows[held.columns].eq(True)
+    rows["monday"] = pd.to_datetime(rows["week"] + "-1", format="%G-W%V-%u")
+    due = outcomes[["account_id", "due_date"]].dropna().sort_values("due_date", kind="stable")
+    rows = pd.merge_asof(rows.sort_values("monday", kind="stable"), due.astype({"due_date": rows["monday"].dtype}),
+                         left_on="monday", right_on="due_date", by="account_id", direction="forward")
+    return rows.drop(columns=["monday", "verdict"]).sort_values(KEY, ignore_index=True)
+
+
+def hits(rows: pd.DataFrame, score: Any, capacity: int) -> pd.DataFrame:
+    """By week: `hits`, the useful ones among the first half by `score` (highest first), and `size` of that half.
+
+    At equal score the larger ARR comes first, as on the list; in: `judged_entries`.
+    """
+    order = rows.assign(score=np.asarray(score, dtype=float)).sort_values(
+        ["week", "score", "arr", "account_id"], ascending=[True, False, False, True], kind="stable")
+    half = (order.groupby("week")["week"].transform("size") + 1) // 2
+    first = order[order.groupby("week").cumcount() < half.clip(upper=capacity)]
+    return first.groupby("week")["is_useful"].agg(hits="sum", size="size").astype(float)
+
+
+def difference(mine: pd.DataFrame, other: pd.DataFrame) -> Estimate:
+    """Precision of one order less that of another on the same weeks, interval by week. In: `hits`."""
+    if mine.empty:
+        return stats.NOTHING
+    size = mine["size"].sum()
+    value = (mine["hits"] - other["hits"]).sum() / size
+    pull = (mine["hits"] - other["hits"] - value * mine["size"]) / size
+    return stats.interval(value, pull, mine.index)
+
+
+def list_order(rows: pd.DataFrame) -> pd.Series:
+    """The score that the list goes by: points, and below them all who is left alone."""
+    return rows["response_points"].mask(rows["suppressed_by"].notna(), -1.0)
+
+
+def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
+    """Was the list right more often than renewal dates or chance? In: `judged_entries` of past weeks.
+
+    The estimate is the precision of the list less that of chance. Verdict: keep when that is above zero beyond
+    chance, investigate when below, else it cannot be told.
+    """
+    name, capacity = "list_precision", definitions.response_points.capacity_per_manager
+    if rows.empty:
+        return Finding.not_measured(name, "no entry of a past list has been judged yet", "cannot_tell")
+    few = under_floor(name, rows["account_id"].nunique(), definitions, "judged on a past list", "cannot_tell")
+    if few:
+        return few
+    mine = hits(rows, list_order(rows), capacity)
+    by_date = hits(rows, -rows["due_date"].fillna(pd.Timestamp.max).astype("int64"), capacity)
+    chance = mine.assign(hits=mine["size"] * rows.groupby("week")["is_useful"].mean())
+    less = {what: difference(mine, other) for what, other in (("renewal date", by_date), ("chance", chance))}
+    table = [{"order": "the list", "precision": mine["hits"].sum() / mine["size"].sum(), "n": int(mine["size"].sum())}]
+    for what, other in (("renewal date", by_date), ("chance", chance)):
+        table.append({"order": what, "precision": other["hits"].sum() / other["size"].sum(), "n": table[0]["n"],
+                      "less": less[what].value, "lower": less[what].lower, "upper": less[what].upper})
+    beyond = less["chance"]
+    known = beyond.excludes_zero and beyond.clusters >= definitions.claims.min_clusters
+    verdict = ("keep" if beyond.value > 0 else "investigate") if known else "cannot_tell"
+    shown = [value_text(Estimate(line["precision"], None, None, 0, 0), "rate") for line in table]
+    sentence = (f"Of the judged accounts that the list puts first, managers found {shown[0]} rightly listed; by "
+                f"renewal date it would be {shown[1]}, by chance {shown[2]}. The list less chance: "
+                f"{with_interval(beyond, 'points')} weeks.")
+    notes = [f"{count(len(rows), 'entry', 'entries')} judged in {count(rows['week'].nunique(), 'week')}; of each week "
+             f"the first half in each order, at most {capacity}."]
+    return Finding(name, sentence, beyond.value, beyond.lower, beyond.upper, len(rows), verdict,
+                   {"rows": table, "notes": notes})
