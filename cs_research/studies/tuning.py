@@ -53,18 +53,20 @@ def fitted(rows: pd.DataFrame, plan: models.ResponsePoints) -> models.ResponsePo
     width = np.array([unit] * len(adds) + [DOUBLING] * len(multiplies))
 
     def loss(v: np.ndarray) -> tuple[float, np.ndarray]:
-        """Negative log likelihood and penalty, with the gradient, at v = (level, slope, points, logs of times)."""
-        points, logs = v[2:2 + len(adds)], v[2 + len(adds):]
+        """Negative log likelihood and penalty, with the gradient, at v = (level, slope, distances from the prior)."""
+        points, logs = np.split(prior + width * v[2:], [len(adds)])
         product = np.exp(multiplied @ logs) / unit
         x = (added @ points) * product
         logit = v[0] + v[1] * x
-        miss, away = entries * expit(logit) - useful, (v[2:] - prior) / width
-        value = entries @ np.logaddexp(0, logit) - useful @ logit + plan.shrinkage / 2 * away @ away
+        miss = entries * expit(logit) - useful
+        value = entries @ np.logaddexp(0, logit) - useful @ logit + plan.shrinkage / 2 * v[2:] @ v[2:]
         slopes = np.concatenate([v[1] * added.T @ (miss * product), v[1] * multiplied.T @ (miss * x)])
-        return value, np.concatenate([[miss.sum(), miss @ x], slopes + plan.shrinkage * away / width])
+        return value, np.concatenate([[miss.sum(), miss @ x], width * slopes + plan.shrinkage * v[2:]])
 
-    bounds = [(None, None), (0.01, None), *[(0, None)] * len(adds), *[(-3, 3)] * len(multiplies)]
-    best = minimize(loss, np.concatenate([[0.0, 0.5], prior]), jac=True, method="L-BFGS-B", bounds=bounds).x[2:]
+    lowest = np.where(np.arange(len(prior)) < len(adds), -prior / width, -3.0)
+    bounds = [(None, None), (0.01, None), *((low, None) for low in lowest)]
+    start = np.concatenate([[0.0, 0.5], np.zeros(len(prior))])
+    best = prior + width * minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x[2:]
     new = {f.name: {"points": round(float(v), 1)} for f, v in zip(adds, best[:len(adds)], strict=True)}
     new |= {f.name: {"times": round(float(np.exp(v)), 2)} for f, v in zip(multiplies, best[len(adds):], strict=True)}
     return plan.model_copy(update={"factors": tuple(f.model_copy(update=new[f.name]) for f in plan.factors)})
