@@ -95,6 +95,46 @@ def rescore(
     print(page)
 
 
+@app.command(epilog="Example: cs-research weekly data/sample --week 2026-W44")
+def weekly(
+    data: Data,
+    week: Annotated[str | None, typer.Option(
+        help="ISO week of the list; the one that follows the data if not given.", metavar="YYYY-Www")] = None,
+    out: Annotated[Path, typer.Option(help="Folder below which weekly/<week> is written.")] = Path("reports"),
+    zone: Zone = None, as_of: AsOf = None,
+) -> None:
+    """Write the Monday list: whom to contact in a week and why. The last line printed is its page."""
+    from cs_research.pipeline import Request
+    from cs_research.weekly import write_week
+
+    with _bar() as bar:
+        task = bar.add_task("Starting", total=1.0)
+        path = write_week(Request(data, out, zone=zone, as_of=as_of, progress=lambda text, share: bar.update(
+            task, description=text, completed=share)), week)
+    print(path)
+
+
+@app.command(epilog="Example: cs-research tune data/sample --out response_points-1.1.yml")
+def tune(
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="New definition file; response_points-<version>.yml here if not "
+                                                  "given. A file that is there is never overwritten.")] = None,
+    zone: Zone = None, as_of: AsOf = None,
+) -> None:
+    """Propose new weights for the response points from all feedback, as a new definition file with its evidence.
+
+    With too little feedback it says so, writes nothing and ends with 0.
+    """
+    from cs_research.pipeline import Request
+    from cs_research.weekly import write_tuned
+
+    with _bar() as bar:
+        task = bar.add_task("Starting", total=1.0)
+        said = write_tuned(Request(data, zone=zone, as_of=as_of, progress=lambda text, share: bar.update(
+            task, description=text, completed=share)), out)
+    print(said)
+
+
 @app.command(epilog="Example: cs-research check data/crm --json check.json")
 def check(
     data: Annotated[Path | None, typer.Argument(help="Folder of the data set.")] = None,

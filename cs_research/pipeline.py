@@ -167,7 +167,7 @@ def _ingest(dataset: Dataset, making: Path, request: Request, inputs: dict[str, 
 def _make(making: Path, about: dict[str, Any], request: Request, dataset: Dataset, ingested: Ingested,
           notebooks: list[Job]) -> None:
     """Fill the folder of a run, from canonical tables to pages."""
-    _refuse_before_first(about["month"], ingested, request.data)
+    refuse_before_first(about["month"], ingested, request.data)
     seconds: dict[str, float] = {}
     tables = making / "tables"
     first = date.fromisoformat(f"{about['month']}-01")
@@ -211,7 +211,8 @@ def _write_pages(run: Run, notebooks: list[str]) -> int:
     return count
 
 
-def _refuse_before_first(month: str, ingested: Ingested, data: Path) -> None:
+def refuse_before_first(month: str, ingested: Ingested, data: Path) -> None:
+    """Raise Refused for a month before the first contract."""
     import pandas as pd
 
     starts = pd.read_parquet(ingested.folder / "contracts.parquet", columns=["start_date"])["start_date"]

@@ -61,12 +61,16 @@ def run_id(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` so that a reader sees the old file or the new one, never half of it."""
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 so that a reader sees the old file or the new one, never half of it."""
     new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n",
-                   encoding="utf-8")
+    new.write_text(text, encoding="utf-8", newline="")
     os.replace(new, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` like `write_text`, with sorted keys."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ LAYERS = (
     {"figures"},
     {"report"},
     {"pipeline", "bench"},
+    {"weekly"},
     {"cli"},
     {"__main__"},
 )

@@ -94,7 +94,8 @@ def entries(weeks: int = 12) -> pd.DataFrame:
     return pd.DataFrame([{
         "account_id": f"{week}-{i}", "week": f"2026-W{week:02}", "is_useful": i == 0 or (i == 2 and week % 2 == 1),
         "response_points": 40.0 - 10 * i, "suppressed_by": None, "arr": 1.0,
-        "due_date": pd.Timestamp("2027-01-10") - pd.Timedelta(days=i)} for week in range(1, weeks + 1) for i in range(4)])
+        "due_date": pd.Timestamp("2027-01-10") - pd.Timedelta(days=i)}
+        for week in range(1, weeks + 1) for i in range(4)])
 
 
 def test_precision_of_the_first_half_against_dates_and_chance():

@@ -40,7 +40,7 @@ def page(run: Any) -> str:
     view = View(run)
     due = Due(view)
     found = jobs(due)
-    return _environment().get_template("index.html.j2").render(
+    return environment().get_template("index.html.j2").render(
         head=_head(view), summary=summary_section(view, due, found), tiles=tiles(view),
         quadrant=quadrant_section(view), cohorts=cohorts_section(view), movers=movers_section(view),
         renewals=renewals_section(due), claims=claims_section(view), actions=actions_section(due, found),
@@ -53,7 +53,8 @@ def stylesheet() -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The one environment of all templates: everything is escaped that is not marked as markup."""
     return Environment(loader=PackageLoader("cs_research.report"), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)
 

@@ -1,0 +1,77 @@
+"""Writes the Monday list: a page whole in itself that reads on a phone, and the same as CSV.
+
+Every account shows each factor of its points; who is left alone stands below with the reason. Nothing here is
+computed but order and words.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from cs_research.definitions import models
+from cs_research.finding import Finding
+from cs_research.report import formats
+from cs_research.report.page import environment, stylesheet
+from cs_research.report.phrases import phrases, say
+from cs_research.report.spreadsheet import csv_text
+from cs_research.studies.weekly_list import weight
+from cs_research.weeks import monday_of
+
+
+def csv(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints) -> str:
+    """One row per account on the list and per one left alone, in the order of the page; cells safe in spreadsheets."""
+    rows = _accounts(tables, plan)
+    rows["factors"] = ["; ".join(f"{f['title']} {f['weight']}" for f in factors) for factors in rows["factors"]]
+    return csv_text(rows[["week", "owner", "rank", "account_id", "account_name", "response_points", "factors", "flag",
+                          "suppressed_by", "arr", "due_date", "version"]])
+
+
+def page(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints, dataset: Any, as_of: date, week: str,
+         proof: Finding) -> str:
+    """The text of the page. In: the actions of one week, action_factors, account_facts, outcomes, not_measured."""
+    rows = _accounts(tables, plan)
+    rows = rows.assign(arr=[formats.money(arr, dataset.currency) if arr == arr else "" for arr in rows["arr"]],
+                       due_date=[formats.day(day) if day == day else "" for day in rows["due_date"]])
+    listed, alone = rows[rows["suppressed_by"].isna()], rows[rows["suppressed_by"].notna()]
+    owners = [{"name": name, "rows": mine.to_dict("records")} for name, mine in listed.groupby("owner", sort=True)]
+    monday = monday_of(week) or as_of
+    with_points = int((tables["actions"]["response_points"] > 0).sum())
+    known = min(monday - timedelta(days=1), as_of)
+    blind = tables["not_measured"].set_index("measure")["reason"]
+    fields = [c.field for mark in plan.marks for c in mark.when if c.field in blind.index]
+    return environment().get_template("weekly.html.j2").render(
+        lang=phrases()["lang"], css=stylesheet(), say=say, company=dataset.name, simulated=dataset.simulated, week=week,
+        days=say("w_days", first=formats.day(monday), last=formats.day(monday + timedelta(days=6))),
+        known=say("w_known", day=formats.day(known)), count=say("w_title", n=len(listed)),
+        lead=say("w_lead", accounts=formats.count(len(tables["actions"])), points=formats.count(with_points),
+                 alone=formats.count(len(alone)), capacity=plan.capacity_per_manager),
+        owners=owners, alone=alone.to_dict("records"), plan=plan, proof=proof,
+        formula=[{"title": factor.title.en, "weight": weight(factor)} for factor in plan.factors],
+        blind=[f"{field}: {blind[field]}" for field in dict.fromkeys(fields)])
+
+
+def _accounts(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints) -> pd.DataFrame:
+    """The accounts on the list by owner and rank, then those left alone by points, with words for every name."""
+    rows = tables["actions"]
+    rows = rows[rows["is_listed"] | (rows["suppressed_by"].notna() & (rows["response_points"] > 0))]
+    rows = rows.merge(tables["account_facts"][["account_id", "account_name"]], how="left", on="account_id")
+    monday = pd.to_datetime(tables["actions"]["week"].iloc[0] + "-1", format="%G-W%V-%u")
+    ahead = tables["outcomes"]["due_date"] >= monday
+    due = tables["outcomes"][ahead].groupby("account_id")["due_date"].min()
+    factors = {factor.name: factor for factor in plan.factors}
+    shown: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in tables["action_factors"].merge(rows[["account_id", "week"]]).itertuples():
+        factor = factors[row.factor]
+        gain = f" ({formats.signed(row.points, 1).replace('.0', '')})" if factor.times else ""
+        shown.setdefault(row.account_id, []).append(
+            {"title": factor.title.en, "weight": weight(factor) + gain, "at": [*factors].index(row.factor)})
+    words = {mark.name: mark.title.en for mark in (*plan.suppressed, *plan.flags)}
+    rows = rows.assign(
+        due_date=rows["account_id"].map(due), owner=rows["owner"].fillna(""), flag=rows["flag"].map(words),
+        suppressed_by=rows["suppressed_by"].map(words), is_alone=rows["suppressed_by"].notna(),
+        factors=[sorted(shown.get(account, []), key=lambda f: f["at"]) for account in rows["account_id"]])
+    listed = rows[~rows["is_alone"]].sort_values(["owner", "rank", "account_id"])
+    alone = rows[rows["is_alone"]].sort_values(["response_points", "account_id"], ascending=[False, True])
+    return pd.concat([listed, alone], ignore_index=True)

@@ -1,0 +1,127 @@
+"""The Monday list and the tuning of its weights: read the data set, compute, write what was asked for.
+
+This layer names the steps; points are counted in actions, the list is judged in studies, the page stands in report.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import yaml
+
+from cs_research.definitions import Definitions
+from cs_research.errors import CannotWrite, Refused
+from cs_research.ingest import Dataset, ingest, open_dataset
+from cs_research.pipeline import Request, last_complete_month, refuse_before_first
+from cs_research.runs import write_text
+from cs_research.tables import build_tables, horizon
+from cs_research.weeks import monday_of, next_monday, week_name
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A data set and its tables, while they are there; `week` is the one that was asked for."""
+
+    dataset: Dataset
+    definitions: Definitions
+    as_of: date
+    week: str
+    folder: Path
+
+    def table(self, name: str) -> pd.DataFrame:
+        with duckdb.connect() as connection:  # dates as datetime64, as a run hands them out
+            return connection.read_parquet(str(self.folder / "tables" / f"{name}.parquet")).df()
+
+    def judged_entries(self) -> pd.DataFrame:
+        """The words of feedback beside their accounts (studies.weekly_list)."""
+        from cs_research.studies.weekly_list import judged_entries
+
+        path = self.folder / "canonical" / "feedback.parquet"
+        feedback = pd.read_parquet(path) if path.exists() else None
+        return judged_entries(self.table("actions"), self.table("action_factors"), feedback, self.table("outcomes"),
+                              self.definitions.response_points)
+
+
+def write_week(request: Request, week: str | None = None) -> Path:
+    """Write `<out>/weekly/<week>/list.html` and `list.csv` of a week, the coming one if not given; returns the page.
+
+    Raises Refused where there is no such week or the data do not reach it, CannotWrite.
+    """
+    from cs_research.report.weekly_list import csv, page
+    from cs_research.studies.weekly_list import list_precision
+
+    with _computed(request, week) as computed:
+        entries = computed.judged_entries()
+        proof = list_precision(entries[entries["week"] < computed.week], computed.definitions)
+        actions = computed.table("actions").query("week == @computed.week")
+        if actions.empty:
+            raise Refused(f"No account is under contract in the week {computed.week}", "give a later --week")
+        tables = ("action_factors", "account_facts", "outcomes", "not_measured")
+        shown = {"actions": actions, **{name: computed.table(name) for name in tables}}
+        folder = request.out / "weekly" / computed.week
+        folder.mkdir(parents=True, exist_ok=True)
+        plan, about = computed.definitions.response_points, computed.dataset
+        write_text(folder / "list.csv", csv(shown, plan))
+        write_text(folder / "list.html", page(shown, plan, about, computed.as_of, computed.week, proof))
+    return folder / "list.html"
+
+
+def write_tuned(request: Request, path: Path | None = None) -> str:
+    """Write a new response_points file with weights tuned on all feedback; returns the sentence about it.
+
+    With too little feedback nothing is written and the sentence says so. Raises CannotWrite where the file is there.
+    """
+    from cs_research.studies.tuning import tuned
+
+    with _computed(request, None) as computed:
+        entries, plan = computed.judged_entries(), computed.definitions.response_points
+        new = tuned(entries, computed.definitions, computed.as_of.isoformat())
+    if new is None or new.evidence is None:
+        return (f"Too little feedback to tune on: {len(entries)} judged entries, where {plan.min_feedback} of both "
+                "verdicts are needed. Nothing is written.")
+    path = path or Path(f"response_points-{new.version}.yml")
+    text = yaml.safe_dump(new.model_dump(mode="json", exclude_defaults=True), allow_unicode=True, sort_keys=False,
+                          width=110)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CannotWrite(f"{path} is there already", "tuning edits no file: give another with --out") from None
+    proof = new.evidence
+    gain = ("no week could be judged out of sample" if proof.difference is None else
+            f"precision out of sample {proof.precision_before:.0%} before, {proof.precision_after:.0%} after")
+    what = {"adopt": "Adopt it by laying it into the definitions folder of the data set.",
+            "keep": "Keep the current weights: that the new ones are better cannot be told."}[proof.verdict]
+    return f"{path}: version {new.version} from {proof.feedback} judged entries; {gain}. {what}"
+
+
+@contextmanager
+def _computed(request: Request, week: str | None) -> Iterator[Computed]:
+    """The tables of a data set up to its last complete month, with those of the week; gone afterwards."""
+    dataset = open_dataset(request.data, request.zone, request.as_of)
+    monday = None if week is None else _monday(week)
+    with tempfile.TemporaryDirectory(prefix="cs-research-") as work:
+        folder = Path(work)
+        ingested = ingest(dataset, folder, lambda text: request.progress(f"Exports: {text}", 0.1))
+        monday = monday or next_monday(ingested.as_of)
+        if monday - timedelta(days=7) > ingested.as_of:
+            raise Refused(f"The week {week} is outside the data, which end on {ingested.as_of}",
+                          f"the last one possible is {week_name(next_monday(ingested.as_of))}")
+        month = last_complete_month(ingested.as_of)
+        refuse_before_first(month, ingested, request.data)
+        seen = replace(horizon(date.fromisoformat(f"{month}-01"), ingested.as_of), week=monday)
+        build_tables(ingested.folder, dataset.definitions, seen, folder / "tables",
+                     lambda text: request.progress(f"Tables: {text}", 0.5), dataset.scorecard)
+        yield Computed(dataset, dataset.definitions, ingested.as_of, week_name(monday), folder)
+
+
+def _monday(week: str) -> date:
+    monday = monday_of(week)
+    if monday is None:
+        raise Refused(f"--week '{week}' is not possible", "write an ISO week such as 2026-W44")
+    return monday
