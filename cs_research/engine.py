@@ -221,7 +221,7 @@ def month_calendar(first: date, last: date) -> pd.DataFrame:
 
 def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
     """Definitions as small tables for SQL joins: event_roles, counter_types, rating_values, required_milestones,
-    touch_counters, touch_rules, touch_levels."""
+    touch_counters, contact_types, touch_rules, touch_levels."""
     events, touch = definitions.events, definitions.touch_points
     types = sorted({*events.login, *events.core_action, *events.key_feature})
     rows = {
@@ -232,6 +232,8 @@ def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
                           for value, number in rating.values.items()],
         "required_milestones": [(name,) for name in definitions.outcomes.onboarding.required_milestones],
         "touch_counters": list(touch.counts.items()),
+        "contact_types": [(name, name in definitions.response_points.answered_types)
+                          for name in definitions.response_points.contact_types],
         "touch_rules": [(name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient)
                         for name, t in touch.types.items()],
     }

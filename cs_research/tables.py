@@ -60,19 +60,17 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
     then = measures[measures["is_history"]].reset_index(drop=True)
     indicator_rows, score_rows = _scored(now, facts, outcomes, definitions)
     then_indicators, then_scores = _scored(then, facts, outcomes, definitions)
+    plan, contact = definitions.response_points, panel.contact_weeks()
+    names = [*definitions.alerts.reads, "stage", "segment", "owner", *plan.reads]
+    months = fields.fields(names, _in_use(then_scores, definitions), then, _in_use(then_indicators, definitions),
+                           definitions.scorecards[leading])
     built = {
         "indicators": indicator_rows, "scores": score_rows.drop(columns=_NEXT),
         "history_indicators": then_indicators, "history": then_scores,
-        "alerts": alerts.alerts(
-            fields.fields([*definitions.alerts.reads, "stage", "segment", "owner"],
-                          _in_use(then_scores, definitions), then, _in_use(then_indicators, definitions),
-                          definitions.scorecards[leading]),
-            definitions.alerts, definitions.segments, pd.Timestamp(seen.month)),
+        "alerts": alerts.alerts(months, definitions.alerts, definitions.segments, pd.Timestamp(seen.month)),
         "outcomes": outcomes, "retention": panel.frame("retention", "month, basis, segment"),
         "measures": measures.drop(columns="month_end"), "account_facts": facts,
     }
-    plan, contact = definitions.response_points, panel.contact_weeks()
-    months = fields.fields(plan.reads, then_scores, then, then_indicators, definitions.scorecards[leading])
     built["actions"], built["action_factors"] = actions.actions(contact, months, facts, plan)
     blind = {**actions.not_measured(contact, months, plan), **panel.not_measured()}
     built["not_measured"] = pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])

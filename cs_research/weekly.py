@@ -115,9 +115,10 @@ def _computed(request: Request, week: str | None) -> Iterator[Computed]:
         month = last_complete_month(ingested.as_of)
         refuse_before_first(month, ingested, request.data)
         seen = replace(horizon(date.fromisoformat(f"{month}-01"), ingested.as_of), week=monday)
-        build_tables(ingested.folder, dataset.definitions, seen, folder / "tables",
+        definitions = dataset.definitions.in_use(month)
+        build_tables(ingested.folder, definitions, seen, folder / "tables",
                      lambda text: request.progress(f"Tables: {text}", 0.5), dataset.scorecard)
-        yield Computed(dataset, dataset.definitions, ingested.as_of, week_name(monday), folder)
+        yield Computed(dataset, definitions, ingested.as_of, week_name(monday), folder)
 
 
 def _monday(week: str) -> date:

@@ -17,7 +17,7 @@ MONTH = pd.Timestamp("2026-10-01")
 # Of an account met a month ago, and called in no week: no factor holds.
 USUAL = {"week": "2026-W45", "monday_date": pd.Timestamp("2026-11-02"), "month": MONTH, "age_months": 14, "arr": 1e6,
          "months_since_meeting": 1.0, "meetings_held": 3, "days_to_meeting": None, "days_since_contact": 30.0,
-         "contacted_weeks": 1, "contact_days": 1, "answered_days": 1, "keyman_relation": "good", "stop_request": "no"}
+         "contacted_weeks": 1, "contact_days": 1, "answered_days": 1, "keyman_relation": 3.0, "stop_request": None}
 HEALTH = "feature_health.health_band"
 
 
@@ -25,12 +25,13 @@ def table(*accounts: dict, plan: models.ResponsePoints = PLAN) -> tuple[pd.DataF
     """Actions and factors of accounts a00, a01, ... of one owner, each USUAL but for what is given."""
     rows = pd.DataFrame([{"account_id": f"a{i:02}", "owner": "M", HEALTH: "normal", **USUAL, **account}
                          for i, account in enumerate(accounts)])
-    contact = rows.drop(columns=[HEALTH, "owner"]).astype({"days_to_meeting": float})
+    contact = rows.drop(columns=[HEALTH, "owner"]).astype(
+        dict.fromkeys(["days_to_meeting", "days_since_contact", "keyman_relation", "stop_request"], float))
     return actions(contact, rows[["account_id", "month", HEALTH]], rows[["account_id", "owner"]].drop_duplicates(),
                    plan)
 
 
-WORRYING = {HEALTH: "2bad", "months_since_meeting": 7.0, "keyman_relation": "weak", "age_months": 1}
+WORRYING = {HEALTH: "2bad", "months_since_meeting": 7.0, "keyman_relation": 1.0, "age_months": 1}
 
 
 def test_the_worked_example():
@@ -46,7 +47,7 @@ def test_the_worked_example():
     ({}, 0), ({HEALTH: "1bad"}, 10), ({HEALTH: "2bad"}, 20), ({HEALTH: "3bad"}, 40), ({HEALTH: None}, 0),
     ({"months_since_meeting": 2.99}, 0), ({"months_since_meeting": 3.0}, 10), ({"months_since_meeting": 5.99}, 10),
     ({"months_since_meeting": 6.0}, 20), ({"months_since_meeting": None, "meetings_held": 0}, 20),
-    ({"keyman_relation": "weak"}, 10), ({HEALTH: "3bad", "age_months": 2}, 60), ({HEALTH: "3bad", "age_months": 3}, 40),
+    ({"keyman_relation": 1.0}, 10), ({HEALTH: "3bad", "age_months": 2}, 60), ({HEALTH: "3bad", "age_months": 3}, 40),
     ({HEALTH: "3bad", "contacted_weeks": 3}, 28),       # 40 x 0.7
     ({**WORRYING, "contacted_weeks": 3}, 52.5),         # 75 x 0.7
 ])
@@ -59,8 +60,8 @@ def test_every_factor_by_hand(account, points):
 @pytest.mark.parametrize(("account", "reason"), [
     ({"days_to_meeting": 14}, "meeting_booked"), ({"days_to_meeting": 15}, None),
     ({"days_since_contact": 14}, "contacted_lately"), ({"days_since_contact": 15}, None),
-    ({"stop_request": "yes"}, "asked_to_be_left_alone"),
-    ({"stop_request": "yes", "days_to_meeting": 3}, "asked_to_be_left_alone"),
+    ({"stop_request": 1.0}, "asked_to_be_left_alone"),
+    ({"stop_request": 1.0, "days_to_meeting": 3}, "asked_to_be_left_alone"),
 ])
 def test_who_is_left_alone_keeps_its_points_and_is_not_listed(account, reason):
     listed, _ = table({**WORRYING, **account})
@@ -85,9 +86,9 @@ def test_each_manager_gets_as_many_as_the_capacity_by_points_then_arr_then_id():
 account = st.fixed_dictionaries({
     HEALTH: st.sampled_from(["normal", "1bad", "2bad", "3bad", None]), "age_months": st.integers(0, 40),
     "months_since_meeting": st.none() | st.floats(0, 20), "meetings_held": st.integers(0, 2),
-    "keyman_relation": st.sampled_from(["weak", "good", "not rated"]), "contacted_weeks": st.integers(0, 12),
+    "keyman_relation": st.sampled_from([1.0, 3.0, None]), "contacted_weeks": st.integers(0, 12),
     "days_to_meeting": st.none() | st.integers(1, 60), "days_since_contact": st.none() | st.integers(0, 60),
-    "stop_request": st.sampled_from(["yes", "no"])})
+    "stop_request": st.sampled_from([1.0, 0.0, None])})
 weights = st.lists(st.integers(0, 500), min_size=9, max_size=9)
 
 
@@ -171,16 +172,17 @@ def test_contacts_of_the_last_twelve_weeks_and_whether_they_were_answered(tmp_pa
 
 
 @pytest.mark.parametrize(("given", "relation", "stop"), [
-    ([("keyman_relation", "good", "2026-09-01", None), ("keyman_relation", "weak", "2026-10-01", None)], "weak", "no"),
-    ([("keyman_relation", "weak", "2026-10-01", "2026-11-01")], "not rated", "no"),   # expires on the eve
-    ([("stop_request", "yes", "2026-10-01", "2026-11-02")], "not rated", "yes"),
-    ([("stop_request", "yes", "2026-10-01", None), ("stop_request", "no", "2026-10-09", None)], "not rated", "no"),
+    ([("keyman_relation", "good", "2026-09-01", None), ("keyman_relation", "weak", "2026-10-01", None)], 1, None),
+    ([("keyman_relation", "weak", "2026-10-01", "2026-11-01")], None, None),   # expires on the eve
+    ([("stop_request", "yes", "2026-10-01", "2026-11-02")], None, 1),
+    ([("stop_request", "yes", "2026-10-01", None), ("stop_request", "no", "2026-10-09", None)], None, 0),
 ])
 def test_the_last_word_of_the_team_holds_until_it_expires(tmp_path, given, relation, stop):
     ratings = [{"account_id": "a", "kind": kind, "value": value, "set_date": day, "expires_date": until}
                for kind, value, day, until in given]
     row = contact(tmp_path, ratings=ratings)
-    assert (row["keyman_relation"], row["stop_request"]) == (relation, stop)
+    said = [None if pd.isna(row[name]) else row[name] for name in ("keyman_relation", "stop_request")]
+    assert said == [relation, stop]
 
 
 def test_weeks_with_feedback_are_looked_at_too(tmp_path):

@@ -22,8 +22,8 @@ FILES = {
                  "001,C1,2026-09-10,2027-09-10,10,1000,=HYPERLINK(\"x\")\n"
                  "002,C2,2025-01-01,2027-01-01,5,500,<b>Two</b>\n"
                  "003,C3,2025-01-01,2027-01-01,5,500,Three\n004,C4,2025-01-01,2027-01-01,5,500,Four\n",
-    "meetings": "meeting_id,account_id,scheduled_date,held,recorded_at\n1,002,2026-02-02,true,\n2,003,2026-03-01,true,\n"
-                "3,003,2026-11-05,,2026-10-20\n4,004,2026-10-25,true,\n",
+    "meetings": "meeting_id,account_id,scheduled_date,held,recorded_at\n1,002,2026-02-02,true,\n"
+                "2,003,2026-03-01,true,\n3,003,2026-11-05,,2026-10-20\n4,004,2026-10-25,true,\n",
     "ratings": "account_id,kind,value,set_date\n002,keyman_relation,weak,2026-06-01\n",
 }
 
@@ -92,7 +92,8 @@ def test_tuning_writes_a_new_file_and_never_over_one(data, tmp_path, capsys, mon
     assert exit_code(["tune", str(data)]) == 0
     assert "Too little feedback to tune on: 0 judged entries, where 30" in capsys.readouterr().out
     assert os.listdir(tmp_path) == ["data"]
-    words = [f"00{i},2026-W{week},{'should_not_contact' if i == 1 or week % 5 == 0 else 'useful'}\n"
+    verdicts = ("should_not_contact", "useful")
+    words = [f"00{i},2026-W{week},{verdicts[i != 1 and week % 5 > 0]}\n"
              for week in range(38, 45) for i in (1, 2, 3, 4)] + ["002,2026-W37,useful\n", "003,2026-W37,useful\n"]
     (data / "feedback.csv").write_text("account_id,week,verdict\n" + "".join(words), encoding="utf-8")
     assert exit_code(["tune", str(data)]) == 0

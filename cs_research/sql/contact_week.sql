@@ -49,10 +49,11 @@ contacted AS (
   GROUP BY r.week, r.account_id
 ),
 rated AS (
-  SELECT r.week, r.account_id, t.kind, t.value
+  SELECT r.week, r.account_id, t.kind, COALESCE(v.number, TRY_CAST(t.value AS DOUBLE)) AS number
   FROM running AS r
   JOIN ratings AS t ON t.account_id = r.account_id AND t.set_date <= r.known_until
    AND (t.recorded_at IS NULL OR CAST(t.recorded_at AS DATE) <= r.known_until)
+  LEFT JOIN rating_values AS v ON v.kind = t.kind AND v.value = t.value
   QUALIFY ROW_NUMBER() OVER (PARTITION BY r.week, r.account_id, t.kind ORDER BY t.set_date DESC) = 1
     AND (t.expires_date IS NULL OR t.expires_date > r.eve)
 )
@@ -67,8 +68,7 @@ SELECT
   COALESCE(c.contacted_weeks, 0) AS contacted_weeks,
   COALESCE(c.contact_days, 0) AS contact_days,
   COALESCE(c.answered_days, 0) AS answered_days,
-  COALESCE(k.value, 'not rated') AS keyman_relation,
-  COALESCE(s.value, 'no') AS stop_request
+  k.number AS keyman_relation, s.number AS stop_request
 FROM running AS r
 LEFT JOIN met AS m ON m.account_id = r.account_id AND m.week = r.week
 LEFT JOIN contacted AS c ON c.account_id = r.account_id AND c.week = r.week
