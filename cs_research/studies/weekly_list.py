@@ -4,6 +4,7 @@ A list is judged by the managers' word on its entries, as a ranking: of the acco
 half in its order, at most the capacity, against the order of renewal dates and against chance.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -132,13 +133,13 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
     for what, other in (("renewal date", by_date), ("chance", chance)):
         table.append({"order": what, "precision": other["hits"].sum() / other["size"].sum(), "n": table[0]["n"],
                       "less": less[what].value, "lower": less[what].lower, "upper": less[what].upper})
-    beyond = less["chance"]
+    beyond = replace(less["chance"], n=table[0]["n"])
     known = beyond.excludes_zero and beyond.clusters >= definitions.claims.min_clusters
     verdict = ("keep" if beyond.value > 0 else "investigate") if known else "cannot_tell"
     shown = [value_text(Estimate(line["precision"], None, None, 0, 0), "rate") for line in table]
     sentence = (f"Of the judged accounts that the list puts first, managers found {shown[0]} rightly listed; by "
                 f"renewal date it would be {shown[1]}, by chance {shown[2]}. The list less chance: "
-                f"{with_interval(beyond, 'points')} weeks.")
+                f"{with_interval(beyond, 'points')}.")
     notes = [f"{count(len(rows), 'entry', 'entries')} judged in {count(rows['week'].nunique(), 'week')}; of each week "
              f"the first half in each order, at most {capacity}."]
     return Finding(name, sentence, beyond.value, beyond.lower, beyond.upper, len(rows), verdict,
