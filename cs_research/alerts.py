@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from cs_research.definitions import models
+from cs_research.definitions import Definitions, models
 from cs_research.fields import KEY, truth
 from cs_research.scores import teams
 
@@ -41,6 +41,21 @@ def alerts(frame: pd.DataFrame, plan: models.Alerts, segments: models.Segments,
     tables = [_of_rule(rows, rule, follows, leaves) for rule in plan.rules]
     return pd.concat(tables, ignore_index=True).sort_values(
         ["account_id", "rule", "opened_date"], ignore_index=True)[COLUMNS]
+
+
+def not_measured(frame: pd.DataFrame, definitions: Definitions, reasons: dict[str, str]) -> dict[str, str]:
+    """The fields of rules that no account has in any month, each with the reason in words.
+
+    In: `fields` of the rules, and why the data set cannot hold a measure. A rule that reads one never opens.
+    """
+    indicators = {f"{card.name}.{i.id}": i for card in definitions.scorecards.values() for i in card.indicators}
+    blind = {}
+    for name in definitions.alerts.reads:
+        if frame[name].isna().all():
+            i = indicators.get(name.removesuffix(".band"))
+            measures = (i.value, i.numerator, i.denominator) if i else (name,)
+            blind[name] = next((reasons[m] for m in measures if m in reasons), "no account has one")
+    return blind
 
 
 def _of_rule(rows: pd.DataFrame, rule: models.AlertRule, follows: pd.Series, leaves: pd.Series) -> pd.DataFrame:

@@ -108,20 +108,21 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
     return chart[0]
 
 
-def draw_moves(finding: Finding) -> Chart:
-    """Accounts that moved into (up) and out of (down) the good corner, by month (state.moves_by_month)."""
-    rows, key, title = finding.rows, "moves", "Moves into and out of healthy and in touch"
+def draw_moves(finding: Finding, title: str = "Moves into and out of healthy and in touch",
+               words: tuple[str, str] = ("in", "out")) -> Chart:
+    """What moved in (up) and out (down) by month: into the good corner (state.moves_by_month), or alerts."""
+    rows, key = finding.rows, "moves"
     if not rows:
         return nothing(key, title, finding)
-    last = rows[-1]
-    words = f"In {last['month'][:7]}: {count(last['into'])} in, {count(last['out'])} out"
-    with drawing(key, title, words, 260, right=0.9) as (axes, chart):
+    last, (into, out) = rows[-1], words
+    said = f"In {last['month'][:7]}: {count(last['into'])} {into}, {count(last['out'])} {out}"
+    with drawing(key, title, said, 260, right=0.86) as (axes, chart):
         months = [row["month"][:7] for row in rows]
         axes.bar(months, [row["into"] for row in rows], color=COLOURS["accent"], width=0.72)
         axes.bar(months, [-row["out"] for row in rows], color=COLOURS["hex"], width=0.72)
         axes.axhline(0, color=COLOURS["ink"], linewidth=1)
-        axes.text(len(rows) - 0.4, last["into"] / 2, f"{count(last['into'])} in", va="center")
-        axes.text(len(rows) - 0.4, -last["out"] / 2, f"{count(last['out'])} out", va="center")
+        axes.text(len(rows) - 0.4, last["into"] / 2, f"{count(last['into'])} {into}", va="center")
+        axes.text(len(rows) - 0.4, -last["out"] / 2, f"{count(last['out'])} {out}", va="center")
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
         _some_months(axes, months)
     return chart[0]

@@ -72,7 +72,8 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
         "measures": measures.drop(columns="month_end"), "account_facts": facts,
     }
     built["actions"], built["action_factors"] = actions.actions(contact, months, facts, plan)
-    blind = {**actions.not_measured(contact, months, plan), **panel.not_measured()}
+    cannot = panel.not_measured()
+    blind = {**alerts.not_measured(months, definitions, cannot), **actions.not_measured(contact, months, plan), **cannot}
     built["not_measured"] = pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])
     return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
 

@@ -29,6 +29,7 @@ from cs_research.definitions.models.plans import (
     Quadrants,
     Reaction,
     Roadmap,
+    RoadmapStage,
     Segments,
     Stage,
     Stages,
