@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from canonical import panel, term, write_canonical
+from canonical import DEFAULTS, panel, term, write_canonical
 
 from cs_research import scores
 from cs_research.definitions import load_definitions
 from cs_research.definitions.loader import DEFAULTS as FILES
 from cs_research.errors import Refused
+from cs_research.studies import plan
 from cs_research.tables import build_tables, horizon
 
 BY_EVENT = """kind: stages
@@ -141,3 +142,134 @@ def test_what_names_no_stage_or_lacks_one_is_refused_with_its_line(tmp_path, kin
     assert found in text
     told = refusal(tmp_path, **{kind: text.replace(found, wrong, 1)})
     assert told.startswith(f"F_CONFIG {kind}.yml:{line}: ") and sentence in told
+
+
+# ---------------------------------------------------------------- studies of the plan
+
+OCTOBER = pd.Timestamp("2026-10-01")
+FACTS = pd.DataFrame({"account_id": [f"a{n:02d}" for n in range(24)], "account_name": [f"Co {n}" for n in range(24)],
+                      "goal": ["finance"] * 12 + ["process"] * 11 + [None], "owner": [f"M{n % 12}" for n in range(24)]})
+
+
+def month_of_scores() -> pd.DataFrame:
+    """24 accounts: a00 to a11 smb in operation, a12 to a22 enterprise and established, a23 in neither segment."""
+    return pd.DataFrame({
+        "account_id": FACTS["account_id"], "month": OCTOBER, "scorecard": "dear", "version": "1.0",
+        "health": [20.0] * 12 + [30.0] * 12, "touch_score": [0.2] * 12 + [0.8] * 12, "arr": range(24, 0, -1),
+        "stage": ["operation"] * 12 + ["established"] * 12, "segment": ["smb"] * 12 + ["enterprise"] * 11 + [None],
+        "owner": FACTS["owner"]})
+
+
+def alert_rows(*rows: tuple) -> pd.DataFrame:
+    """(account, rule, opened, closed, by) as rows of the table alerts, months as 2026-MM."""
+    frame = pd.DataFrame(rows, columns=["account_id", "rule", "opened", "closed", "closed_by"])
+    for name in ("opened", "closed"):
+        frame[f"{name}_date"] = pd.to_datetime(frame[name] + "-01") + pd.offsets.MonthEnd(0)
+    months = (frame["closed_date"] - frame["opened_date"]).dt.days / 30.44
+    kinds = {rule.id: rule.kind for rule in DEFAULTS.alerts.rules}
+    return frame.assign(months=months.round(), kind=frame["rule"].map(kinds), team="x",
+                        owner="M1", action="x", stage="introduction")
+
+
+ALERTS = alert_rows(
+    ("a00", "health_low", "2026-05", None, None),
+    ("a00", "survey_unanswered", "2026-06", "2026-08", "resolved"),
+    ("a01", "health_low", "2026-09", "2026-10", "ended"),
+    ("a02", "stock_low", "2026-07", "2026-11", "resolved"),     # in October not yet
+    ("a12", "goal_achieved", "2026-10", None, None))
+NOTHING_MISSING = pd.DataFrame({"measure": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")})
+
+
+def test_everyone_is_in_one_stage_and_segment_with_the_team_in_charge():
+    found = plan.stages_and_teams(month_of_scores(), ALERTS, DEFAULTS, OCTOBER)
+    assert [[row[k] for k in ("stage", "segment", "team", "n", "alerts", "health")] for row in found.rows] == [
+        ["Operation", "smb", "SMB CSMs", 12, 2, 20], ["Established", "enterprise", "Enterprise Sales Group", 11, 1, 30],
+        ["Established", "none", "none named", 1, 0, None]]
+    assert "The largest group, 12, is smb in the stage Operation; in charge: SMB CSMs." in found.sentence
+    assert found.details["notes"][0].startswith("1 account without a team")
+
+
+def test_the_roadmap_shows_who_is_where_in_it():
+    found = plan.roadmap(month_of_scores(), ALERTS, FACTS, DEFAULTS, OCTOBER)
+    parts = {row.pop("part"): row for row in found.rows}
+    assert list(parts)[:6] == list(plan.PARTS.values()) and all(parts["To be achieved"].values())
+    assert parts["Accounts"] == {"introduction": "0", "operation": "12", "utilisation": "0", "established": "12"}
+    assert parts["Alerts open"]["operation"] == "2" and parts["Alerts open"]["established"] == "1"
+    assert parts["Most at risk"]["operation"] == "Co 0, Co 2" and parts["Most at risk"]["established"] is None
+    assert found.sentence.endswith("with 3 open alerts at 3 accounts.")
+
+
+def test_goals_are_compared_by_intervals_only():
+    due = pd.DataFrame({"account_id": FACTS["account_id"], "due_date": pd.Timestamp("2026-03-10"),
+                        "outcome": ["churned"] * 12 + ["renewed"] * 12})
+    found = plan.by_goal(month_of_scores(), FACTS, due, DEFAULTS, OCTOBER)
+    rows = {row["goal"]: row for row in found.rows}
+    assert [rows["finance"][k] for k in ("n", "health", "touch", "due", "rate")] == [12, 20, 0.2, 12, 1]
+    assert [rows["process"][k] for k in ("n", "due", "rate")] == [11, 11, 0]
+    assert [rows["learning"][k] for k in ("n", "health", "touch", "due", "rate")] == [0, None, None, 0, None]
+    assert "Churn is higher with the goal finance than with process" in found.sentence
+    assert "23 of 24 accounts name" in found.sentence
+    mixed = due.assign(outcome=["churned", "renewed"] * 12)
+    assert "meet, so none differs" in plan.by_goal(month_of_scores(), FACTS, mixed, DEFAULTS, OCTOBER).sentence
+    few = due.assign(due_date=pd.Timestamp("2024-03-10"))
+    assert "too few renewals" in plan.by_goal(month_of_scores(), FACTS, few, DEFAULTS, OCTOBER).sentence
+    nobody = plan.by_goal(month_of_scores(), FACTS.assign(goal=None), due, DEFAULTS, OCTOBER)
+    assert nobody.sentence == "Not measured: no account names its goal."
+
+
+def test_the_value_matrix_counts_the_ratings_in_force():
+    cells = DEFAULTS.ratings.kinds["value_matrix"].values
+    measures = pd.DataFrame({"account_id": FACTS["account_id"], "month": OCTOBER, "value_matrix":
+                             [cells["unsatisfied"]] * 10 + [cells["thanks"]] * 4 + [None] * 10})
+    found = plan.value_matrix(month_of_scores(), measures, FACTS, DEFAULTS, OCTOBER)
+    rows = {row["cell"]: row for row in found.rows}
+    assert {cell: row["n"] for cell, row in rows.items()} == {
+        "thanks": 4, "unwanted": 0, "unsatisfied": 10, "silent": 0}
+    assert (rows["unsatisfied"]["delivered"], rows["unsatisfied"]["valued"]) == ("no", "yes")
+    assert rows["thanks"]["names"] == "Co 10, Co 11, Co 12" and rows["silent"]["names"] is None   # the largest first
+    assert found.estimate == pytest.approx(10 / 14) and found.n == 14
+    few = plan.value_matrix(month_of_scores(), measures.tail(12), FACTS, DEFAULTS, OCTOBER)
+    assert few.sentence.startswith("Too few to say: 2 accounts")
+    none = plan.value_matrix(month_of_scores(), measures.drop(columns="value_matrix"), FACTS, DEFAULTS, OCTOBER)
+    assert none.sentence == "Not measured: no rating of the kind value_matrix is in force."
+
+
+def test_open_alerts_come_with_age_owner_and_todays_team():
+    found = plan.open_alerts(ALERTS, month_of_scores(), FACTS, NOTHING_MISSING, DEFAULTS, OCTOBER)
+    assert [[row[k] for k in ("account_name", "rule", "team", "stage", "age")] for row in found.rows] == [
+        ["Co 0", "Health is red", "SMB CSMs", "Operation", 5],
+        ["Co 2", "Under 400 per seat two months after the start", "SMB CSMs", "Operation", 3],
+        ["Co 12", "A goal was achieved in the last 3 months", "Enterprise Sales Group", "Established", 0]]
+    assert found.sentence == ("3 alerts at 3 accounts are open at the end of 2026-10: 2 risks and 1 opportunity. "
+                              "Half of the risks have been open for 4 months or more.")
+
+
+def test_a_rule_that_the_data_cannot_measure_is_told_in_one_sentence_and_the_rest_stands():
+    missing = pd.DataFrame([("dear.A-2", "no core action event occurs in the data"),
+                            ("survey_wait_days", "no table of surveys")], columns=["measure", "reason"])
+    found = plan.open_alerts(ALERTS, month_of_scores(), FACTS, missing, DEFAULTS, OCTOBER)
+    assert found.details["notes"] == [
+        "Not measured in this data set: Under 400 per seat two months after the start (no core action event occurs in "
+        "the data); A survey waits for an answer (no table of surveys)."]
+    assert len(found.rows) == 3
+
+
+def test_alerts_by_month_open_and_close():
+    found = plan.alerts_by_month(ALERTS, OCTOBER)
+    assert [(row["month"][5:7], row["into"], row["out"], row["left"], row["open"]) for row in found.rows] == [
+        ("05", 1, 0, 0, 1), ("06", 1, 0, 0, 2), ("07", 1, 0, 0, 3), ("08", 0, 1, 0, 2), ("09", 1, 0, 0, 3),
+        ("10", 1, 1, 1, 3)]
+    assert found.sentence == ("In 6 months 5 alerts opened and 2 closed, 1 of them because the account left.")
+    assert plan.alerts_by_month(ALERTS.iloc[:0], OCTOBER).sentence == "Not measured: no alert has opened yet."
+
+
+def test_how_long_alerts_last_counts_those_old_enough_to_tell():
+    many = [(f"a{n:02d}", "survey_unanswered", "2026-01", closed, by) for n, (closed, by) in enumerate(
+        [("2026-03", "resolved")] * 6 + [("2026-05", "resolved")] * 3 + [("2026-02", "ended")] * 3)]
+    table = alert_rows(*many, ("a00", "survey_unanswered", "2026-08", "2026-09", "resolved"))
+    found = plan.alert_rules(table.assign(owner=FACTS["owner"].head(13)), NOTHING_MISSING, DEFAULTS, OCTOBER)
+    row = next(row for row in found.rows if row["rule"] == "A survey waits for an answer")
+    assert (row["open"], row["opened"], row["months"], row["rate"]) == (0, 13, 2, 0.5)   # six of twelve
+    assert (found.estimate, found.n) == (0.5, 12)
+    few = plan.alert_rules(ALERTS, NOTHING_MISSING, DEFAULTS, OCTOBER)
+    assert few.sentence.startswith("Too few to say: 2 accounts")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Finding, count, number, with_interval
+from cs_research.finding import Finding, count, with_interval
 from cs_research.history import CLOSED
 from cs_research.scores import teams
 from cs_research.studies import stats
@@ -23,6 +23,7 @@ NAMED, SHOWN, SOON = 3, 20, 3  # accounts named in a cell, alerts listed, months
 PARTS = {"state": "To be achieved", "joint": "Together", "customer": "The customer", "ours": "We",
          "positive": "At an opportunity", "challenge": "At a risk"}
 CELLS = {"thanks": ("yes", "yes"), "unwanted": ("yes", "no"), "unsatisfied": ("no", "yes"), "silent": ("no", "no")}
+KIND = {"challenge": "risk", "positive": "opportunity"}
 VIEWS = ("finance", "customer", "process", "learning")
 
 
@@ -50,8 +51,8 @@ def stages_and_teams(scores: pd.DataFrame, alerts: pd.DataFrame, definitions: De
                           "arr": group["arr"].sum(min_count=1), "alerts": int(group["alerts"].sum()),
                           "health": known.mean() if definitions.claims.are_enough(len(known)) else None})
     most = max(table, key=lambda line: line["n"])
-    sentence = (f"{count(len(rows), 'account')} are under contract in {month:%Y-%m}; most of one kind, "
-                f"{count(most['n'])}, are {most['segment']} in {most['stage'].lower()}, with the team {most['team']}.")
+    sentence = (f"{count(len(rows), 'account')} are under contract in {month:%Y-%m}. The largest group, "
+                f"{count(most['n'])}, is {most['segment']} in the stage {most['stage']}; in charge: {most['team']}.")
     without = int((rows["team"] == "none named").sum())
     notes = [f"{count(without, 'account')} without a team: no segment, or none that segments.yml names."]
     return Finding(name, sentence, n=len(rows), details={"rows": table, "notes": notes * (without > 0)})
@@ -140,13 +141,20 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
                    details={"rows": table, "notes": notes})
 
 
-def open_alerts(alerts: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame, definitions: Definitions,
-                month: date) -> Finding:
-    """The alerts open at the end of the month, risks first, the oldest first, each with its action and owner (001)."""
-    rows = open_alerts_at(alerts, month).merge(facts[["account_id", "account_name"]], on="account_id", how="left")
+def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame,
+                definitions: Definitions, month: date) -> Finding:
+    """The alerts open at the end of the month, risks first, the oldest first, each with its action and owner (001).
+
+    Stage and team are those of today; the table `alerts` has those of the month in which an alert opened.
+    """
+    now = of_month(scores, month)[["account_id", "stage", "segment"]]
+    rows = open_alerts_at(alerts, month).drop(columns="stage").merge(now, on="account_id", how="left").merge(
+        facts[["account_id", "account_name"]], on="account_id", how="left")
     rules = {rule.id: rule for rule in definitions.alerts.rules}
     titles = {stage.name: stage.title.en for stage in definitions.stages.stages}
-    rows = rows.assign(rule=[rules[name].title.en for name in rows["rule"]], stage=rows["stage"].map(titles))
+    rows = rows.assign(team=rows["rule"].map({name: rule.team for name, rule in rules.items()}).fillna(
+        teams(rows, definitions.segments)), rule=[rules[name].title.en for name in rows["rule"]],
+        stage=rows["stage"].map(titles))
     rows = rows.sort_values(["kind", "age", "account_id", "rule"], ascending=[True, False, True, True])
     columns = ["account_name", "rule", "action", "owner", "team", "stage", "age"]
     risks = rows[rows["kind"] == "challenge"]
@@ -155,7 +163,7 @@ def open_alerts(alerts: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.Data
                 f"{count(len(rows) - len(risks), 'opportunity', 'opportunities')}."
                 if len(rows) else f"No alert is open at the end of {month:%Y-%m}.")
     if len(risks):
-        sentence += f" Half of the risks have been open for {number(risks['age'].median(), 0)} months or more."
+        sentence += f" Half of the risks have been open for {count(risks['age'].median(), 'month')} or more."
     blind = [f"{rule.title.en} ({why})" for rule in rules.values() if (why := _why(rule, not_measured))]
     notes = [f"The {SHOWN} longest open are shown; the table alerts holds all."] if len(rows) > SHOWN else []
     notes += [f"Not measured in this data set: {'; '.join(blind)}."] if blind else []
@@ -183,7 +191,7 @@ def alerts_by_month(alerts: pd.DataFrame, month: date) -> Finding:
 def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
     """Rule by rule: open now, opened so far, how long those closed lasted, how many closed by themselves soon.
 
-    The estimate is the share of alerts resolved within three months, of those that opened so long ago.
+    The estimate is the share of risks resolved within three months, of those that opened so long ago.
     """
     name, rows = "alerts_resolved", alerts[alerts["opened_date"] <= _end(month)]
     now = open_alerts_at(alerts, month)["rule"].value_counts()
@@ -195,15 +203,16 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
         mine = rows[rows["rule"] == rule.id]
         ended = mine.loc[mine["closed_date"] <= _end(month), "months"]
         rate = rate_row(seen[seen["rule"] == rule.id], "is_resolved", definitions.claims)
-        table.append({"rule": rule.title.en, "kind": rule.kind, "action": rule.action.en,
+        table.append({"rule": rule.title.en, "kind": KIND[rule.kind], "action": rule.action.en,
                       "why": _why(rule, not_measured), "open": int(now.get(rule.id, 0)),
                       "opened": len(mine), "months": float(ended.median()) if len(ended) else None,
                       **{key: rate[key] for key in ("rate", "lower", "upper")}})
-    few = under_floor(name, seen["account_id"].nunique(), definitions, f"had an alert {SOON} months ago or before")
+    seen = seen[seen["kind"] == "challenge"]
+    few = under_floor(name, seen["account_id"].nunique(), definitions, f"had a risk open {SOON} months ago or before")
     if few:
         return Finding(name, few.sentence, n=few.n, details={"rows": table})
     estimate = stats.rate(seen["is_resolved"], seen["cluster"])
-    sentence = (f"{with_interval(estimate)} of the alerts closed by themselves within {SOON} months of opening; those "
+    sentence = (f"{with_interval(estimate)} of the risks closed by themselves within {SOON} months of opening; those "
                 f"that opened in the last {SOON} months are not counted.")
     notes = ["An account that left resolved nothing. That an alert closes does not show that its action closed it."]
     return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n,
