@@ -184,7 +184,7 @@ def test_everyone_is_in_one_stage_and_segment_with_the_team_in_charge():
     found = plan.stages_and_teams(month_of_scores(), ALERTS, DEFAULTS, OCTOBER)
     assert [[row[k] for k in ("stage", "segment", "team", "n", "alerts", "health")] for row in found.rows] == [
         ["Operation", "smb", "SMB CSMs", 12, 2, 20], ["Established", "enterprise", "Enterprise Sales Group", 11, 1, 30],
-        ["Established", "none", "none named", 1, 0, None]]
+        ["Established", "without segment", "nobody named", 1, 0, None]]
     assert "The largest group, 12, is smb in the stage Operation; in charge: SMB CSMs." in found.sentence
     assert found.details["notes"][0].startswith("1 account without a team")
 

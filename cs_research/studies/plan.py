@@ -15,7 +15,7 @@ from cs_research.history import CLOSED
 from cs_research.scores import teams
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import rate_row, under_floor
+from cs_research.studies.judging import known_chance, rate_row, under_floor
 from cs_research.studies.money import due_in_a_year
 from cs_research.studies.state import of_month
 
@@ -23,6 +23,7 @@ NAMED, SHOWN, SOON = 3, 20, 3  # accounts named in a cell, alerts listed, months
 PARTS = {"state": "To be achieved", "joint": "Together", "customer": "The customer", "ours": "We",
          "positive": "At an opportunity", "challenge": "At a risk"}
 CELLS = {"thanks": ("yes", "yes"), "unwanted": ("yes", "no"), "unsatisfied": ("no", "yes"), "silent": ("no", "no")}
+NOBODY = "nobody named"
 KIND = {"challenge": "risk", "positive": "opportunity"}
 VIEWS = ("finance", "customer", "process", "learning")
 
@@ -40,8 +41,8 @@ def stages_and_teams(scores: pd.DataFrame, alerts: pd.DataFrame, definitions: De
     name, rows = "plan_now", of_month(scores, month)
     if rows.empty:
         return Finding.not_measured(name, f"no account is under contract in {month:%Y-%m}")
-    rows = rows.assign(team=teams(rows, definitions.segments).fillna("none named"),
-                       segment=rows["segment"].fillna("none"),
+    rows = rows.assign(team=teams(rows, definitions.segments).fillna(NOBODY),
+                       segment=rows["segment"].fillna("without segment"),
                        alerts=rows["account_id"].map(open_alerts_at(alerts, month)["account_id"].value_counts()))
     table = []
     for stage in definitions.stages.stages:
@@ -53,7 +54,7 @@ def stages_and_teams(scores: pd.DataFrame, alerts: pd.DataFrame, definitions: De
     most = max(table, key=lambda line: line["n"])
     sentence = (f"{count(len(rows), 'account')} are under contract in {month:%Y-%m}. The largest group, "
                 f"{count(most['n'])}, is {most['segment']} in the stage {most['stage']}; in charge: {most['team']}.")
-    without = int((rows["team"] == "none named").sum())
+    without = int((rows["team"] == NOBODY).sum())
     notes = [f"{count(without, 'account')} without a team: no segment, or none that segments.yml names."]
     return Finding(name, sentence, n=len(rows), details={"rows": table, "notes": notes * (without > 0)})
 
@@ -132,8 +133,8 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
               "n": int((rated["cell"] == cell).sum()), "share": float((rated["cell"] == cell).mean()),
               "names": ", ".join(rated.loc[rated["cell"] == cell, "account_name"].head(NAMED)) or None}
              for cell in dict.fromkeys((*CELLS, *words.values()))]
-    unsatisfied = stats.rate(rated["cell"] == "unsatisfied", clusters(rated))
-    everyone = stats.rate(rows["cell"].notna(), clusters(rows))
+    unsatisfied = known_chance(stats.rate(rated["cell"] == "unsatisfied", clusters(rated)), definitions)
+    everyone = known_chance(stats.rate(rows["cell"].notna(), clusters(rows)), definitions)
     sentence = (f"{with_interval(unsatisfied)} of the rated accounts are unsatisfied: they value what they do not get. "
                 f"A rating is in force for {with_interval(everyone)}.")
     notes = ["Who is rated is the team's choice, so the shares are those of rated accounts alone."]
@@ -211,7 +212,7 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
     few = under_floor(name, seen["account_id"].nunique(), definitions, f"had a risk open {SOON} months ago or before")
     if few:
         return Finding(name, few.sentence, n=few.n, details={"rows": table})
-    estimate = stats.rate(seen["is_resolved"], seen["cluster"])
+    estimate = known_chance(stats.rate(seen["is_resolved"], seen["cluster"]), definitions)
     sentence = (f"{with_interval(estimate)} of the risks closed by themselves within {SOON} months of opening; those "
                 f"that opened in the last {SOON} months are not counted.")
     notes = ["An account that left resolved nothing. That an alert closes does not show that its action closed it."]
