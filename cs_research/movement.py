@@ -84,25 +84,27 @@ def _weight(rows: pd.DataFrame) -> pd.Series:
 
 def _sides(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
     """numerator_change and denominator_change, on the index of `rows`."""
-    found = [_sides_of(rows[rows["part"] == i.id], card.model_copy(update={"indicators": (i,)}))
-             for i in card.indicators if i.denominator]
-    names = [f"{side}_change" for side in SIDES]
-    return pd.concat(found) if found else pd.DataFrame(index=rows.index, columns=names, dtype=float)
-
-
-def _sides_of(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
-    mixed = [_points_of(rows, card, *months) for months in (("now", "before"), ("before", "now"))]
-    up_first, down_first = mixed  # the numerator has moved, the denominator has moved
-    numerator = (up_first - rows["points_before"] + rows["points_now"] - down_first) / 2
-    denominator = (down_first - rows["points_before"] + rows["points_now"] - up_first) / 2
+    keys = pd.MultiIndex.from_frame(rows[["account_id", "part"]])
+    mixed = _mixed_points(rows, card).reindex(keys).set_axis(rows.index)  # one side moved, the other not yet
     plain = rows.reindex(columns=[f"filled_by_{month}" for month in MONTHS]).isna().all(axis=1)
-    return pd.DataFrame({name: (rows["weight"] * side).where(plain) for name, side in
-                         zip([f"{side}_change" for side in SIDES], (numerator, denominator), strict=True)})
+    weight, both = rows["weight"].where(plain), rows["points_now"] - rows["points_before"]
+    apart = mixed["numerator"] - mixed["denominator"]
+    return pd.DataFrame({"numerator_change": weight * (both + apart) / 2,
+                         "denominator_change": weight * (both - apart) / 2})
 
 
-def _points_of(rows: pd.DataFrame, card: models.Scorecard, above: str, below: str) -> pd.Series:
-    """Points had the numerator been as in one month and the denominator as in the other."""
-    (indicator,) = card.indicators
-    sides = {indicator.numerator: rows[f"numerator_{above}"], indicator.denominator: rows[f"denominator_{below}"]}
-    frame = pd.DataFrame({"account_id": rows["account_id"], "month": pd.Timestamp(0), **sides})
-    return pd.Series(indicators(frame, card)["points"].to_numpy(), index=rows.index)
+def _mixed_points(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
+    """Points by account and indicator had only its `numerator`, only its `denominator` moved. A measure may be the
+    side of several indicators, so each side is a measure of its own here."""
+    ratios = [i for i in card.indicators if i.denominator and (rows["part"] == i.id).any()]
+    if not ratios:
+        return pd.DataFrame(columns=SIDES, dtype=float)
+    own = tuple(i.model_copy(update={"when_missing": "leave_out", **{side: f"{i.id} {side}" for side in SIDES}})
+                for i in ratios)
+    wide, frames = rows.pivot(index="account_id", columns="part"), []
+    for moved, month in zip(SIDES, pd.to_datetime(["2000-01-01", "2000-02-01"]), strict=True):
+        sides = {f"{i.id} {side}": wide[f"{side}_{'now' if side == moved else 'before'}"][i.id]
+                 for i in ratios for side in SIDES}
+        frames.append(pd.DataFrame(sides).assign(month=month).reset_index())
+    points = indicators(pd.concat(frames, ignore_index=True), card.model_copy(update={"indicators": own}))
+    return points.pivot(index=["account_id", "indicator"], columns="month", values="points").set_axis(SIDES, axis=1)

@@ -180,11 +180,22 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
         about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
         runs.write_json(making / "run.json", about)
     with _timed("notebooks", seconds):
+        notebooks = _listed(making, notebooks)
         _run_notebooks(making, about, request, notebooks)
     with _timed("pages", seconds):
         request.progress("Writing the pages", 0.9)
-        about["rows"]["findings"] = _write_pages(open_run(making), [job.name for job in notebooks])
+        about["rows"]["findings"] = _write_pages(open_run(making), notebooks)
     runs.write_json(making / "run.json", {**about, "seconds": seconds})
+
+
+def _listed(making: Path, notebooks: list[Job]) -> list[Job]:
+    """The notebooks, those of single accounts with the accounts that the first page will name."""
+    if not any(job.each for job in notebooks):
+        return notebooks
+    from cs_research.report.page import accounts_listed
+
+    run = open_run(making)
+    return [replace(job, values=accounts_listed(run, job.at_most)) if job.each else job for job in notebooks]
 
 
 def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebooks: list[Job]) -> None:
@@ -199,7 +210,7 @@ def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebo
     execute_notebooks(notebooks, making, dict(zip(GIVEN, values, strict=True)), request.jobs, tick)
 
 
-def _write_pages(run: Run, notebooks: list[str]) -> int:
+def _write_pages(run: Run, notebooks: list[Job]) -> int:
     """Gather the Findings, then write every page; returns the number of Findings."""
     # Late, for these load scipy, which a run that is found made does without.
     from cs_research.report.export import write_notebook_pages
@@ -207,7 +218,8 @@ def _write_pages(run: Run, notebooks: list[str]) -> int:
 
     count = write_table(_findings_table(run), run.folder / "tables" / "findings.parquet")
     write_index(run)
-    write_notebook_pages(run, notebooks)
+    write_notebook_pages(run, [job.name for job in notebooks if not job.each],
+                         {stem: value for job in notebooks for stem, value in job.values.items()})
     return count
 
 

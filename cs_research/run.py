@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Run:
         """The definitions as they stood when the run was made."""
         for path in (self.folder / "definitions").glob("*.yml"):
             self._checked(f"definitions/{path.name}")
-        return load_definitions(self.folder / "definitions", is_copy=True).in_use(f"{self.month:%Y-%m}")
+        return _definitions(self.folder / "definitions", self.about["id"]).in_use(f"{self.month:%Y-%m}")
 
     def table(self, name: str) -> pd.DataFrame:
         """One output table as a DataFrame of its own; columns as in the data contract.
@@ -66,10 +66,15 @@ class Run:
         if name not in self._read:
             if name not in self.tables:
                 raise Refused(f"The run of {self.month:%Y-%m} has no table '{name}'", self._tables_like(name))
-            path = self._checked(f"tables/{name}.parquet")
-            with duckdb.connect() as connection:
-                self._read[name] = connection.read_parquet(str(path)).df()
+            self._read[name] = _frame(self._checked(f"tables/{name}.parquet"))
         return self._read[name].copy(deep=False)  # copy on write keeps the original
+
+    def of_account(self, name: str, account_id: str) -> pd.DataFrame | None:
+        """The rows of one account in an output or an input table, read alone; None where there is no such table."""
+        for part in ("tables", "canonical"):
+            if (self.folder / part / f"{name}.parquet").exists():
+                return _frame(self._checked(f"{part}/{name}.parquet"), account_id)
+        return None
 
     @property
     def holds(self) -> list[dict[str, str]]:
@@ -81,9 +86,7 @@ class Run:
         path = self.folder / "canonical" / f"{name}.parquet"
         if not path.exists():
             return None
-        self._checked(f"canonical/{name}.parquet")
-        with duckdb.connect() as connection:
-            return connection.read_parquet(str(path)).df()
+        return _frame(self._checked(f"canonical/{name}.parquet"))
 
     def spans(self) -> pd.DataFrame:
         """One row per input table delivered: table, rows, first_date, last_date (empty where no column dates it)."""
@@ -214,6 +217,19 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     beside = ", ".join(_months(folder.parent)[-6:])
     raise Refused(f"There is no run at '{path}'",
                   f"the months there are: {beside}" if beside else "make one with `make report`")
+
+
+@cache
+def _definitions(folder: Path, run_id: str) -> Definitions:
+    """Read once for all notebooks of a kernel; the id tells runs made in one folder apart."""
+    return load_definitions(folder, is_copy=True)
+
+
+def _frame(path: Path, account_id: str | None = None) -> pd.DataFrame:
+    where = "" if account_id is None else " WHERE account_id = $id"
+    with duckdb.connect() as connection:
+        return connection.execute(f"SELECT * FROM read_parquet($path){where}",
+                                  {"path": str(path)} | ({} if account_id is None else {"id": account_id})).df()
 
 
 def _months(folder: Path) -> list[str]:

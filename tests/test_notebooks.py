@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from small_notebooks import write_notebook, write_recipe
+from small_notebooks import PARAMETERS, write_notebook, write_recipe
 
 from cs_research.errors import NotebookFailed, Refused
 from cs_research.report.notebooks import Job, declared_parameters, execute_notebooks, read_jobs
@@ -55,6 +55,34 @@ def test_an_endless_cell_is_stopped_and_named(tmp_path):
         run_cells(tmp_path, "while True: pass", RECORD, seconds=2)
 
 
+EACH = (RECORD, "import os; print(os.getpid(), account_id)", "assert account_id != 'bad'")
+
+
+def run_each(root: Path, **values: str) -> list[Path]:
+    source = write_notebook(root / "notebooks" / "one.ipynb", *EACH, parameters=f'{PARAMETERS}\naccount_id = ""')
+    run = root / "run"
+    run.mkdir()
+    job = Job("one", source, {}, "account_id", 30, values)
+    return execute_notebooks([job], run, {"run_dir": str(run), "month": "2026-10"})
+
+
+def test_a_notebook_for_each_account_runs_in_one_kernel_and_leaves_no_result_of_the_run(tmp_path):
+    executed = run_each(tmp_path, first="001", second='"; 1 / 0 #')
+    assert [path.relative_to(tmp_path / "run/notebooks").as_posix() for path in executed] == [
+        "one/first.ipynb", "one/second.ipynb"]
+    said = [out.text.split(maxsplit=1) for path in executed
+            for cell in nbformat.read(path, as_version=4).cells for out in cell.get("outputs", [])
+            if out.output_type == "stream"]
+    assert [words for _, words in said] == ["001\n", '"; 1 / 0 #\n']
+    assert said[0][0] == said[1][0], "one kernel"
+    assert not list((tmp_path / "run" / "results").glob("*"))
+
+
+def test_an_account_whose_page_fails_is_named(tmp_path):
+    with pytest.raises(NotebookFailed, match=r"in code cell 4 \(AssertionError.*\) for account_id 'bad'"):
+        run_each(tmp_path, first="001", second="bad", third="003")
+
+
 def test_declared_parameters_are_the_names_of_the_tagged_cell(tmp_path):
     path = write_notebook(tmp_path / "n.ipynb", "other = 1", parameters='a = 1\nb: str = ""\n# c = 2')
     assert declared_parameters(path) == ["a", "b"]
@@ -65,6 +93,8 @@ def test_declared_parameters_are_the_names_of_the_tagged_cell(tmp_path):
      "no parameter 'mnoth': did you mean 'month'"),
     ("kind: recipe\nnotebooks:\n  - notebook: oen", "no notebook 'oen'.*did you mean 'one'"),
     ("kind: recipe\nnotebooks:\n  - notbook: one", "F_CONFIG"),
+    ("kind: recipe\nnotebooks:\n  - {notebook: one, each: month}", "F_CONFIG"),
+    ("kind: recipe\nnotebooks:\n  - {notebook: one, each: account_id}", "no parameter 'account_id'"),
     ('kind: recipe\nnotebooks:\n  - notebook: one\n    parameters: {"month=1;import os": x}', "F_CONFIG"),
 ])
 def test_a_mistyped_recipe_is_refused_before_anything_runs(tmp_path, recipe, words):

@@ -11,8 +11,9 @@ from small_run import DEFAULTS, M, score_rows, small_run, without_health, withou
 
 from cs_research.finding import Finding
 from cs_research.report import formats
-from cs_research.report.page import page, write_index
+from cs_research.report.page import accounts_listed, page, write_index
 from cs_research.report.phrases import phrases, say
+from cs_research.report.view import page_stem
 
 HOSTILE = ["<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",
            "=cmd|' /C calc'!A0", "$\\href{javascript:alert(1)}{x}$", "[a](javascript:alert(1))", "{{7*7}}", "%s%n%x",
@@ -100,6 +101,7 @@ def test_the_quadrant_counts_corners_and_crossings(seen):
 def test_movers_name_the_indicators_that_moved_them(seen):
     assert "1 account rose by 5 points or more and 1 fell: login rate lost most (−3), keyman touch won most (+3)" \
         in seen.text
+    assert "−3 Login rate (login users −1.5, seats −1.5)" in seen.text
     assert re.search(r"Company a03 .*22 → 15 ", seen.text) and re.search(r"Company a10 .*20 → 26 ", seen.text)
     assert "1 turned red, 0 recovered, 1 left; 1 red now." in seen.text
 
@@ -177,6 +179,18 @@ def test_account_names_cannot_turn_the_text_around_them(seen):
 
 
 # ---------------------------------------------------------------- whole in itself
+
+
+def test_an_account_is_a_link_where_the_run_has_its_page(tmp_path):
+    run = small_run(tmp_path)
+    stem = page_stem("a03")
+    (tmp_path / "notebooks" / "account").mkdir(parents=True)
+    (tmp_path / "notebooks" / "account" / f"{stem}.ipynb").touch()
+    links = [attrs["href"] for tag, attrs in Seen(page(run)).elements if tag == "a"]
+    assert set(links) == {f"accounts/{stem}.html"} and len(links) == 3  # it fell, it is due, it is a job
+    listed = accounts_listed(run, 30)
+    assert list(listed.values()) == ["a03", "a10", "a08", "a09", "a11"] and listed[stem] == "a03"
+    assert list(accounts_listed(run, 2).values()) == ["a03", "a10"]
 
 
 def test_nothing_is_fetched_and_nothing_runs(tmp_path):

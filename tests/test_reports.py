@@ -52,14 +52,17 @@ def test_a_report_is_whole_and_its_books_add_up(name, report_of):
     files = run.files.dropna(subset=["rows_in"])
     assert (files["rows_in"] == files["accepted"] + files["quarantined"] + files["excluded"]).all()
     assert len(run.scores) and len(run.history) and run.findings
-    assert {path.stem for path in folder.glob("*.html")} == {"index", *NOTEBOOKS}
+    assert {path.stem for path in folder.glob("*.html")} == {"index", *NOTEBOOKS} - {"account", "rescore"}
+    listed = {link for link in Page(folder / "index.html").links if link.startswith("accounts/")}
+    assert listed == {path.relative_to(folder).as_posix() for path in folder.glob("accounts/*.html")}
+    assert 0 < len(listed) <= 30
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_every_page_stands_alone_and_links_to_the_others(name, report_of):
     folder = report_of(name)
     simulated = open_run(folder).dataset["simulated"]
-    for path in folder.glob("*.html"):
+    for path in [*folder.glob("*.html"), *folder.glob("accounts/*.html")]:
         page, text = Page(path), path.read_text(encoding="utf-8")
         assert not [place for place in page.loaded if not place.startswith("data:")], path.name
         assert not {"script", "iframe", "link", "form", "object"} & set(page.tags), path.name
@@ -68,7 +71,8 @@ def test_every_page_stands_alone_and_links_to_the_others(name, report_of):
         for picture in page.pictures:
             assert picture.get("aria-hidden") == "true" or picture.get("role") == "img", path.name
         for link in page.links:
-            assert re.match("https://|#", link) or (folder / link.partition("#")[0]).is_file(), f"{path.name}: {link}"
+            there = path.parent / link.partition("#")[0]
+            assert re.match("https://|#", link) or there.is_file(), f"{path.name}: {link}"
         assert ("SIMULATED DATA" in text) == simulated
         assert str(ROOT) not in text and "Traceback" not in text
 

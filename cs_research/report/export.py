@@ -15,20 +15,37 @@ from cs_research.run import Run
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_notebook_pages(run: Run, names: Sequence[str]) -> list[Path]:
-    """Write `<run>/<name>.html` for each executed notebook of the run; every page links to all others."""
-    import nbformat
-
-    notebooks = {name: nbformat.read(run.folder / "notebooks" / f"{name}.ipynb", as_version=4) for name in names}
+def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, str]) -> list[Path]:
+    """Write `<run>/<name>.html` for each executed notebook of the run, every one with links to all others, and
+    `<run>/accounts/<stem>.html` for those of single accounts (stem -> account_id)."""
+    notebooks = {name: _read(run, name) for name in names}
     titles = {name: _title(notebook, name) for name, notebook in notebooks.items()}
     pages = []
     for name, notebook in notebooks.items():
         links = [{"href": f"{other}.html", "title": title, "is_here": other == name}
                  for other, title in titles.items()]
-        path = run.folder / f"{name}.html"
-        path.write_text(page(notebook, _about(run, titles[name], links)), encoding="utf-8", newline="\n")
-        pages.append(path)
+        pages.append(_write(run, name, page(notebook, _about(run, titles[name], links))))
+    facts = run.account_facts.set_index("account_id")["account_name"] if accounts else {}
+    links = [{"href": f"../{name}.html", "title": title, "is_here": False} for name, title in titles.items()]
+    for stem, account in accounts.items():
+        notebook, name = _read(run, f"account/{stem}"), facts[account]
+        notebook.cells = notebook.cells[1:]  # its title: the account's name takes the place
+        about = _about(run, name if isinstance(name, str) else account, links, "../")
+        pages.append(_write(run, f"accounts/{stem}", page(notebook, about)))
     return pages
+
+
+def _read(run: Run, name: str) -> Any:
+    import nbformat
+
+    return nbformat.read(run.folder / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def _write(run: Run, name: str, text: str) -> Path:
+    path = run.folder / f"{name}.html"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
 
 
 def page(notebook: Any, about: Mapping[str, Any]) -> str:
@@ -44,7 +61,7 @@ def page(notebook: Any, about: Mapping[str, Any]) -> str:
     return text
 
 
-def _about(run: Run, title: str, links: list[dict[str, Any]]) -> dict[str, Any]:
+def _about(run: Run, title: str, links: list[dict[str, Any]], root: str = "") -> dict[str, Any]:
     about = run.about
     card = run.definitions.scorecards[run.dataset["scorecard"]]
     stamp = [
@@ -53,8 +70,9 @@ def _about(run: Run, title: str, links: list[dict[str, Any]]) -> dict[str, Any]:
         ("Licence", run.dataset["licence"] or "not stated"), ("Scorecard", f"{card.name} {card.version}"),
         ("Run", about["id"]), ("Made by", f"cs-research {about['version']}"),
     ]
-    return {"title": title, "links": links, "stamp": stamp, "css": _css(), "lang": about["parameters"]["lang"],
-            "dataset": run.dataset["name"], "month": about["month"], "simulated": run.dataset["simulated"]}
+    return {"title": title, "root": root, "links": links, "stamp": stamp, "css": _css(),
+            "lang": about["parameters"]["lang"], "dataset": run.dataset["name"], "month": about["month"],
+            "simulated": run.dataset["simulated"]}
 
 
 def _css() -> str:

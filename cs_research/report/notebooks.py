@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-from cs_research.definitions.models.base import Frozen, Name
+from cs_research.definitions.models.base import Count, Frozen, Name
 from cs_research.definitions.strict_yaml import load
 from cs_research.errors import NotebookFailed, Refused
 
@@ -32,10 +32,15 @@ _KERNEL_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_
 
 
 class Entry(Frozen):
-    """One notebook of a report and what it is given beyond the run itself."""
+    """One notebook of a report and what it is given beyond the run itself.
+
+    `each: account_id` makes a page for every account that the first page lists, `at_most` so many.
+    """
 
     notebook: str
     parameters: dict[Name, str] = {}
+    each: Literal["account_id"] | None = None
+    at_most: Count = 30
 
 
 class Recipe(Frozen):
@@ -47,11 +52,18 @@ class Recipe(Frozen):
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook that is ready to run: it exists and declares every parameter it is given."""
+    """A notebook that is ready to run: it exists and declares every parameter it is given.
+
+    With `each`, the notebook runs once for every value of that parameter, into `<name>/<stem of the page>`, all in
+    one kernel: `values` has the value behind each stem.
+    """
 
     name: str
     source: Path
     parameters: dict[str, str]
+    each: str | None = None
+    at_most: int = 0
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_jobs(recipe: Path, given: Sequence[str]) -> list[Job]:
@@ -69,8 +81,8 @@ def read_jobs(recipe: Path, given: Sequence[str]) -> list[Job]:
         if not source.is_file():
             near = _nearest(entry.notebook, [path.stem for path in folder.glob("*.ipynb")])
             raise Refused(f"{recipe.name}: there is no notebook '{entry.notebook}' in {folder}", near)
-        _refuse_unknown(source, [*given, *entry.parameters])
-        jobs.append(Job(entry.notebook, source, dict(entry.parameters)))
+        _refuse_unknown(source, [*given, *entry.parameters, *([entry.each] if entry.each else [])])
+        jobs.append(Job(entry.notebook, source, dict(entry.parameters), entry.each, entry.at_most))
     return jobs
 
 
@@ -103,7 +115,8 @@ def execute_notebooks(
     jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once: int = 2,
     progress: Callable[[str], None] = lambda name: None, cell_seconds: int = CELL_SECONDS,
 ) -> list[Path]:
-    """Run each notebook into `<run>/notebooks/`, `at_once` at a time; returns the executed ones in order.
+    """Run each notebook into `<run>/notebooks/`, `at_once` at a time; returns the executed ones in order, those of
+    a job with `each` after one another.
 
     `progress` is told each name when it is done. Raises NotebookFailed for the first that failed; those not
     yet begun are then not begun.
@@ -113,10 +126,11 @@ def execute_notebooks(
     # Processes, because Papermill leaves event loops and sockets behind in threads.
     with (tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
           ProcessPoolExecutor(at_once, get_context("spawn"), _prepare_worker, (home, run)) as pool):
-        futures = [pool.submit(_execute, job, run, dict(given), cell_seconds) for job in jobs]
+        futures = [pool.submit(_execute_each if job.each else _execute, job, run, dict(given), cell_seconds)
+                   for job in jobs]
         try:
             for job, future in zip(jobs, futures, strict=True):
-                done.append(future.result())
+                done += future.result() if job.each else [future.result()]
                 progress(job.name)
         except BrokenProcessPool as error:
             raise NotebookFailed("The process that runs the notebooks was killed, perhaps for want of memory",
@@ -139,7 +153,30 @@ def _prepare_worker(home: str, run: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def _execute(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -> Path:
+def _execute_each(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -> list[Path]:
+    """Run a notebook for each of its values in one kernel, for starting one and importing costs seconds."""
+    from jupyter_client import KernelManager
+
+    (run / "notebooks" / job.name).mkdir(exist_ok=True)
+    kernel, done = KernelManager(kernel_name="python3"), []
+    try:
+        for stem, value in job.values.items():
+            one = replace(job, name=f"{job.name}/{stem}", parameters={**job.parameters, str(job.each): value})
+            done.append(_execute(one, run, given, cell_seconds, kernel))
+            _result(run, one).unlink()  # each must give its own; what is said of one account is no finding of the run
+    except NotebookFailed as error:
+        raise NotebookFailed(f"{error.sentence} for {job.each} '{value}'", error.remedy) from error
+    finally:
+        if kernel.has_kernel:
+            kernel.shutdown_kernel(now=True)
+    return done
+
+
+def _result(run: Path, job: Job) -> Path:
+    return run / "results" / f"{job.source.stem}.json"
+
+
+def _execute(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int, kernel: Any = None) -> Path:
     import nbformat
     import papermill
 
@@ -152,13 +189,14 @@ def _execute(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -
             execution_timeout=cell_seconds, resources={"metadata": {"path": str(job.source.parent)}},
             extra_arguments=["--HistoryManager.enabled=False"],
             shutdown_kernel="immediate",  # all it had to say is said, so a second of farewells is spared
+            **({"km": kernel} if kernel else {}),
         )
     except Exception as error:
         raise NotebookFailed(f"Notebook {job.name} stopped {_where(error, output)}", _look_at(output)) from error
     _demand_completed(notebook, job.name, output)
-    if not (run / "results" / f"{job.name}.json").is_file():
+    if not _result(run, job).is_file():
         raise NotebookFailed(f"Notebook {job.name} ran but recorded no result",
-                             f"end it with run.record(\"{job.name}\", ...)")
+                             f"end it with run.record(\"{job.source.stem}\", ...)")
     _name_injected_cell(notebook)
     nbformat.write(notebook, output)
     return output

@@ -21,7 +21,7 @@ from cs_research.report.sections.quadrant import quadrant_section
 from cs_research.report.sections.renewals import Due, renewals_section
 from cs_research.report.sections.summary import summary_section
 from cs_research.report.sections.tiles import tiles
-from cs_research.report.view import View
+from cs_research.report.view import View, page_stem
 
 
 def write_index(run: Any) -> Path:
@@ -33,6 +33,14 @@ def write_index(run: Any) -> Path:
     path = Path(run.folder) / "index.html"
     path.write_text(page(run), encoding="utf-8", newline="\n")
     return path
+
+
+def accounts_listed(run: Any, at_most: int) -> dict[str, str]:
+    """The accounts that the page names, as many as may be: page_stem -> account_id, in the order of the page."""
+    view = View(run)
+    due = Due(view)
+    movers_section(view), renewals_section(due), actions_section(due, jobs(due))
+    return {page_stem(account): account for account in list(view.listed)[:at_most]}
 
 
 def page(run: Any) -> str:

@@ -3,9 +3,11 @@
 This module may select and join; it computes no score and words nothing.
 """
 
+import hashlib
 from collections import Counter
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +25,15 @@ RATES = ("nrr", "grr", "arr_churn", "logo_churn")
 TREND = 13  # months in a tile's trend: a year back and today
 
 
+def page_stem(account_id: str) -> str:
+    """What the page of an account is called: ids are any text, pages need names that every system can hold.
+
+    >>> page_stem("00119") != page_stem("119"), len(page_stem("../" * 99))
+    (True, 16)
+    """
+    return hashlib.sha256(account_id.encode()).hexdigest()[:16]
+
+
 class View:
     """A run as the page needs it. `panel` holds the leading card's scores of all months up to the report's.
 
@@ -36,6 +47,7 @@ class View:
         self.card = run.definitions.scorecards[run.dataset["scorecard"]]
         self.currency = run.dataset.get("currency")
         self.panel = self._of_card(run.scores)
+        self.listed: dict[str, dict[str, str]] = {}  # the accounts that the page names, in its order
 
     def _of_card(self, frame: pd.DataFrame) -> pd.DataFrame:
         is_ours = (frame["scorecard"] == self.card.name) & (frame["month"] <= self.month)
@@ -76,6 +88,13 @@ class View:
         """account_id -> name, the id itself where no name is known."""
         facts = self.run.account_facts
         return dict(zip(facts["account_id"], facts["account_name"].fillna(facts["account_id"]), strict=True))
+
+    def account(self, account_id: str) -> dict[str, str]:
+        """Name and page of an account that is listed; `href` is empty where this run has no page of it."""
+        stem = page_stem(account_id)
+        is_there = (Path(self.run.folder) / "notebooks" / "account" / f"{stem}.ipynb").exists()
+        return self.listed.setdefault(account_id, {"name": self.names.get(account_id, account_id),
+                                                   "href": f"accounts/{stem}.html" if is_there else ""})
 
     @property
     def has_money(self) -> bool:

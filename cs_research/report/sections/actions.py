@@ -83,7 +83,7 @@ def _row(due: Due, job: Job) -> dict:
     arr = view.arr(job.accounts)
     return {"do": _do(due, job.kind), "who": say("accounts", n=len(job.accounts)),
             "arr": formats.money(arr, view.currency) if arr is not None else "", "ends": _ends(view, job.kind),
-            "names": [view.names.get(account, account) for account in job.accounts.index[:NAMED]],
+            "accounts": [view.account(account) for account in job.accounts.index[:NAMED]],
             "more": len(job.accounts) > NAMED}
 
 

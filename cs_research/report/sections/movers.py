@@ -107,7 +107,7 @@ def _row(view: View, key: str, account: object, parts: pd.DataFrame, columns: li
     cells = [_cell(view, parts.loc[(account.Index, column.part)], column) for column in columns]
     before, now = formats.number(account.health_before, 0), formats.number(account.health, 0)
     told = say("m_strip", before=before, now=now)
-    return {"name": view.names.get(account.Index, account.Index), "about": about, "before": before, "now": now,
+    return {"account": view.account(account.Index), "about": about, "before": before, "now": now,
             "strip": mover_strip(key, account.health_before, account.health, view.edges, view.card.bands,
                                  (told, told)),
             "cells": cells, "reasons": sorted((c for c in cells if c["shown"]), key=lambda c: -abs(c["change"]))}

@@ -213,7 +213,7 @@ def _largest(due: Due) -> list[dict]:
 def _account(due: Due, account: object) -> dict:
     band, money = account.health_band if isinstance(account.health_band, str) else "", due.view.has_money
     return {"glyph": meter_glyph(band), "band": say(band) if band else "",
-            "name": due.view.names.get(account.account_id, account.account_id),
+            "account": due.view.account(account.account_id),
             "due": due.amount(account.due) if money else "",
             "stake": due.amount(account.stake, True) if money and account.stake else "",
             "date": formats.short_day(account.due_date)}

@@ -1,10 +1,5 @@
-"""Draws what a Finding holds, for notebooks: one chart per question.
+"""Charts of all accounts together."""
 
-This layer may not estimate or select rows: it draws the table of a Finding (or the scores of a month) as it is.
-"""
-
-import math
-import textwrap
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
@@ -13,6 +8,17 @@ import pandas as pd
 
 from cs_research.definitions import Definitions, models
 from cs_research.display import COLOURS, Chart, drawing, nothing
+from cs_research.figures.marks import (
+    apart,
+    band_colour,
+    bare,
+    beside,
+    interval,
+    labels,
+    mark_changes,
+    percent_axis,
+    some_months,
+)
 from cs_research.finding import VERDICTS, Finding, count, number, percent, tolerances
 
 MARKS = {"supported": "o", "contradicted": "x", "cannot_tell": "o"}
@@ -24,14 +30,14 @@ def draw_bands(finding: Finding) -> Chart:
     if not rows:
         return nothing(key, title, finding)
     words = [f"{row['band']}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
-    colours = [_colour(row["band"], [row["band"] for row in rows]) for row in rows]
+    colours = [band_colour(row["band"], [row["band"] for row in rows]) for row in rows]
     with drawing(key, title, "; ".join(words), 34 * len(rows) + 32, left=0.28, bottom=8) as (axes, chart):
         axes.barh([row["band"] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
         for y, row in enumerate(rows):
             axes.annotate(f"{count(row['accounts'])} · {percent(row['share'])}", (row["share"], y), va="center",
                           xytext=(6, 0), textcoords="offset points")
         axes.set_xlim(0, max(row["share"] for row in rows) * 1.3 or 1)
-        _bare(axes)
+        bare(axes)
     return chart[0]
 
 
@@ -46,14 +52,14 @@ def draw_health_by_month(finding: Finding, card: models.Scorecard) -> Chart:
         months, base = [row["month"][:7] for row in rows], [0.0] * len(rows)
         for band in card.bands:
             heights = [row[band] for row in rows]
-            axes.bar(months, heights, bottom=base, width=0.86, color=_colour(band, card.bands))
+            axes.bar(months, heights, bottom=base, width=0.86, color=band_colour(band, card.bands))
             axes.text(len(rows) - 0.4, base[-1] + heights[-1] / 2, f"{band} {percent(heights[-1])}", va="center")
             base = [low + high for low, high in zip(base, heights, strict=True)]
-        _mark_changes(axes, [place for place, month in enumerate(months) if month == card.in_use_from])
+        mark_changes(axes, [place for place, month in enumerate(months) if month == card.in_use_from])
         axes.set_ylim(0, 1)
         axes.set_xlim(-0.6, len(rows) - 0.4)
-        _percent_axis(axes.yaxis)
-        _some_months(axes, months)
+        percent_axis(axes.yaxis)
+        some_months(axes, months)
     return chart[0]
 
 
@@ -68,14 +74,14 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
         names, base = [f"{row['name']} {row['indicator']}" for row in rows], [0.0] * len(rows)
         for band in card.indicator_bands:
             widths = [row[band] for row in rows]
-            axes.barh(names, widths, left=base, height=0.66, color=_colour(band, card.indicator_bands))
+            axes.barh(names, widths, left=base, height=0.66, color=band_colour(band, card.indicator_bands))
             base = [low + high for low, high in zip(base, widths, strict=True)]
         for y, row in enumerate(rows):
             if row["not_measured"] > 0.2:
                 axes.text(1 - row["not_measured"] / 2, y, "not measured", va="center", ha="center",
                           color=COLOURS["ink2"], fontsize=12)
         axes.set_xlim(0, 1)
-        _percent_axis(axes.xaxis)
+        percent_axis(axes.xaxis)
         worst, best = card.indicator_bands[0], card.indicator_bands[-1]
         axes.set_xlabel(f"share of accounts, from {worst} (left) to {best} (right)")
     return chart[0]
@@ -124,7 +130,7 @@ def draw_moves(finding: Finding, title: str = "Moves into and out of healthy and
         axes.text(len(rows) - 0.4, last["into"] / 2, f"{count(last['into'])} {into}", va="center")
         axes.text(len(rows) - 0.4, -last["out"] / 2, f"{count(last['out'])} {out}", va="center")
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
-        _some_months(axes, months)
+        some_months(axes, months)
     return chart[0]
 
 
@@ -155,32 +161,18 @@ def _lines(key: str, title: str, months: list[str], lines: dict[str, list[float 
     words = f"{months[-1]}: " + ", ".join(f"{name} {percent(values[-1])}" for name, values in lines.items())
     with drawing(key, title, words, 300, right=0.84) as (axes, chart):
         drawn = [value for values in lines.values() for value in values if value is not None]
-        ends = _apart([values[-1] for values in lines.values()], 0.08 * (max(*drawn, level or 0) - min(drawn)))
+        ends = apart([values[-1] for values in lines.values()], 0.08 * (max(*drawn, level or 0) - min(drawn)))
         styles = [("accent", "-"), ("ink", "-"), ("hex", "--")]
         for (name, values), y, (colour, dashes) in zip(lines.items(), ends, styles, strict=False):
             axes.plot(range(len(months)), values, color=COLOURS[colour], linestyle=dashes)
             axes.text(len(months) - 0.8, y, f"{name} {percent(values[-1])}", va="center")
         if level is not None:
             axes.axhline(level, color=COLOURS["hair"], linewidth=1)
-        _mark_changes(axes, changed)
+        mark_changes(axes, changed)
         axes.set_xlim(-0.3, len(months) - 0.9)
-        _percent_axis(axes.yaxis)
-        _some_months(axes, months)
+        percent_axis(axes.yaxis)
+        some_months(axes, months)
     return chart[0]
-
-
-def _colour(band: str, bands: Sequence[str]) -> str:
-    """The colour of a band by its place from the worst to the best, whatever it is called."""
-    names = ("red", "orange", "yellow", "green")
-    return COLOURS[names[round(list(bands).index(band) * (len(names) - 1) / max(len(bands) - 1, 1))]]
-
-
-def _mark_changes(axes: Any, months: Sequence[int]) -> None:
-    """A dotted line where another version of the card began to lead."""
-    for place in months:
-        axes.axvline(place - 0.5, color=COLOURS["ink"], linewidth=1, linestyle=":")
-        axes.annotate("new card", (place - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(3, -10),
-                      textcoords="offset points", fontsize="small")
 
 
 def draw_bridge(finding: Finding) -> Chart:
@@ -222,7 +214,7 @@ def draw_renewals(finding: Finding) -> Chart:
             axes.bar(months, heights, bottom=base, color=COLOURS[colour], width=0.72, label=label)
             base = [low + high for low, high in zip(base, heights, strict=True)]
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True, handlelength=1)
-        _some_months(axes, months)
+        some_months(axes, months)
     return chart[0]
 
 
@@ -238,8 +230,8 @@ def draw_success(finding: Finding) -> Chart:
         axes.annotate(words.split(": ")[1], (len(rows) - 1, last["rate"]), xytext=(6, 0), textcoords="offset points",
                       va="center")
         axes.set_ylim(0, 1)
-        _percent_axis(axes.yaxis)
-        _some_months(axes, months)
+        percent_axis(axes.yaxis)
+        some_months(axes, months)
     return chart[0]
 
 
@@ -270,14 +262,14 @@ def _intervals(finding: Finding, rows: list[dict[str, Any]], label: str, claimed
     with drawing(key, title, words, 36 * len(rows) + 62, left=0.4, right=0.8) as (axes, chart):
         for y, row in enumerate(reversed(rows)):
             value = "too few" if row["estimate"] is None else write(row["estimate"])
-            _beside(axes, y, f"{value} (n = {count(row['n'])})")
+            beside(axes, y, f"{value} (n = {count(row['n'])})")
             if row["estimate"] is not None:
-                _interval(axes, y, row["lower"], row["upper"])
+                interval(axes, y, row["lower"], row["upper"])
                 axes.plot(row["estimate"], y, "o", color=COLOURS["accent"], markersize=8)
         for value, style in ((claimed, (0, (4, 3))), (neutral, "-")):
             if value is not None:
                 axes.axvline(value, color=COLOURS["ink" if value == claimed else "axis"], linewidth=1, linestyle=style)
-        _labels(axes, [row[label] for row in reversed(rows)])
+        labels(axes, [row[label] for row in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         if unit == "rate":
             axes.set_xlim(0, max(axes.get_xlim()[1], claimed or 0) * 1.02)
@@ -297,7 +289,7 @@ def draw_verdicts(findings: tuple[Finding, ...], definitions: Definitions) -> Ch
         axes.axvline(0, color=COLOURS["axis"], linewidth=1)
         for y, (_, finding) in enumerate(reversed(rows)):
             _verdict_mark(axes, y, finding, tolerances(finding, rules.claims[finding.question], rules))
-        _labels(axes, [name for name, _ in reversed(rows)])
+        labels(axes, [name for name, _ in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(-8, 8)
         axes.set_xticks(range(-6, 7, 2))
@@ -306,60 +298,12 @@ def draw_verdicts(findings: tuple[Finding, ...], definitions: Definitions) -> Ch
 
 
 def _verdict_mark(axes: Any, y: int, finding: Finding, steps: tuple[float, ...] | None) -> None:
-    _beside(axes, y, VERDICTS[finding.verdict])
+    beside(axes, y, VERDICTS[finding.verdict])
     if steps is None:
         axes.text(0.2, y, "no figure", va="center", color=COLOURS["ink2"], fontsize=12)
         return
     low, middle, high = (min(max(x, -7.8), 7.8) for x in steps)
-    _interval(axes, y, low, high)
+    interval(axes, y, low, high)
     hollow = finding.verdict == "cannot_tell"
     axes.plot(middle, y, MARKS[finding.verdict], color=COLOURS["ink"], markersize=9, markeredgewidth=2,
               markerfacecolor=COLOURS["bg"] if hollow else COLOURS["ink"])
-
-
-# ---------------------------------------------------------------- shared by the charts
-
-
-def _interval(axes: Any, y: float, lower: float | None, upper: float | None) -> None:
-    if lower is not None and upper is not None:
-        axes.plot([lower, upper], [y, y], color=COLOURS["ink"], linewidth=1.6)
-
-
-def _beside(axes: Any, y: float, words: str) -> None:
-    """Words to the right of a row."""
-    axes.text(1.02, y, words, transform=axes.get_yaxis_transform(), va="center")
-
-
-def _bare(axes: Any) -> None:
-    axes.xaxis.set_visible(False)
-    axes.spines["bottom"].set_visible(False)
-
-
-def _percent_axis(axis: Any) -> None:
-    axis.set_major_formatter(lambda value, _: percent(value))
-
-
-def _some_months(axes: Any, months: list[str]) -> None:
-    step = max(1, math.ceil(len(months) / 7))
-    shown = range((len(months) - 1) % step, len(months), step)
-    axes.set_xticks(list(shown), [months[i] for i in shown])
-    axes.set_xlabel("")
-
-
-def _apart(values: list[float], gap: float) -> list[float]:
-    """The values, pushed up where two would stand closer than `gap`."""
-    placed: dict[int, float] = {}
-    for i in sorted(range(len(values)), key=lambda i: values[i]):
-        low = max(placed.values(), default=-math.inf)
-        placed[i] = max(values[i], low + gap)
-    return [placed[i] for i in range(len(values))]
-
-
-def _labels(axes: Any, names: list[str], width: int = 32) -> None:
-    """Names of the rows, long ones on two lines; each line is a text of its own, so that any font aligns it."""
-    axes.set_yticks([])
-    for y, name in enumerate(names):
-        lines = textwrap.wrap(name, width)
-        for i, line in enumerate(lines):
-            axes.annotate(line, (0, y), xycoords=axes.get_yaxis_transform(), ha="right", va="center",
-                          xytext=(-8, 8 * (len(lines) - 1) - 16 * i), textcoords="offset points")
