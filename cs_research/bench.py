@@ -10,10 +10,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
 import duckdb
+
+from cs_research.ingest import ingest, open_dataset
 
 ACCOUNTS = 7_000
 EVENTS = """
@@ -30,12 +33,12 @@ RATIOS = {"parquet": ("ingest_parquet", "rewrite_parquet", 3.0), "csv": ("ingest
 
 
 def measure_ingest(events: int, repeat: int, tell: Callable[[str], None] = print) -> dict[str, Any]:
-    """Seconds (by the clock, of the processors) and peak memory (MB) of every task, the best of `repeat`; ratios.
+    """Seconds (by the clock, of the processors) and peak memory (MB) of every task, the median of `repeat`; ratios.
 
     `parquet`: ingest over a plain scan and rewrite; `csv`: ingest over a strict read into memory; `csv_kept`: over a
     strict read into Parquet, which is what ingest leaves behind.
     """
-    tasks: dict[str, dict[str, float]] = {}
+    runs: dict[str, list[dict[str, float]]] = {task: [] for task in TASKS}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         _write_data(folder, events)
@@ -43,8 +46,9 @@ def measure_ingest(events: int, repeat: int, tell: Callable[[str], None] = print
             for task in TASKS:
                 found = _run(task, folder)
                 tell(f"{task}: {found['seconds']:.1f} s, {found['cpu']:.1f} s of processors, {found['mb']:,.0f} MB")
-                best = tasks.setdefault(task, found)
-                tasks[task] = {name: (max if name == "mb" else min)(best[name], found[name]) for name in found}
+                runs[task].append(found)
+    tasks = {task: {name: (max if name == "mb" else median)(run[name] for run in found) for name in found[0]}
+             for task, found in runs.items()}
     ratios = {name: {"ratio": round(tasks[one]["seconds"] / tasks[other]["seconds"], 2),
                      "cpu_ratio": round(tasks[one]["cpu"] / tasks[other]["cpu"], 2), "limit": limit}
               for name, (one, other, limit) in RATIOS.items()}
@@ -90,8 +94,6 @@ def timed(task: Callable[[Path], None], folder: str) -> None:
 
 def _ingest(kind: str) -> Callable[[Path], None]:
     def task(folder: Path) -> None:
-        from cs_research.ingest import ingest, open_dataset
-
         with tempfile.TemporaryDirectory(dir=folder) as out:
             ingest(open_dataset(folder / kind), Path(out))
     return task

@@ -211,7 +211,7 @@ def init(
 def bench(
     what: Annotated[str, typer.Argument(help="What to measure: ingest.")],
     events: Annotated[int, typer.Option(min=1000, help="Events of the invented data.")] = 20_000_000,
-    repeat: Annotated[int, typer.Option(min=1, help="How often; the best time counts.")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="How often; the median counts.")] = 1,
     json: Annotated[Path | None, typer.Option(help="Write times, memory and ratios here.")] = None,
 ) -> None:
     """Measure against the bare engine on the same files; prints ratios with the most they should be."""

@@ -16,7 +16,7 @@ CHUNK = 1 << 24
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines of the file from byte `offset` and line `line` on.
+    """Whole lines of the file from byte `offset`, line `line` and record `first` on.
 
     `begins` tells which lines begin a record; None: each does that is not blank.
     """
@@ -24,6 +24,7 @@ class Block:
     data: bytes
     offset: int
     line: int
+    first: int
     begins: np.ndarray | None
 
     @cached_property
@@ -84,34 +85,27 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
     for block in scan:
         each = block.data[:block.data.find(b"\n")].count(mark) if each is None else each
         is_regular = is_regular and block.has_delimiters(mark, each)
-        records += block.count
+        records = block.first + block.count
     return Count(records, scan.unclosed_line, scan.ends_with_newline, is_regular)
 
 
 def locate(path: Path, delimiter: str, byte_starts: np.ndarray) -> np.ndarray:
     """Record numbers (header = 0) of the records that start at these bytes (from 0), -1 where none does."""
     found = np.full(len(byte_starts), -1, dtype=np.int64)
-    seen = 0
     for block in _Scan(path, delimiter):
-        at = np.searchsorted(block.starts, byte_starts)
-        inside = at < len(block.starts)
-        hit = np.zeros(len(byte_starts), dtype=bool)
-        hit[inside] = block.starts[at[inside]] == byte_starts[inside]
-        found[hit] = at[hit] + seen
-        seen += block.count
+        hit = np.isin(byte_starts, block.starts)
+        found[hit] = np.searchsorted(block.starts, byte_starts[hit]) + block.first
     return found
 
 
 def lines_of(path: Path, delimiter: str, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First line and first byte of the given records (header = 0)."""
     lines, starts = np.zeros(len(records), dtype=np.int64), np.zeros(len(records), dtype=np.int64)
-    seen = 0
     for block in _Scan(path, delimiter):
-        here = (records >= seen) & (records < seen + block.count)
+        here = (records >= block.first) & (records < block.first + block.count)
         if here.any():
-            lines[here] = block.lines[records[here] - seen]
-            starts[here] = block.starts[records[here] - seen]
-        seen += block.count
+            lines[here] = block.lines[records[here] - block.first]
+            starts[here] = block.starts[records[here] - block.first]
     return lines, starts
 
 
@@ -121,14 +115,13 @@ def misread(path: Path, delimiter: str, field_count: int) -> dict[int, str]:
     They end in one delimiter too many, or have space between a closing quote and the delimiter. In a regular file
     whose records all have the fields of the header or more there are none.
     """
-    found, seen, mark = {}, 0, delimiter.encode()
+    found, mark = {}, delimiter.encode()
     for block in _Scan(path, delimiter):
         spaced = b'"' in block.data and (b'" ' in block.data or b'"\t' in block.data)
         if spaced or any(mark + end in block.data for end in (b"\n", b"\r\n")):
             suspects, bounds = _suspects(block, mark, field_count)
-            found |= {seen + int(nth): _fault(block.data[bounds[nth]:bounds[nth + 1]], delimiter, field_count)
+            found |= {block.first + int(nth): _fault(block.data[bounds[nth]:bounds[nth + 1]], delimiter, field_count)
                       for nth in suspects}
-        seen += block.count
     return {record: code for record, code in found.items() if code}
 
 
@@ -166,25 +159,27 @@ class _Scan:
         self._open_since: int | None = None
 
     def __iter__(self) -> Iterator[Block]:
-        offset, line, rest = 0, 1, b""
+        offset, line, first = 0, 1, 0
+        for data in self._whole_lines():
+            has_quotes = b'"' in data or self._open_since is not None
+            block = Block(data, offset, line, first, self._record_begins(data, line) if has_quotes else None)
+            yield block
+            offset, line, first = offset + len(data), line + data.count(b"\n"), first + block.count
+        self.unclosed_line = self._open_since
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        rest = b""
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 cut = chunk.rfind(b"\n") + 1
-                if not cut:
+                if cut:
+                    yield rest + chunk[:cut]
+                    rest = chunk[cut:]
+                else:
                     rest += chunk
-                    continue
-                data, rest = rest + chunk[:cut], chunk[cut:]
-                yield self._block(data, offset, line)
-                offset, line = offset + len(data), line + data.count(b"\n")
         if rest:
             self.ends_with_newline = False
-            yield self._block(rest + b"\n", offset, line)
-        self.unclosed_line = self._open_since
-
-    def _block(self, data: bytes, offset: int, line: int) -> Block:
-        if b'"' in data or self._open_since is not None:
-            return Block(data, offset, line, self._record_begins(data, line))
-        return Block(data, offset, line, None)
+            yield rest + b"\n"
 
     def _record_begins(self, data: bytes, line: int) -> np.ndarray:
         """Which lines begin a record: those whose start lies outside quotes."""
