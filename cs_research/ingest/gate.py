@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cs_research.ingest.mapping import Files, Limits
-from cs_research.ingest.records import Count, count_records
+from cs_research.ingest.records import count_records
 from cs_research.ingest.rules import Rejected
 
 CHUNK = 1 << 20
@@ -116,14 +116,10 @@ def _open_text(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
     rows = count.records - 1 - spec.skip_rows
     if rows <= 0 and not spec.allow_no_rows:
         raise Rejected("F_NO_ROWS", rows_in=0)
-    return Opened(plain, "csv", header, rows, delimiter, skip, spec.skip_rows, count.is_regular,
-                  warnings=_warnings(encoding, count))
-
-
-def _warnings(encoding: str, count: Count) -> tuple[str, ...]:
-    code = {"utf-8": None, "cp932": "W_ENCODING_CP932", "utf-16": "W_ENCODING_UTF16"}.get(
+    warning = {"utf-8": "", "cp932": "W_ENCODING_CP932", "utf-16": "W_ENCODING_UTF16"}.get(
         encoding, "W_ENCODING_DECLARED")
-    return tuple(filter(None, (code, None if count.ends_with_newline else "W_NO_FINAL_NEWLINE")))
+    return Opened(plain, "csv", header, rows, delimiter, skip, spec.skip_rows, count.is_regular, warnings=tuple(
+        filter(None, (warning, "" if count.ends_with_newline else "W_NO_FINAL_NEWLINE"))))
 
 
 def _expanded(path: Path, limits: Limits, work: Path) -> Path:

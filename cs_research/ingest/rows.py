@@ -74,13 +74,8 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
     One pass tells which columns are plain in every row, the next finds odd rows without the steps that only other
     columns need, and only odd rows are looked at for what is odd in them.
     """
-    relation, kept = plan.raw.relation, "true"
-    if plan.spec.exclude:
-        con.execute(f"""
-            INSERT INTO excluded SELECT {file}, _row, _name
-            FROM (SELECT _row, {_exclusion(plan.spec)} AS _name FROM ({_named(plan, relation)}))
-            WHERE _name IS NOT NULL""")
-        kept = f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
+    relation = plan.raw.relation
+    kept = _exclude(con, file, plan.spec, _named(plan, relation))
     plain = {name: judged.steps[0][1] for name, (_, judged) in plan.cells.items() if judged.plain}
     try:
         told = con.execute(f"SELECT {', '.join(f'coalesce(bool_and({test}), true)' for test in plain.values()) or 1} "
@@ -99,25 +94,19 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
 
 def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: int, alias: str) -> None:
     """Judge a file of a source of queries, whose columns have no contract, and create the view `alias`."""
-    text = [index for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
-    shown = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(raw.names))
-    checks = [("R_CONTROL_CHAR", index, matches(f"c{index}", CONTROL_IN_TEXT)) for index in text]
-    checks += [("R_TEXT_TOO_LONG", index, f"length(c{index}) > {FIELD_LIMIT}") for index in text]
-    con.execute(f"""
-        INSERT INTO excluded SELECT {file}, _row, _excluded
-        FROM (SELECT _row, {_exclusion(spec)} AS _excluded FROM (SELECT _row, {shown} FROM {raw.relation}))
-        WHERE _excluded IS NOT NULL""")
-    gone = f"""_row NOT IN (FROM (SELECT _row FROM excluded WHERE _file = {file}
-                            UNION ALL SELECT _row FROM faults WHERE _file = {file}))"""
-    for code, condition in _row_faults(raw):
-        con.execute(f"INSERT INTO faults SELECT {file}, _row, 0, '', '{code}', NULL FROM {raw.relation} "
-                    f"WHERE ({condition}) AND {gone}")
-    for code, index, condition in checks:
-        con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(raw.names[index])}, '{code}', c{index} "
-                    f"FROM {raw.relation} WHERE {condition} AND {gone}")
+    named = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(raw.names))
+    kept = _exclude(con, file, spec, f"SELECT _row, {named} FROM {raw.relation}")
+    kept += f" AND _row NOT IN (SELECT _row FROM faults WHERE _file = {file})"
+    checks = [(0, "", "NULL", code, condition) for code, condition in _row_faults(raw)]
+    text = [(index, raw.names[index], f"c{index}") for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
+    checks += [(*place, "R_CONTROL_CHAR", matches(place[2], CONTROL_IN_TEXT)) for place in text]
+    checks += [(*place, "R_TEXT_TOO_LONG", f"length({place[2]}) > {FIELD_LIMIT}") for place in text]
+    for index, name, value, code, condition in checks:
+        con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(name)}, '{code}', {value} "
+                    f"FROM {raw.relation} WHERE ({condition}) AND {kept}")
     con.execute(f"""
         CREATE TEMP VIEW {alias} AS SELECT _row + {file} * (1::BIGINT << 40) AS _row, {_source_columns(raw, spec)}
-        FROM {raw.relation} WHERE {gone}""")
+        FROM {raw.relation} WHERE {kept}""")
 
 
 def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
@@ -191,9 +180,14 @@ def _stages(plan: Plan, relation: str, kept: str = "true") -> str:
     return sql
 
 
-def _exclusion(spec: Files) -> str:
+def _exclude(con: duckdb.DuckDBPyConnection, file: int, spec: Files, named: str) -> str:
+    """Note the rows that a named condition leaves out; SQL that holds for the others."""
+    if not spec.exclude:
+        return "true"
     cases = " ".join(f"WHEN ({item.where}) THEN {quoted(item.name)}" for item in spec.exclude)
-    return f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
+    con.execute(f"INSERT INTO excluded SELECT {file}, _row, _name "
+                f"FROM (SELECT _row, CASE {cases} END AS _name FROM ({named})) WHERE _name IS NOT NULL")
+    return f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
 
 
 def _conditions(plan: Plan) -> Iterator[str]:
