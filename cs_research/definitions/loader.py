@@ -138,10 +138,13 @@ def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
 def _refuse_other_stages(found: dict[str, tuple[Path, Any]]) -> None:
     """Who is in charge, what opens an alert and what the roadmap says are said for the stages that there are."""
     path, plan = found["stages"]
-    for kind in ("segments", "alerts", "roadmap"):
+    said = {"segments": [name for teams in found["segments"][1].teams.values() for name in teams],
+            "alerts": [name for rule in found["alerts"][1].rules for name in rule.stages],
+            "roadmap": [stage.stage for stage in found["roadmap"][1].stages]}
+    for kind, names in said.items():
         at, definition = found[kind]
         own = f"; lay a {kind}.yml of your own beside it" if DEFAULTS in at.parents else ""
-        if unknown := [name for name in definition.stage_names if name not in plan.names]:
+        if unknown := [name for name in names if name not in plan.names]:
             raise strict_yaml.refusal(at, _line_of(unknown[0], at), f"key '{unknown[0]}': expected a stage of "
                                       f"{path.name} ({', '.join(plan.names)}){own}")
         for segment, teams in definition.teams.items() if kind == "segments" else ():

@@ -108,7 +108,7 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, definitions: Definiti
     In: outcomes, owners (account_id, owner). Only due dates before the first that is still open: within the grace
     a renewal shows earlier than a silent leave.
     """
-    due = due_in_a_year(outcomes, month)
+    due, still_open = due_in_a_year(outcomes, month)
     unknown = int((due["outcome"] == "unknown").sum())
     rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
     if is_too_unknown(unknown, len(rows) + unknown, definitions):
@@ -124,17 +124,18 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, definitions: Definiti
         due=("outcome", "size"), **{name: ("outcome", lambda x, name=name: int((x == name).sum()))
                                     for name in ("expanded", "renewed", "contracted", "churned")})
     sentence = f"{with_interval(estimate)} of the renewals due in twelve months were renewed."
-    notes = [f"By due date up to {due['due_date'].max():%Y-%m-%d}, closed renewals only; {count(unknown)} with an "
-             "unknown outcome are in no rate."]
+    until = f" before {still_open:%Y-%m-%d}" if pd.notna(still_open) else ""
+    notes = [f"By due date{until}, closed renewals only; {count(unknown)} with an unknown outcome are in no rate."]
     return _finding("renewal_rate", sentence, estimate, notes, table.to_dict("records"))
 
 
-def due_in_a_year(outcomes: pd.DataFrame, month: date) -> pd.DataFrame:
-    """The outcomes due in the twelve months to `month`, with the `month` of each, before the first still open."""
+def due_in_a_year(outcomes: pd.DataFrame, month: date) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Outcomes due in the twelve months to `month`, each with its `month`, before the first due date still open
+    (NaT: none is)."""
     due = outcomes.assign(month=outcomes["due_date"].dt.to_period("M").dt.to_timestamp())
     due = due[due["month"].between(pd.Timestamp(month) - pd.DateOffset(months=YEAR - 1), pd.Timestamp(month))]
     still_open = due.loc[due["outcome"] == "not_due", "due_date"].min()
-    return due[due["due_date"] < still_open] if pd.notna(still_open) else due
+    return due[due["due_date"] < still_open] if pd.notna(still_open) else due, still_open
 
 
 def retention_by_month(retention: pd.DataFrame, month: date, basis: str = "trailing_12") -> Finding:

@@ -93,7 +93,7 @@ def by_goal(scores: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame, d
     rows = of_month(scores, month).merge(goals, on="account_id", how="left")
     if rows["goal"].isna().all():
         return Finding.not_measured(name, "no account names its goal")
-    due = due_in_a_year(outcomes, month).merge(facts[["account_id", "goal", "owner"]], on="account_id", how="left")
+    due = due_in_a_year(outcomes, month)[0].merge(facts[["account_id", "goal", "owner"]], on="account_id", how="left")
     due = due[due["outcome"].isin(CLOSED)]
     due = due.assign(is_churned=due["outcome"] == "churned", cluster=clusters(due))
     views = [*VIEWS, *sorted(set(rows["goal"].dropna()) - set(VIEWS))]

@@ -86,8 +86,3 @@ class Alerts(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names of the fields that the rules test, each once."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads))
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """The stages that some rule names."""
-        return tuple(name for rule in self.rules for name in rule.stages)

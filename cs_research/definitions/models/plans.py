@@ -206,11 +206,6 @@ class Segments(Frozen):
     enterprise_share: Share
     teams: dict[str, dict[Name, str]]
 
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """The stages that have a team."""
-        return tuple(name for teams in self.teams.values() for name in teams)
-
 
 class RoadmapStage(Frozen):
     """What is to be achieved in a stage, and who does what: the customer, we, both together (001)."""
@@ -230,8 +225,3 @@ class Roadmap(Frozen):
     kind: Literal["roadmap"]
     version: str
     stages: tuple[RoadmapStage, ...]
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """The stages that it describes."""
-        return tuple(stage.stage for stage in self.stages)

@@ -9,6 +9,7 @@ from cs_research.report import formats
 from cs_research.report.phrases import say
 from cs_research.report.sections.renewals import Due
 from cs_research.report.view import View
+from cs_research.scores import teams
 
 JOBS = ("renewal", "onboard", "quiet", "expand", "unhealthy")  # in the order in which they claim an account
 PER_TEAM = 2
@@ -29,7 +30,8 @@ def jobs(due: Due) -> list[Job]:
     """The jobs of this month by urgency, then by size."""
     view = due.view
     size = "arr" if view.has_money else "seats"
-    rows = view.now.assign(kind=_kinds(due), team=_teams(view), key=view.now.index).sort_values(
+    in_charge = teams(view.now, view.definitions.segments).fillna(str(say("a_everyone")))
+    rows = view.now.assign(kind=_kinds(due), team=in_charge, key=view.now.index).sort_values(
         [size, "key"], ascending=[False, True], kind="stable")
     found = []
     for name in JOBS:
@@ -53,14 +55,6 @@ def _kinds(due: Due) -> pd.Series:
     for name in JOBS:
         kind = kind.mask((kind == "") & rules[name].fillna(False).astype(bool), name)
     return kind
-
-
-def _teams(view: View) -> pd.Series:
-    """The team in charge by segment and stage (segments.yml), everyone where none is named."""
-    plan, anyone = view.definitions.segments.teams, str(say("a_everyone"))
-    return pd.Series([plan.get(segment, {}).get(stage, anyone) if isinstance(segment, str) else anyone
-                      for segment, stage in zip(view.now["segment"], view.now["stage"], strict=True)],
-                     index=view.now.index, dtype="str")
 
 
 def actions_section(due: Due, found: list[Job]) -> dict:
