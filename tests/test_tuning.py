@@ -102,8 +102,8 @@ def test_precision_of_the_first_half_against_dates_and_chance():
     """The list takes the first two: 1 of 2 right. By date the last two: 1 of 2 in odd weeks, 0 in even ones, 25 %.
     By chance: 2 of 4 in odd weeks, 1 of 4 in even ones, 37.5 %. So the list is 12.5 points above chance."""
     found = list_precision(entries(), DEFAULTS)
-    assert [line["precision"] for line in found.rows] == [.5, .25, .375]
-    assert (found.estimate, found.n, found.verdict) == (.125, 48, "keep") and found.lower > 0
+    assert [line["rate"] for line in found.rows] == [.5, .25, .375]
+    assert (found.estimate, found.n, found.verdict) == (.125, 24, "keep") and found.lower > 0
 
 
 def test_few_weeks_or_few_accounts_tell_nothing():

@@ -76,6 +76,15 @@ def test_the_same_data_delivered_again_give_the_same_bytes(data, tmp_path):
     assert {path.name for path in one.parent.iterdir()} == {"list.html", "list.csv"}
 
 
+def test_data_that_give_no_points_say_so(data, tmp_path):
+    for name in ("meetings", "ratings"):
+        (data / f"{name}.csv").unlink()
+    assert exit_code(["weekly", str(data), "--out", str(tmp_path / "out")]) == 0
+    page = tmp_path / "out" / "weekly" / "2026-W45" / "list.html"
+    assert "Not measured: the data hold nothing that gives response points" in page.read_text(encoding="utf-8")
+    assert read(page.with_name("list.csv")) == []
+
+
 @pytest.mark.parametrize(("week", "words"), [
     ("2026-W60", "--week '2026-W60' is not possible: write an ISO week such as 2026-W44."),
     ("2026-44", "is not possible"), ("2025-W53", "is not possible"),

@@ -16,7 +16,7 @@ from cs_research.report import formats
 from cs_research.report.page import environment, stylesheet
 from cs_research.report.phrases import phrases, say
 from cs_research.report.spreadsheet import csv_text
-from cs_research.studies.weekly_list import weight
+from cs_research.studies.weekly_list import is_blind, not_looked_at, weight
 from cs_research.weeks import monday_of
 
 
@@ -39,17 +39,17 @@ def page(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints, datase
     monday = monday_of(week) or as_of
     with_points = int((tables["actions"]["response_points"] > 0).sum())
     known = min(monday - timedelta(days=1), as_of)
-    blind = tables["not_measured"].set_index("measure")["reason"]
-    fields = [c.field for mark in plan.marks for c in mark.when if c.field in blind.index]
+    blind = not_looked_at(tables["not_measured"], plan)
     return environment().get_template("weekly.html.j2").render(
         lang=phrases()["lang"], css=stylesheet(), say=say, company=dataset.name, simulated=dataset.simulated, week=week,
         days=say("w_days", first=formats.day(monday), last=formats.day(monday + timedelta(days=6))),
-        known=say("w_known", day=formats.day(known)), count=say("w_title", n=len(listed)),
+        known=say("w_known", day=formats.day(known)),
+        count=say("w_blind" if is_blind(blind, plan) else "w_title", n=len(listed)),
         lead=say("w_lead", accounts=formats.count(len(tables["actions"])), points=formats.count(with_points),
                  alone=formats.count(len(alone)), capacity=plan.capacity_per_manager),
         owners=owners, alone=alone.to_dict("records"), plan=plan, proof=proof,
         formula=[{"title": factor.title.en, "weight": weight(factor)} for factor in plan.factors],
-        blind=[f"{field}: {blind[field]}" for field in dict.fromkeys(fields)])
+        blind=[f"{field}: {why}" for field, why in blind.items()])
 
 
 def _accounts(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints) -> pd.DataFrame:

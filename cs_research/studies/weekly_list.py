@@ -5,6 +5,7 @@ half in its order, at most the capacity, against the order of renewal dates and 
 """
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,37 @@ from cs_research.definitions import Definitions, models
 from cs_research.finding import Estimate, Finding, count, number, value_text, with_interval
 from cs_research.studies import stats
 from cs_research.studies.judging import under_floor
+from cs_research.weeks import next_monday, week_name
 
 KEY = ["account_id", "week"]
 
 
-def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, plan: models.ResponsePoints, week: str) -> Finding:
+def week_after(month: date) -> str:
+    """The first week that begins after a month: the one that the month's report lists accounts for.
+
+    >>> week_after(date(2026, 10, 1))
+    '2026-W45'
+    """
+    return week_name(next_monday((pd.Timestamp(month) + pd.offsets.MonthEnd(0)).date()))
+
+
+def not_looked_at(not_measured: pd.DataFrame, plan: models.ResponsePoints) -> dict[str, str]:
+    """The fields of the formula that the data set cannot hold, each with the reason. In: the table not_measured."""
+    reasons = not_measured.set_index("measure")["reason"].to_dict()
+    return {c.field: reasons[c.field] for mark in plan.marks for c in mark.when if c.field in reasons}
+
+
+def is_blind(reasons: dict[str, str], plan: models.ResponsePoints) -> bool:
+    """Whether nothing that the formula adds points for is measured. In: `not_looked_at`."""
+    return all(any(c.field in reasons for c in factor.when) for factor in plan.factors if factor.times is None)
+
+
+def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame, plan: models.ResponsePoints,
+                week: str) -> Finding:
     """The accounts on the list of a week, those with most points first; the estimate is how many there are."""
+    blind = not_looked_at(not_measured, plan)
+    if is_blind(blind, plan):
+        return Finding.not_measured("whom_to_contact", "of what the formula adds points for, the data hold nothing")
     rows = actions[actions["week"] == week]
     names = facts.set_index("account_id")["account_name"]
     words = {mark.name: mark.title.en for mark in (*plan.suppressed, *plan.flags)}
@@ -29,12 +55,14 @@ def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, plan: models.Respons
               "flag": words.get(row.flag, "")} for row in listed.itertuples()]
     alone = rows[rows["suppressed_by"].notna() & (rows["response_points"] > 0)]
     reasons = alone["suppressed_by"].value_counts(sort=False)
-    notes = ["Left alone though they have points: " + "; ".join(
-        f"{count(reasons[m.name])} ({m.title.en})" for m in plan.suppressed if m.name in reasons) + "."]
+    told = {"Left alone though they have points": [f"{count(reasons[m.name])} ({m.title.en})" for m in plan.suppressed
+                                                   if m.name in reasons],
+            "Not measured": [f"{field} ({why})" for field, why in blind.items()]}
+    notes = [f"{what}: {'; '.join(which)}." for what, which in told.items() if which]
     sentence = (f"{count(len(listed), 'account')} to contact in {week}, of {count(len(rows))} under contract; "
                 f"{count(int((rows['response_points'] > 0).sum()))} have points.")
     return Finding("whom_to_contact", sentence, len(listed), n=len(rows),
-                   details={"rows": table, "notes": notes if len(alone) else []})
+                   details={"rows": table, "notes": notes})
 
 
 def reasons_listed(actions: pd.DataFrame, factors: pd.DataFrame, plan: models.ResponsePoints, week: str) -> Finding:
@@ -81,7 +109,8 @@ def judged_entries(actions: pd.DataFrame, factors: pd.DataFrame, feedback: pd.Da
     rows[held.columns] = rows[held.columns].eq(True)
     rows["monday"] = pd.to_datetime(rows["week"] + "-1", format="%G-W%V-%u")
     due = outcomes[["account_id", "due_date"]].dropna().sort_values("due_date", kind="stable")
-    rows = pd.merge_asof(rows.sort_values("monday", kind="stable"), due.astype({"due_date": rows["monday"].dtype}),
+    due = due.astype({"due_date": rows["monday"].dtype, "account_id": "str"})
+    rows = pd.merge_asof(rows.astype({"account_id": "str"}).sort_values("monday", kind="stable"), due,
                          left_on="monday", right_on="due_date", by="account_id", direction="forward")
     return rows.drop(columns=["monday", "verdict"]).sort_values(KEY, ignore_index=True)
 
@@ -129,18 +158,18 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
     by_date = hits(rows, -rows["due_date"].fillna(pd.Timestamp.max).astype("int64"), capacity)
     chance = mine.assign(hits=mine["size"] * rows.groupby("week")["is_useful"].mean())
     less = {what: difference(mine, other) for what, other in (("renewal date", by_date), ("chance", chance))}
-    table = [{"order": "the list", "precision": mine["hits"].sum() / mine["size"].sum(), "n": int(mine["size"].sum())}]
+    table = [{"order": "the list", "rate": mine["hits"].sum() / mine["size"].sum(), "n": int(mine["size"].sum())}]
     for what, other in (("renewal date", by_date), ("chance", chance)):
-        table.append({"order": what, "precision": other["hits"].sum() / other["size"].sum(), "n": table[0]["n"],
-                      "less": less[what].value, "lower": less[what].lower, "upper": less[what].upper})
+        table.append({"order": what, "rate": other["hits"].sum() / other["size"].sum(), "n": table[0]["n"],
+                      "estimate": less[what].value, "lower": less[what].lower, "upper": less[what].upper})
     beyond = replace(less["chance"], n=table[0]["n"])
     known = beyond.excludes_zero and beyond.clusters >= definitions.claims.min_clusters
     verdict = ("keep" if beyond.value > 0 else "investigate") if known else "cannot_tell"
-    shown = [value_text(Estimate(line["precision"], None, None, 0, 0), "rate") for line in table]
+    shown = [value_text(Estimate(line["rate"], None, None, 0, 0), "rate") for line in table]
     sentence = (f"Of the judged accounts that the list puts first, managers found {shown[0]} rightly listed; by "
                 f"renewal date it would be {shown[1]}, by chance {shown[2]}. The list less chance: "
                 f"{with_interval(beyond, 'points')}.")
     notes = [f"{count(len(rows), 'entry', 'entries')} judged in {count(rows['week'].nunique(), 'week')}; of each week "
              f"the first half in each order, at most {capacity}."]
-    return Finding(name, sentence, beyond.value, beyond.lower, beyond.upper, len(rows), verdict,
+    return Finding(name, sentence, beyond.value, beyond.lower, beyond.upper, beyond.n, verdict,
                    {"rows": table, "notes": notes})
