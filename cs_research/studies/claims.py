@@ -7,7 +7,7 @@ import pandas as pd
 
 from cs_research.definitions import Definitions
 from cs_research.finding import VERDICTS, Finding, number, percent, with_interval
-from cs_research.studies import onboarding, stats, touch_effect
+from cs_research.studies import landmark, onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few
 
@@ -60,7 +60,7 @@ def established(evidence: Evidence) -> Finding:
 def low_stock(evidence: Evidence) -> Finding:
     """P(churned first time due | stock per seat under the mark two months after the start) (003)."""
     plan = evidence.definitions.outcomes.onboarding
-    early = onboarding.stock_at_landmark(evidence)
+    early = landmark.stock_at_landmark(evidence)
     if early.empty:
         return cannot_measure("low_stock_churns", "the data hold no stock (core action) with a mark to reach")
     rows = evidence.readings.rows.merge(early, on="account_id")

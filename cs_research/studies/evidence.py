@@ -11,6 +11,7 @@ import pandas as pd
 from cs_research.definitions import Definitions, models
 from cs_research.finding import count
 from cs_research.history import CLOSED
+from cs_research.scorecards import TOLERANCE
 from cs_research.tables import horizon
 
 KEY = ["account_id", "month"]
@@ -44,7 +45,8 @@ class Evidence:
     """The tables that studies read, of one card in its current version, up to `as_of`.
 
     history (one row per account and month), indicators and measures, all three as they stood when their month
-    closed; outcomes (account_id, due_date, outcome, term_start, ...); milestones (None: not delivered).
+    closed; outcomes (account_id, due_date, outcome, term_start, ...); milestones (None: not delivered); facts
+    (account_id, industry, goal, as they are today; None: unknown).
     """
 
     history: pd.DataFrame
@@ -55,6 +57,7 @@ class Evidence:
     definitions: Definitions
     scorecard: str
     as_of: date
+    facts: pd.DataFrame | None = None
 
     @classmethod
     def from_run(cls, run: Any, scorecard: str = "", month: date | None = None) -> "Evidence":
@@ -64,7 +67,7 @@ class Evidence:
         measures = up_to(run.measures[run.measures["is_history"]], month).reset_index(drop=True)
         history, indicators = (of_card(table, card, month) for table in (run.history, run.history_indicators))
         return cls(history, run.outcomes, indicators, measures, run.canonical("milestones"), run.definitions,
-                   card.name, seen_until(run, month))
+                   card.name, seen_until(run, month), run.account_facts)
 
     @property
     def card(self) -> models.Scorecard:
@@ -99,6 +102,27 @@ def of_card(table: pd.DataFrame, card: models.Scorecard, month: date | None = No
 def clusters(frame: pd.DataFrame) -> pd.Series:
     """Who looks after the account: its owner where there is one, else the account itself."""
     return frame["owner"].where(frame["owner"].notna(), "account " + frame["account_id"]).astype(object)
+
+
+def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFrame:
+    """account_id, month, health (from 0) and points (the card's own scale), both up to the card's total, from the
+    indicators but those left out.
+
+    Empty where fewer of them are measured than the card asks for.
+    """
+    card = evidence.card
+    left = [i for i in card.indicators if i.id not in left_out]
+    rows = evidence.indicators[evidence.indicators["indicator"].isin([i.id for i in left])]
+    measured = rows["is_measured"].astype(bool)
+    earned = {name: rows["indicator"].map({i.id: getattr(i, name) for i in left}).astype(float).where(measured)
+              for name in ("worst", "best")}
+    rows = rows.assign(**earned, is_measured=measured)
+    total = rows.groupby(KEY, as_index=False)[["points", "worst", "best", "is_measured"]].sum()
+    enough = total["is_measured"] >= card.min_measured_share * len(left) - TOLERANCE
+    span = (total["best"] - total["worst"]).where(enough & (total["best"] > total["worst"]))
+    total["health"] = card.total * (total["points"] - total["worst"]) / span
+    total["points"] = card.total * total["points"] / total["best"].where(span.notna())
+    return total[[*KEY, "health", "points"]]
 
 
 def last_month_before(days: pd.Series) -> pd.Series:

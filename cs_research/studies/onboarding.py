@@ -1,69 +1,32 @@
-"""Onboarding success and health a year later (methods 1, the comparison without adjustment)."""
+"""Onboarding success and health a year later (methods 1): associated, adjusted for what is recorded, never caused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, Judgement, count, interval_text, number, value_text, with_interval
-from cs_research.scorecards import zero_based
-from cs_research.studies import stats
-from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, last_month_before
-from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few
+from cs_research.definitions.models import Claims
+from cs_research.finding import (
+    Estimate,
+    Finding,
+    Judgement,
+    count,
+    interval_text,
+    number,
+    percent,
+    value_text,
+    with_interval,
+)
+from cs_research.studies import aipw, stats
+from cs_research.studies.evidence import NOTE_TODAY, Evidence
+from cs_research.studies.judging import cannot_measure, claim_finding, judged, known_chance, too_few
+from cs_research.studies.landmark import COVARIATES, Cohort, cohort, landmarks, successes, with_success
 
 NAME = "onboarding_doubles_health"
-
-
-def landmarks(evidence: Evidence) -> pd.DataFrame:
-    """One row per account alive at its landmark, the month in which onboarding should have ended.
-
-    Out: account_id, start_date, deadline (start + the months of onboarding), landmark (first day of the month
-    that holds the day before), segment, cluster.
-    """
-    months = pd.DateOffset(months=evidence.definitions.outcomes.onboarding.months)
-    starts = evidence.history.groupby("account_id", as_index=False)["start_date"].min()
-    starts["deadline"] = starts["start_date"] + months
-    starts["landmark"] = (starts["deadline"] - pd.Timedelta(days=1)).dt.to_period("M").dt.to_timestamp()
-    alive = evidence.history[["account_id", "month", "segment"]].assign(cluster=clusters(evidence.history))
-    return starts.merge(alive.rename(columns={"month": "landmark"}), on=["account_id", "landmark"])
-
-
-def stock_at_landmark(evidence: Evidence) -> pd.DataFrame:
-    """account_id, landmark, stock_per_seat two months after the start, where it is measured (003).
-
-    Empty where the definitions name no mark for it.
-    """
-    stock = evidence.measures[["account_id", "month", "stock", "seats"]].rename(columns={"month": "landmark"})
-    frame = landmarks(evidence)[["account_id", "landmark"]].merge(stock, on=["account_id", "landmark"])
-    frame["stock_per_seat"] = frame["stock"] / frame["seats"].where(frame["seats"] > 0)
-    is_judged = frame["stock_per_seat"].notna() & (evidence.definitions.outcomes.onboarding.stock_per_seat is not None)
-    return frame.loc[is_judged, ["account_id", "landmark", "stock_per_seat"]]
-
-
-def successes(evidence: Evidence) -> tuple[pd.Series, str]:
-    """account_id -> whether onboarding succeeded, and in words what that means; empty when not measured.
-
-    Every required milestone done by its due date and never later than the deadline; a missing row is not done.
-    Without milestones: stock per seat at the landmark.
-    """
-    plan = evidence.definitions.outcomes.onboarding
-    if evidence.milestones is not None and len(evidence.milestones):
-        required = plan.required_milestones or tuple(sorted(evidence.milestones["milestone"].unique()))
-        words = " and ".join(required) if len(required) < 3 else f"all {len(required)} milestones"
-        return _milestones_in_time(evidence, required), f"{words} done in time"
-    stock = stock_at_landmark(evidence)
-    if stock.empty:
-        return pd.Series(dtype=bool), ""
-    return (stock.set_index("account_id")["stock_per_seat"] >= plan.stock_per_seat - 1e-9,
-            f"{number(plan.stock_per_seat, 0)} per seat {plan.months} months after the start")
-
-
-def _milestones_in_time(evidence: Evidence, required: tuple[str, ...]) -> pd.Series:
-    accounts = landmarks(evidence)[["account_id", "deadline"]]
-    rows = evidence.milestones[evidence.milestones["milestone"].isin(required)].merge(accounts, on="account_id")
-    last_day = rows[["due_date", "deadline"]].min(axis=1)
-    done = rows[rows["completed_date"] <= last_day].groupby("account_id")["milestone"].nunique()
-    return done.reindex(accounts["account_id"], fill_value=0) == len(required)
+BASELINE = "health in the first full month"
+MOST_CLIPPED = 0.1  # beyond this share of accounts without a counterpart nothing is told
 
 
 def onboarding_success(evidence: Evidence) -> Finding:
@@ -74,7 +37,7 @@ def onboarding_success(evidence: Evidence) -> Finding:
     name, rules = "onboarding_success", evidence.definitions.claims
     span = evidence.definitions.outcomes.onboarding.recent_months
     succeeded, words = successes(evidence)
-    frame = _with_success(landmarks(evidence), succeeded)
+    frame = with_success(landmarks(evidence), succeeded)
     if frame.empty:
         return Finding.not_measured(name, "the data hold no milestones and no stock with a mark")
     last, table = evidence.history["month"].max(), []
@@ -93,147 +56,237 @@ def onboarding_success(evidence: Evidence) -> Finding:
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """Accounts with a known success and a known fate some months later; how many were left out and why.
-
-    rows: account_id, is_success, cluster, segment, landmark, is_here (later), health (0-based, churned 0),
-    points (the card's own scale, churned 0), health_before (0-based, last month before the first due date).
-    """
+class Comparison:
+    """Accounts that succeeded and the others made comparable, for one form of health (`prefix` of its columns)."""
 
     rows: pd.DataFrame
-    left_out: dict[str, int]
-    success_words: str
-    reach: str
-    later_words: str  # "a year later"
-    shared: tuple[str, ...]  # indicators that success itself moves
+    design: aipw.Design
+    prefix: str
+    rules: Claims
+
+    @classmethod
+    def of(cls, group: Cohort, rules: Claims, prefix: str = "", with_baseline: bool = False) -> "Comparison":
+        """By the covariates of the cohort, and by health in the first full month where asked for."""
+        rows = group.rows.rename(columns={"baseline": BASELINE})
+        covariates = rows[[*([BASELINE] if with_baseline else []), *COVARIATES]]
+        design = aipw.design(covariates, rows["is_success"])
+        return cls(rows[design.kept].reset_index(drop=True), design, prefix, rules)
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """1 over the chance that a customer of that kind has a score; 0 for customers without one."""
+        matrix = np.column_stack([self.design.matrix, self.rows["is_success"]])
+        return aipw.chance_weight(self.rows[self.prefix + "health"].notna(), self.rows["is_here"], matrix)
+
+    @cached_property
+    def health(self) -> aipw.Arms:
+        """Later health from 0, churned = 0."""
+        return self._arms(self.prefix + "health", self.weight)
+
+    @cached_property
+    def points(self) -> aipw.Arms:
+        """Later health on the card's own scale, churned = 0."""
+        return self._arms(self.prefix + "points", self.weight)
+
+    @cached_property
+    def stays(self) -> aipw.Arms:
+        """Whether still a customer later."""
+        return self._arms("is_here")
+
+    @cached_property
+    def before(self) -> aipw.Arms:
+        """Health in the last month before the first due date, where there is one."""
+        column = self.prefix + "health_before"
+        return self._arms(column, self.rows[column].notna())
+
+    def _arms(self, column: str, weight: Any = None) -> aipw.Arms:
+        rows = self.rows
+        return aipw.arms(rows[column], rows["is_success"], self.design.matrix, rows["cluster"], weight)
+
+    def told(self, form: str, of: aipw.Arms, per: aipw.Arms | None = None, within: Any = None) -> Estimate:
+        """A contrast, with n of those who stayed where it is about them."""
+        found = aipw.contrast(of, form, within, per)
+        return found if per is None else replace(found, n=of.count(self.rows["is_here"]))
+
+    def line(self, what: str, form: str, of: aipw.Arms, per: aipw.Arms | None = None,
+             within: Any = None) -> dict[str, Any]:
+        """A row of the table: both arms' adjusted means and their contrast; empty under the floor of either arm."""
+        if not self.rules.are_enough(of.smaller_arm(within)):
+            return _line(what, form, None, None, replace(stats.NOTHING, n=of.count(within)))
+        success, others, found = (self.told(name, of, per, within) for name in ("in_time", "others", form))
+        return _line(what, form, success.value, others.value, found)
 
 
-def cohort(evidence: Evidence) -> Cohort:
-    """Who enters: alive at the landmark, the months after it over, and gone or with a score at its end."""
-    plan = evidence.definitions.outcomes.onboarding
-    succeeded, words = successes(evidence)
-    frame = landmarks(evidence)
-    alive, reach = len(frame), _reach(frame, evidence)
-    frame = _with_success(frame, succeeded)
-    known = len(frame)
-    frame["later_month"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
-    frame = frame[frame["later_month"] <= evidence.history["month"].max()]
-    over = len(frame)
-    if over:
-        frame = _with_later_health(frame, evidence)
-        frame = frame[frame["health"].notna()].reset_index(drop=True)
-    left_out = {"without a measured success": alive - known, "not over yet": known - over,
-                "without a score at the end": over - len(frame)}
-    return Cohort(frame, left_out, words, reach, _later(plan.horizon_months), shared_indicators(evidence))
-
-
-def shared_indicators(evidence: Evidence) -> tuple[str, ...]:
-    """Ids of the card's indicators made of what success is made of: they rise with it by construction."""
-    by_milestones = evidence.milestones is not None and len(evidence.milestones)
-    made_of = "milestones" if by_milestones else "stock"
-    return tuple(i.id for i in evidence.card.indicators
-                 if any(str(name).startswith(made_of) for name in (i.value, i.numerator, i.denominator)))
-
-
-def _later(months: int) -> str:
-    return "a year later" if months == 12 else f"{count(months, 'month')} later"
-
-
-def _reach(frame: pd.DataFrame, evidence: Evidence) -> str:
-    """How many accounts are still there at the end, in words."""
-    plan = evidence.definitions.outcomes.onboarding
-    later = frame[["account_id"]].assign(month=frame["landmark"] + pd.DateOffset(months=plan.horizon_months))
-    there = len(later.merge(evidence.history[["account_id", "month"]], on=["account_id", "month"]))
-    return f"{count(there)} of {count(len(frame), 'account')} reach month {plan.months + plan.horizon_months}"
-
-
-def _with_success(frame: pd.DataFrame, succeeded: pd.Series) -> pd.DataFrame:
-    """The accounts whose success is measured, with is_success."""
-    told = frame.assign(is_success=frame["account_id"].map(succeeded))
-    told = told[told["is_success"].notna()]
-    return told.assign(is_success=told["is_success"].astype(bool))
-
-
-def _with_later_health(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
-    scores = evidence.history[["account_id", "month", "health"]]
-    ends = evidence.outcomes.merge(frame[["account_id", "landmark", "later_month"]], on="account_id")
-    ends = ends[ends["due_date"] > ends["landmark"] + pd.offsets.MonthEnd(0)]
-    left = ends[(ends["outcome"] == "churned") & (ends["due_date"] <= ends["later_month"] + pd.offsets.MonthEnd(0))]
-    later = frame.merge(scores.rename(columns={"month": "later_month", "health": "points"}),
-                        on=["account_id", "later_month"], how="left", indicator="seen")
-    later["is_here"] = later.pop("seen") == "both"
-    is_gone = ~later["is_here"] & later["account_id"].isin(left["account_id"])
-    later["points"] = later["points"].mask(is_gone, 0.0)
-    later["health"] = zero_based(later["points"], evidence.card).mask(is_gone, 0.0)
-    due = ends.groupby("account_id")["due_date"].min()
-    later["before"] = last_month_before(pd.to_datetime(later["account_id"].map(due)) - pd.Timedelta(days=1))
-    before = scores.rename(columns={"month": "before", "health": "health_before"})
-    later = later.merge(before, on=["account_id", "before"], how="left")
-    later["health_before"] = zero_based(later["health_before"], evidence.card)
-    return later
-
-
-def contrasts(rows: pd.DataFrame, later: str) -> list[dict[str, Any]]:
-    """The comparison seen in every way that methods 1 asks for, one line each; `later` as in "a year later"."""
-    here, before = rows[rows["is_here"]], rows[rows["health_before"].notna()]
-    lines = [(f"{later}, churned = 0", "ratio", rows, "health"),
-             (f"{later}, among those who stayed", "ratio", here, "health"),
-             ("in the last month before the first due date", "ratio", before, "health_before"),
-             (f"{later}, churned = 0, on the card's own scale", "ratio", rows, "points"),
-             (f"still a customer {later}", "ratio", rows, "is_here"),
-             (f"{later}, churned = 0", "difference", rows, "health"),
-             (f"still a customer {later}", "difference", rows, "is_here")]
-    return [_contrast(words, form, frame, column) for words, form, frame, column in lines]
-
-
-def _contrast(words: str, form: str, frame: pd.DataFrame, column: str) -> dict[str, Any]:
-    values, success = frame[column].astype(float), frame["is_success"].astype(bool)
-    study = {"ratio": stats.mean_ratio, "difference": stats.mean_difference}[form]
-    estimate = study(values, success, frame["cluster"])
-    return {"what": words, "form": form, "success": values[success].mean(), "others": values[~success].mean(),
-            "estimate": estimate.value, "lower": estimate.lower, "upper": estimate.upper, "n": estimate.n,
-            "clusters": estimate.clusters}
+def _line(what: str, form: str, success: float | None, others: float | None, found: Estimate) -> dict[str, Any]:
+    return {"what": what, "form": form, "success": success, "others": others, "estimate": found.value,
+            "lower": found.lower, "upper": found.upper, "n": found.n, "clusters": found.clusters}
 
 
 def onboarding_and_health(evidence: Evidence) -> Finding:
-    """Health a year after onboarding, accounts that succeeded over those that did not (000, 004).
+    """Health a year after onboarding, accounts that succeeded over comparable ones that did not (000, 004).
 
-    Without adjustment the comparison flatters: good customers both finish onboarding and stay healthy. So it may
-    contradict a claim that it does not even reach, and never supports one.
+    details: rows (the contrasts), picture (both arms with intervals), and the views `start quarter` and `segment`.
+    Where success and score share indicators, the score without them leads, adjusted also for health in the first
+    full month: any other form finds a ratio where there is none (methods 1).
     """
-    group = cohort(evidence)
-    rows = group.rows
-    sizes = rows["is_success"].value_counts().reindex([True, False], fill_value=0)
+    group, rules = cohort(evidence), evidence.definitions.claims
+    sizes = group.rows["is_success"].value_counts().reindex([True, False], fill_value=0) if len(group.rows) else [0]
     notes = _notes(group)
-    if rows.empty or sizes.min() == 0:
+    if min(sizes) == 0:
         return cannot_measure(NAME, _why_empty(group, evidence), notes)
-    smaller = f"in the smaller group of {count(len(rows))} seen {group.later_words}"
-    few = too_few(evidence, NAME, int(sizes.min()), smaller, notes)
-    return few or _judged_finding(evidence, contrasts(rows, group.later_words), notes, group.later_words)
+    smaller = f"in the smaller group of {count(len(group.rows))} seen {group.later_words}"
+    if few := too_few(evidence, NAME, int(min(sizes)), smaller, notes):
+        return few
+    prefix = "rest_" if group.shared else ""
+    here = group.rows[group.rows["is_here"]]
+    if here.empty or here.groupby("is_success")[prefix + "health"].count().min() < rules.min_accounts:
+        out = f" without {_list(group.shared)}, of which success is made" if group.shared else ""
+        return cannot_measure(NAME, f"too few of those who stayed have a score{out}", notes)
+    lead = Comparison.of(group, rules, prefix, bool(group.shared))
+    if lead.health.clipped_share == 1:
+        return cannot_measure(NAME, f"{_list(lead.design.adjusted)} tell who succeeds without a mistake, so that no "
+                              "account has a counterpart", notes)
+    return _finding(evidence, group, lead, notes)
 
 
-def _judged_finding(evidence: Evidence, table: list[dict[str, Any]], notes: list[str], later: str) -> Finding:
-    everyone, stayed = _estimate(table[0]), _estimate(table[1])
-    verdict = unadjusted(judged(evidence, NAME, everyone, stats.logarithm(everyone)))
+def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[str]) -> Finding:
+    later = group.later_words
+    table = [*_contrasts(lead, later), *_other_forms(lead, group, evidence.definitions.claims)]
+    everyone, stayed = (known_chance(_estimate(line), evidence.definitions) for line in table[:2])
+    verdict = _verdict(evidence, lead, everyone, stayed)
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
-    ending = f"even so, {verdict.reason.replace('claimed', claimed)}" if verdict.verdict == "contradicted" else (
-        f"whether it is {claimed} cannot be told: {verdict.reason}")
-    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have {value_text(everyone, 'ratio')} times "
-                f"the health of the others ({interval_text(everyone, 'ratio')}; churned count as 0), and "
-                f"{value_text(stayed, 'ratio')} times among those who stayed ({interval_text(stayed, 'ratio')}). "
-                f"This is an unadjusted association; {ending}.")
-    return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, notes=notes)
+    ending = {"supported": f"as {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
+        verdict.verdict, f"whether it is {claimed} cannot be told: {verdict.reason}")
+    where = f"outside {_list(group.shared)} and " if group.shared else ""
+    how = f"adjusted for {_list(lead.design.adjusted)}" if lead.design.adjusted else "not adjusted for anything"
+    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have, {where}{how}, "
+                f"{value_text(everyone, 'ratio')} times the health of the others ({interval_text(everyone, 'ratio')}; "
+                f"churned count as 0), and {value_text(stayed, 'ratio')} times among those who stayed "
+                f"({interval_text(stayed, 'ratio')}). This is an association; {ending}.")
+    if group.shared:
+        sentence += (f" It is another quantity than the claim's: {_list(group.shared)} and success are made of the "
+                     "same data and are left out, and so is what onboarding had done by the first full month.")
+    if verdict.verdict != "supported" and _is_survival(everyone, stayed):
+        sentence += " What is seen is survival more than health."
+    views = {name: _view(lead, name) for name in VIEWS}
+    return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, **views,
+                         picture=_picture(lead, later, evidence), notes=[*_about(lead, everyone), *notes])
+
+
+VIEWS = ("start quarter", "segment")
+
+
+def _verdict(evidence: Evidence, lead: Comparison, everyone: Estimate, stayed: Estimate) -> Judgement:
+    """The rule of methods 0, and what this claim asks beside it: covariates, counterparts, health and not survival."""
+    verdict = judged(evidence, NAME, everyone, stats.logarithm(everyone))
+    if not lead.design.adjusted:
+        return unadjusted(verdict)
+    if verdict.verdict != "cannot_tell" and lead.health.clipped_share > MOST_CLIPPED:
+        return Judgement("cannot_tell", f"{percent(lead.health.clipped_share)} of the accounts have no counterpart")
+    if verdict.verdict == "supported" and not (stayed.lower or 0) > 1:
+        return Judgement("cannot_tell", "no clear ratio among those who stayed")
+    if verdict.verdict == "supported" and _is_survival(everyone, stayed):
+        return Judgement("cannot_tell", "the larger part is survival")
+    return verdict
+
+
+def _is_survival(everyone: Estimate, stayed: Estimate) -> bool:
+    """Whether a ratio clearly above 1 comes more from who stays than from the health of those who do."""
+    if everyone.lower is None or everyone.lower <= 1 or everyone.value is None or stayed.value is None:
+        return False
+    return (stayed.lower or 0) <= 1 or 2 * np.log(stayed.value) < np.log(everyone.value)
+
+
+def _contrasts(lead: Comparison, later: str) -> list[dict[str, Any]]:
+    """The comparison in every way that methods 1 asks for; the second and fifth multiply to the first."""
+    line = lead.line
+    return [line(f"{later}, churned = 0", "ratio", lead.health),
+            line(f"{later}, among those who stayed", "ratio", lead.health, lead.stays),
+            line("in the last month before the first due date", "ratio", lead.before),
+            line(f"{later}, churned = 0, on the card's own scale", "ratio", lead.points),
+            line(f"still a customer {later}", "ratio", lead.stays),
+            line(f"{later}, churned = 0", "difference", lead.health),
+            line(f"still a customer {later}", "difference", lead.stays)]
+
+
+def _other_forms(lead: Comparison, group: Cohort, rules: Claims) -> list[dict[str, Any]]:
+    """The forms that do not lead: not adjusted, and, where success and score overlap, the two that flatter."""
+    rows = group.rows
+    bare = stats.mean_ratio(*(rows.loc[rows["health"].notna(), name] for name in ("health", "is_success", "cluster")))
+    arms = rows.groupby("is_success")["health"].mean()
+    table = [_line("whole score, not adjusted", "ratio", arms[True], arms[False], bare)]
+    if group.shared:
+        forms = {"whole score, adjusted without the first full month": "",
+                 f"without {_list(group.shared)}, adjusted without the first full month": "rest_"}
+        others = {words: Comparison.of(group, rules, prefix) for words, prefix in forms.items()}
+        table += [other.line(words, "ratio", other.health) for words, other in others.items()]
+    return table
+
+
+def _view(lead: Comparison, name: str) -> list[dict[str, Any]]:
+    """The ratio within each quarter of the start, or each segment, by the models of all accounts."""
+    levels = lead.rows[name].dropna()
+    return [lead.line(str(level), "ratio", lead.health, within=(lead.rows[name] == level).to_numpy())
+            for level in sorted(levels.unique())]
+
+
+def view(found: Finding, name: str) -> Finding:
+    """The view `start quarter` or `segment` of the comparison, as a Finding of its own."""
+    rows, question = found.details.get(name, []), f"onboarding_by_{name.replace(' ', '_')}"
+    told = sorted((row for row in rows if row["estimate"] is not None), key=lambda row: row["estimate"])
+    if not told:
+        return Finding.not_measured(question, f"there is no {name} with enough accounts of both kinds")
+    ends = [f"{number(row['estimate'], 2)} in {row['what']} ({interval_text(_estimate(row), 'ratio')})"
+            for row in (told[:1] + told[-1:])[:len(told)]]
+    few = f"; too few to say in {count(len(rows) - len(told))} of {count(len(rows), name)}"
+    sentence = f"The adjusted ratio {'lies between' if ends[1:] else 'is'} {' and '.join(ends)}"
+    return Finding(question, sentence + (few if len(told) < len(rows) else "") + ".", n=found.n, details={"rows": rows})
+
+
+def _picture(lead: Comparison, later: str, evidence: Evidence) -> list[dict[str, Any]]:
+    """Both arms as shares with intervals: full health of all, full health of those who stayed, still customers."""
+    parts = [(f"Share of full health {later}, churned = 0", lead.health, None, evidence.card.total),
+             ("Share of full health among those who stayed", lead.health, lead.stays, evidence.card.total),
+             (f"Still a customer {later}", lead.stays, None, 1.0)]
+    table = []
+    for what, of, per, whole in parts:
+        for arm in ("in_time", "others"):
+            found = known_chance(lead.told(arm, of, per), evidence.definitions)
+            low, value, high = (None if x is None else x / whole for x in (found.lower, found.value, found.upper))
+            table.append({"what": what, "arm": arm, "share": value, "lower": low, "upper": high, "n": found.n})
+    return table
 
 
 def _estimate(line: dict[str, Any]) -> Estimate:
     return Estimate(line["estimate"], line["lower"], line["upper"], line["n"], line["clusters"])
 
 
+def _list(names: tuple[str, ...]) -> str:
+    """"a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _about(lead: Comparison, everyone: Estimate) -> list[str]:
+    """What a reader must know about this comparison: how robust, who has no counterpart, whose score is missing."""
+    notes = []
+    if everyone.value and everyone.lower and everyone.upper:
+        near = everyone.lower if everyone.value > 1 else everyone.upper
+        limit = 1.0 if (near - 1) * (everyone.value - 1) <= 0 else near
+        notes.append("To explain the ratio away, something not recorded would have to go with success and with health "
+                     f"by a factor of {number(aipw.e_value(everyone.value))} each, and of "
+                     f"{number(aipw.e_value(limit))} to explain the near limit of the interval away (E-value).")
+    if lead.health.clipped_share:
+        notes.append(f"{percent(lead.health.clipped_share)} of the accounts have next to no counterpart.")
+    unmeasured = len(lead.rows) - lead.health.count()
+    if unmeasured:
+        notes.append(f"{count(unmeasured, 'account')} stayed without a score: those alike count for them.")
+    return notes + [f"{note[0].upper()}{note[1:]}." for note in lead.design.notes]
+
+
 def _notes(group: Cohort) -> list[str]:
     out = [f"{count(n)} {why}" for why, n in group.left_out.items() if n]
-    both = " and ".join(group.shared)
     said = {f"Success is {group.success_words}. Health from 0 to the card's total.": group.success_words,
-            f"Success and score share {both}, which raises the ratio by construction.": both,
+            f"Success and score share {_list(group.shared)}, which raises the ratio by construction.": group.shared,
             f"{group.reach}.": True, f"Left out: {'; '.join(out)}.": out, NOTE_TODAY: True}
     return [note for note, is_needed in said.items() if is_needed]
 

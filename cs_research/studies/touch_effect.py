@@ -6,7 +6,7 @@ import pandas as pd
 from cs_research.finding import Estimate, Finding, count, with_interval
 from cs_research.scorecards import TOLERANCE
 from cs_research.studies import stats
-from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters
+from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, health_without
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few
 
 NAME = "touch_raises_health"
@@ -17,21 +17,9 @@ LAGS = 3
 
 
 def health_without_touch(evidence: Evidence) -> pd.DataFrame:
-    """account_id, month, health (0 to the card's total) from the indicators that no touch enters.
-
-    Empty where fewer of them are measured than the card asks for.
-    """
-    left = [i for i in evidence.card.indicators if not {i.value, i.numerator, i.denominator} & set(OF_TOUCH)]
-    rows = evidence.indicators[evidence.indicators["indicator"].isin([i.id for i in left])]
-    measured = rows["is_measured"].astype(bool)
-    earned = {name: rows["indicator"].map({i.id: getattr(i, name) for i in left}).astype(float).where(measured)
-              for name in ("worst", "best")}
-    rows = rows.assign(**earned, is_measured=measured)
-    total = rows.groupby(["account_id", "month"], as_index=False)[["points", "worst", "best", "is_measured"]].sum()
-    enough = total["is_measured"] >= evidence.card.min_measured_share * len(left) - TOLERANCE
-    span = (total["best"] - total["worst"]).where(enough & (total["best"] > total["worst"]))
-    total["health"] = evidence.card.total * (total["points"] - total["worst"]) / span
-    return total[["account_id", "month", "health"]]
+    """account_id, month, health (0 to the card's total) from the indicators that no touch enters."""
+    of_touch = tuple(i.id for i in evidence.card.indicators if {i.value, i.numerator, i.denominator} & set(OF_TOUCH))
+    return health_without(evidence, of_touch)[["account_id", "month", "health"]]
 
 
 def lagged_panel(evidence: Evidence) -> pd.DataFrame:
