@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cs_research.definitions import load_definitions
-from cs_research.studies import card_check, claims, evidence, money, onboarding, state, touch, touch_effect
+from cs_research.studies import aipw, card_check, claims, evidence, landmark, money, onboarding, state, touch, touch_effect
 from cs_research.studies.evidence import Evidence, last_month_before, readings
 
 DEFINITIONS = load_definitions()
@@ -235,7 +235,7 @@ def onboarded(success_health, other_health, survivors=(1.0, 1.0), n=400, seed=1)
 def test_the_landmark_is_the_month_of_two_months_less_a_day():
     starts = {"2025-01-15": "2025-03-01", "2025-01-01": "2025-02-01", "2024-12-31": "2025-02-01"}
     history = [score(start, month, 20, start_date=day(start)) for start in starts for month in starts.values()]
-    found = onboarding.landmarks(made(history, [])).drop_duplicates().set_index("account_id")["landmark"]
+    found = landmark.landmarks(made(history, [])).drop_duplicates().set_index("account_id")["landmark"]
     assert found.to_dict() == {start: day(month) for start, month in starts.items()}
 
 
@@ -246,7 +246,7 @@ def test_the_landmark_is_the_month_of_two_months_less_a_day():
 def test_a_milestone_is_in_time_by_its_due_date_and_never_after_two_months(due, done, expected):
     milestones = [{"account_id": "a", "milestone": "kickoff", "due_date": pd.to_datetime(due),
                    "completed_date": pd.to_datetime(done)}]
-    told, _ = onboarding.successes(made([score("a", "2025-03-01", 20, start_date=day("2025-01-15"))], [],
+    told, _ = landmark.successes(made([score("a", "2025-03-01", 20, start_date=day("2025-01-15"))], [],
                                         milestones=milestones))
     assert told.to_dict() == {"a": expected}
 
@@ -255,7 +255,7 @@ def test_a_missing_milestone_is_not_done():
     milestones = [{"account_id": account, "milestone": kind, "due_date": pd.NaT, "completed_date": day("2025-02-01")}
                   for account, kind in (("a", "kickoff"), ("a", "training"), ("b", "kickoff"))]
     history = [score(a, "2025-03-01", 20, start_date=day("2025-01-15")) for a in ("a", "b", "c")]
-    told, _ = onboarding.successes(made(history, [], milestones=milestones))
+    told, _ = landmark.successes(made(history, [], milestones=milestones))
     assert told.to_dict() == {"a": True, "b": False, "c": False}
 
 
@@ -281,19 +281,17 @@ def test_what_is_not_over_or_not_known_is_left_out_and_counted():
     base = onboarded(30, 20, n=60)
     later = score("late", "2026-03-01", 20, start_date=day("2026-01-20"))
     blank = [score("blank", m, start_date=day("2025-01-15")) for m in ("2025-03-01", "2026-03-01")]
-    group = onboarding.cohort(replace(base, history=pd.concat([base.history, pd.DataFrame([later, *blank])])))
-    assert group.left_out == {"without a measured success": 0, "not over yet": 1,
-                              "without a score at the end": 1}
+    lost = score("lost", "2025-03-01", 20, start_date=day("2025-01-15"))
+    group = landmark.cohort(replace(base, history=pd.concat([base.history, pd.DataFrame([later, lost, *blank])])))
+    assert group.left_out == {"without a measured success": 0, "not over yet": 1, "gone with an unknown outcome": 1}
+    (unscored,) = group.rows.loc[group.rows["account_id"] == "blank", "health"]
+    assert np.isnan(unscored)  # still a customer: missing, never 0
 
 
-def test_what_success_and_score_share_is_said():
+def test_success_and_score_share_the_indicators_made_of_the_same_data():
     by_stock = made([score("a", "2025-02-01", 20)], [])
-    assert onboarding.shared_indicators(by_stock) == ("A-2",)
-    assert onboarding.shared_indicators(onboarded(30, 20, n=4)) == ()
-    of_work = CARD.model_copy(update={"indicators": (CARD.indicators[0].model_copy(
-        update={"numerator": "milestones_done"}),)})
-    shared = replace(onboarded(30, 20, n=40), definitions=replace(DEFINITIONS, scorecards={"dear": of_work}))
-    assert "share D-1" in " ".join(onboarding.onboarding_and_health(shared).details["notes"])
+    assert landmark.shared_indicators(by_stock) == ("A-2",)
+    assert landmark.shared_indicators(onboarded(30, 20, n=4)) == ()
 
 
 def test_onboarding_success_is_a_rate_of_recent_starts():
@@ -547,7 +545,7 @@ def test_the_evidence_of_an_earlier_month_ends_there():
     run = SimpleNamespace(definitions=DEFINITIONS, dataset={"scorecard": "dear"}, month=NOW, as_of=AS_OF,
                           canonical=lambda name: None, outcomes=NO_ENDS,
                           history=pd.DataFrame([score("a", m, 20.0) for m in ("2026-08-01", "2026-09-01")]))
-    run.history_indicators = run.history
+    run.history_indicators = run.account_facts = run.history
     run.measures = run.history.assign(is_history=True)
     whole, earlier = Evidence.from_run(run), Evidence.from_run(run, month=day("2026-08-01"))
     assert (len(whole.history), whole.as_of) == (2, AS_OF)
@@ -590,7 +588,7 @@ def test_late_tables_are_named():
     assert found.estimate == 0.5 and "goals ends on 2026-08-11" in found.sentence
 
 
-@pytest.mark.parametrize("module", [evidence, claims, onboarding], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [evidence, claims, onboarding, aipw], ids=lambda m: m.__name__)
 def test_examples_in_docstrings(module):
     assert doctest.testmod(module).failed == 0
 

@@ -235,6 +235,31 @@ def draw_success(finding: Finding) -> Chart:
     return chart[0]
 
 
+def draw_onboarded(finding: Finding) -> Chart:
+    """What became of accounts onboarded in time and of comparable others, as shares (onboarding_and_health)."""
+    rows, key, title = finding.details.get("picture", []), "onboarded", "Onboarded in time, and comparable others"
+    if not rows:
+        return nothing(key, title, finding)
+    looks = {"in_time": ("in time", "accent", "o", 0.14), "others": ("others", "hex", "s", -0.14)}
+    names = list(dict.fromkeys(row["what"] for row in rows))[::-1]
+    words = "; ".join(f"{row['what']}, {looks[row['arm']][0]}: {percent(row['share'])}" for row in rows)
+    with drawing(key, title, words, 70 * len(names) + 80, left=0.36, bottom=72) as (axes, chart):
+        for row in rows:
+            name, colour, mark, above = looks[row["arm"]]
+            y = names.index(row["what"]) + above
+            interval(axes, y, row["lower"], row["upper"])
+            axes.plot(row["share"], y, mark, color=COLOURS[colour], markersize=9)
+            axes.annotate(f"{percent(row['share'])} {name}", (row["upper"] or row["share"], y), va="center",
+                          xytext=(8, 0), textcoords="offset points")
+        labels(axes, names, 30)
+        axes.set_ylim(-0.5, len(names) - 0.5)
+        axes.set_xlim(0, 1.15)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
+        percent_axis(axes.xaxis)
+        axes.set_xlabel(f"adjusted share, 95% interval, n = {count(rows[0]['n'])}")
+    return chart[0]
+
+
 def draw_rates(finding: Finding, label: str = "group") -> Chart:
     """Rates with their intervals, one row each; the claimed rate dashed; rows with too few say so."""
     rows = [{**row, "estimate": row.get("rate")} for row in finding.rows]

@@ -129,20 +129,25 @@ def onboarding_and_health(evidence: Evidence) -> Finding:
     Where success and score share indicators, the score without them leads, adjusted also for health in the first
     full month: any other form finds a ratio where there is none (methods 1).
     """
-    group, rules = cohort(evidence), evidence.definitions.claims
-    sizes = group.rows["is_success"].value_counts().reindex([True, False], fill_value=0) if len(group.rows) else [0]
-    notes = _notes(group)
+    return compared(cohort(evidence), evidence)
+
+
+def compared(group: Cohort, evidence: Evidence) -> Finding:
+    """The Finding on a cohort; of the evidence only the definitions are read."""
+    rows, rules, notes = group.rows, evidence.definitions.claims, _notes(group)
+    sizes = [int((rows["is_success"] == arm).sum()) if len(rows) else 0 for arm in (True, False)]
     if min(sizes) == 0:
         return cannot_measure(NAME, _why_empty(group, evidence), notes)
-    smaller = f"in the smaller group of {count(len(group.rows))} seen {group.later_words}"
-    if few := too_few(evidence, NAME, int(min(sizes)), smaller, notes):
+    smaller = f"in the smaller group of {count(len(rows))} seen {group.later_words}"
+    if few := too_few(evidence, NAME, min(sizes), smaller, notes):
         return few
-    prefix = "rest_" if group.shared else ""
-    here = group.rows[group.rows["is_here"]]
-    if here.empty or here.groupby("is_success")[prefix + "health"].count().min() < rules.min_accounts:
+    lead = Comparison.of(group, rules, "rest_" if group.shared else "", bool(group.shared))
+    here = lead.rows[lead.rows["is_here"].astype(bool)]
+    if not rules.are_enough(min(here.loc[here["is_success"] == arm, lead.prefix + "health"].count()
+                                for arm in (True, False))):
         out = f" without {_list(group.shared)}, of which success is made" if group.shared else ""
-        return cannot_measure(NAME, f"too few of those who stayed have a score{out}", notes)
-    lead = Comparison.of(group, rules, prefix, bool(group.shared))
+        return cannot_measure(NAME, f"too few comparable accounts that stayed have a score{out}",
+                              [*notes, *lead.design.notes])
     if lead.health.clipped_share == 1:
         return cannot_measure(NAME, f"{_list(lead.design.adjusted)} tell who succeeds without a mistake, so that no "
                               "account has a counterpart", notes)
@@ -150,19 +155,19 @@ def onboarding_and_health(evidence: Evidence) -> Finding:
 
 
 def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[str]) -> Finding:
-    later = group.later_words
+    later, adjusted = group.later_words, lead.design.adjusted
     table = [*_contrasts(lead, later), *_other_forms(lead, group, evidence.definitions.claims)]
     everyone, stayed = (known_chance(_estimate(line), evidence.definitions) for line in table[:2])
     verdict = _verdict(evidence, lead, everyone, stayed)
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
     ending = {"supported": f"as {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
         verdict.verdict, f"whether it is {claimed} cannot be told: {verdict.reason}")
-    where = f"outside {_list(group.shared)} and " if group.shared else ""
-    how = f"adjusted for {_list(lead.design.adjusted)}" if lead.design.adjusted else "not adjusted for anything"
-    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have, {where}{how}, "
+    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have "
                 f"{value_text(everyone, 'ratio')} times the health of the others ({interval_text(everyone, 'ratio')}; "
                 f"churned count as 0), and {value_text(stayed, 'ratio')} times among those who stayed "
-                f"({interval_text(stayed, 'ratio')}). This is an association; {ending}.")
+                f"({interval_text(stayed, 'ratio')}). This is an "
+                + (f"association, adjusted for {_list(adjusted)}" if adjusted else "unadjusted association")
+                + f"; {ending}.")
     if group.shared:
         sentence += (f" It is another quantity than the claim's: {_list(group.shared)} and success are made of the "
                      "same data and are left out, and so is what onboarding had done by the first full month.")
@@ -240,7 +245,8 @@ def view(found: Finding, name: str) -> Finding:
             for row in (told[:1] + told[-1:])[:len(told)]]
     few = f"; too few to say in {count(len(rows) - len(told))} of {count(len(rows), name)}"
     sentence = f"The adjusted ratio {'lies between' if ends[1:] else 'is'} {' and '.join(ends)}"
-    return Finding(question, sentence + (few if len(told) < len(rows) else "") + ".", n=found.n, details={"rows": rows})
+    return Finding(question, sentence + (few if len(told) < len(rows) else "") + ".", n=found.n,
+                   details={"rows": rows, "claimed": found.details["claimed"]})
 
 
 def _picture(lead: Comparison, later: str, evidence: Evidence) -> list[dict[str, Any]]:
