@@ -10,7 +10,18 @@ import pandas as pd
 import pytest
 
 from cs_research.definitions import load_definitions
-from cs_research.studies import aipw, card_check, claims, evidence, landmark, money, onboarding, state, touch, touch_effect
+from cs_research.studies import (
+    aipw,
+    card_check,
+    claims,
+    evidence,
+    landmark,
+    money,
+    onboarding,
+    state,
+    touch,
+    touch_effect,
+)
 from cs_research.studies.evidence import Evidence, last_month_before, readings
 
 DEFINITIONS = load_definitions()
