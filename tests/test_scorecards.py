@@ -167,6 +167,11 @@ def test_versions_stand_beside_each_other_and_the_month_tells_which_leads(tmp_pa
     assert found.in_use("2026-06").scorecards["dear"].version == "2.0"
 
 
+def test_of_two_versions_in_use_the_higher_leads_and_numbers_are_numbers(tmp_path):
+    found = overlay(tmp_path, nine=DEAR_TEXT.replace('"1.0"', '"1.9"'), ten=DEAR_TEXT.replace('"1.0"', '"1.10"'))
+    assert found.scorecards["dear"].version == "1.10"
+
+
 def test_a_version_never_changes_its_content(tmp_path):
     with pytest.raises(Refused, match=r"mine.yml:3: key 'version': 1.0 is the package's own and reads otherwise"):
         overlay(tmp_path, mine=DEAR_TEXT.replace("0.25", "0.26", 1))

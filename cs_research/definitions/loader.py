@@ -155,7 +155,12 @@ def _refuse_other_stages(found: dict[str, tuple[Path, Any]]) -> None:
 
 def _latest(cards: Iterable[models.Scorecard]) -> dict[str, models.Scorecard]:
     """Of each name the card in use from the latest month; at one month the higher version."""
-    return {card.name: card for card in sorted(cards, key=lambda card: (card.in_use_from or "", card.version))}
+    return {card.name: card for card in sorted(cards, key=lambda card: (card.in_use_from or "", _order(card.version)))}
+
+
+def _order(version: str) -> list[tuple[int, int, str]]:
+    """1.10 comes after 1.9."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"[.-]", version)]
 
 
 def _composed(card: models.Scorecard, cards: Iterable[models.Scorecard],
