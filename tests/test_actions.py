@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs_research.actions import actions, not_measured
-from cs_research.definitions import models
+from cs_research.definitions import load_definitions, models
+from cs_research.definitions.loader import DEFAULTS as DEFAULTS_FOLDER
 from cs_research.engine import Horizon, Panel
+from cs_research.errors import Refused
 
 PLAN = DEFAULTS.response_points
 MONTH = pd.Timestamp("2026-10-01")
@@ -114,6 +116,27 @@ def test_what_cannot_be_looked_at_is_named():
     assert not_measured(rows, rows[["account_id", "month", HEALTH]], PLAN) == {
         HEALTH: "no account has one", "months_since_meeting": "no table of meetings",
         "meetings_held": "no table of meetings", "days_to_meeting": "no table of meetings"}
+
+
+@pytest.mark.parametrize(("found", "wrong", "told"), [
+    ("contact_types: [call, ", "contact_types: [cal, ",
+     ":6: 'cal' is no touch type of touch_points.yml, did you mean 'call'?"),
+    ("field: meetings_held, at_most: 0", "field: meeting_held, at_most: 0",
+     "reads 'meeting_held', which no file declares, did you mean 'meetings_held'?"),
+    ("points: 40,", "points: 40, times: 2,", "give either points or times"),
+    ("points: 40,", "points: -40,", "greater than or equal to 0"),
+    ("name: health_1bad,", "name: health_2bad,", "expected each name of a factor, suppression or flag once"),
+    ("{field: meetings_held, at_most: 0}", "{field: meetings_held, falls_by: 1}",
+     "compare months, not what a week knows"),
+])
+def test_a_wrong_formula_is_refused_with_its_line(tmp_path, found, wrong, told):
+    text = (DEFAULTS_FOLDER / "response_points.yml").read_text(encoding="utf-8")
+    text = text.replace('version: "1.0"', 'version: "9"')
+    assert found in text
+    (tmp_path / "response_points.yml").write_text(text.replace(found, wrong, 1), encoding="utf-8")
+    with pytest.raises(Refused, match="F_CONFIG") as error:
+        load_definitions(tmp_path)
+    assert told in str(error.value)
 
 
 # ---------------------------------------------------------------- what is known on the eve of a week

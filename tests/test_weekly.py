@@ -60,7 +60,7 @@ def test_the_list_of_a_week(data, tmp_path, capsys):
     text = page.read_text(encoding="utf-8")
     assert "&lt;b&gt;Two&lt;/b&gt;" in text and "<b>Two" not in text
     assert "feature_health.health_band: no account has one" in text and "no table of touches" not in text
-    assert "no entry of a past list has been judged yet" in text
+    assert "<b>Cannot tell.</b> Not measured: no entry of a past list has been judged yet" in text
     assert not re.search(r"(?:src|href)=\"(?!#)", text) and "<script" not in text
 
 

@@ -122,17 +122,29 @@ def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
     measures = {**one["measures"].measures, **one["events"].counters, **one["ratings"].kinds, **touch.counts,
                 **touch.reactions}
     for key, (path, definition) in found.items():
-        known = measures if definition.kind == "scorecard" else {**measures, **_fields_of_scores(cards)}
+        known = measures if definition.kind == "scorecard" else {
+            **measures, **_fields_of_scores(cards), **(models.WEEK_FIELDS if key == "response_points" else {})}
         for name in getattr(definition, "reads", ()):
             if name not in known:
                 raise strict_yaml.refusal(path, _line_of(name, path),
                                           f"{key} reads '{name}', which no file declares{_near(name, known)}")
     _refuse_other_stages(found)
+    _refuse_other_touches(found)
     given = {"tables", "measures", "cards", "scorecards", "files"}
     single = {field.name for field in dataclass_fields(Definitions)} - given
     return Definitions(
         tables=one["tables"].tables, measures=one["measures"].measures, cards=cards, scorecards=_latest(cards),
         files={key: path for key, (path, _) in found.items()}, **{kind: one[kind] for kind in single})
+
+
+def _refuse_other_touches(found: dict[str, tuple[Path, Any]]) -> None:
+    """A contact is a touch of a declared type."""
+    path, plan = found["response_points"]
+    declared, known = found["touch_points"][0].name, found["touch_points"][1].types
+    for name in (*plan.contact_types, *plan.answered_types):
+        if name not in known:
+            raise strict_yaml.refusal(path, _line_of(name, path),
+                                      f"'{name}' is no touch type of {declared}{_near(name, known)}")
 
 
 def _refuse_other_stages(found: dict[str, tuple[Path, Any]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import models
-from cs_research.finding import Finding
+from cs_research.finding import VERDICTS, Finding
 from cs_research.report import formats
 from cs_research.report.page import environment, stylesheet
 from cs_research.report.phrases import phrases, say
@@ -47,7 +47,7 @@ def page(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints, datase
         count=say("w_blind" if is_blind(blind, plan) else "w_title", n=len(listed)),
         lead=say("w_lead", accounts=formats.count(len(tables["actions"])), points=formats.count(with_points),
                  alone=formats.count(len(alone)), capacity=plan.capacity_per_manager),
-        owners=owners, alone=alone.to_dict("records"), plan=plan, proof=proof,
+        verdict=VERDICTS[proof.verdict], owners=owners, alone=alone.to_dict("records"), plan=plan, proof=proof,
         formula=[{"title": factor.title.en, "weight": weight(factor)} for factor in plan.factors],
         blind=[f"{field}: {why}" for field, why in blind.items()])
 
