@@ -103,6 +103,7 @@ def test_factors_add_up_in_any_order_and_who_is_left_alone_is_never_listed(accou
     plan = PLAN.model_copy(update={"factors": factors})
     accounts = [{"account_id": f"a{i}", **one} for i, one in enumerate(accounts)]
     listed, shares = table(*accounts, plan=plan)
+    assert (shares["points"].mul(1000) % 1).map(lambda rest: min(rest, 1 - rest) < 1e-6).all()
     added = shares["points"].mul(1000).round().groupby(shares["account_id"]).sum().reindex(listed["account_id"])
     assert (added.fillna(0).to_numpy() == listed["response_points"].mul(1000).round().to_numpy()).all()
     assert not (listed["is_listed"] & listed["suppressed_by"].notna()).any()
