@@ -15,34 +15,33 @@ from cs_research.errors import Refused
 from cs_research.simulate.calendar import Calendar
 from cs_research.simulate.folder import Folder
 from cs_research.simulate.life import Life
+from cs_research.simulate.draws import ACCOUNTS_PER_MANAGER, FEWEST_MANAGERS, LAST_MONTH
 from cs_research.simulate.population import account_ids, account_names, draw_managers, draw_people, identify
 from cs_research.simulate.tables import TABLES
-from cs_research.simulate.truth import ACCOUNTS_PER_MANAGER, truth
-from cs_research.simulate.worlds import WORLDS, World
+from cs_research.simulate.truth import LIVES, truth
+from cs_research.simulate.worlds import WORLDS, World, world_of
 
 __all__ = ["WORLDS", "simulate"]
 
-LAST_MONTH = "2026-10"
 BLOCK = 2000
-FEWEST_MANAGERS = 20
 
 
 def simulate(out: Path, accounts: int, months: int, seed: int, world: str = "claims",
-             progress: Callable[[int, int], None] | None = None, truth_accounts: int = 6000) -> None:
+             progress: Callable[[int, int], None] | None = None, truth_accounts: int = 6000,
+             base_churn: int | None = None) -> None:
     """Write a data set folder: dataset.yml, one file per table, truth.json.
 
     The same arguments give the same bytes. The period ends with October 2026. `progress(done, total)` counts
-    blocks of accounts and the three lives behind the truth, which is found with `truth_accounts` accounts.
-    Refused: an unknown world, a size below one, a folder that holds something else.
+    blocks of accounts and the lives behind the truth, which is found with `truth_accounts` accounts. `base_churn`
+    is that of worlds.world_of. Refused: what that refuses, a size below one, a folder that holds something else.
 
     >>> simulate(Path("small"), accounts=50, months=14, seed=1)  # doctest: +SKIP
     """
-    if world not in WORLDS:
-        raise Refused(f"There is no world '{world}'", f"choose one of {', '.join(WORLDS)}")
+    parameters = world_of(world, base_churn)
     for name, size in (("accounts", accounts), ("months", months), ("truth_accounts", truth_accounts)):
         if size < 1:
             raise Refused(f"{name} is {size}", "give 1 or more")
-    done, total = itertools.count(1), len(range(0, accounts, BLOCK)) + 3
+    done, total = itertools.count(1), len(range(0, accounts, BLOCK)) + LIVES
 
     def step() -> None:
         if progress:
@@ -50,13 +49,14 @@ def simulate(out: Path, accounts: int, months: int, seed: int, world: str = "cla
 
     out, calendar = Path(out), Calendar(LAST_MONTH, months)
     source = f"cs-research simulate --accounts {accounts} --months {months} --seed {seed} --world {world}"
+    source += f" --base-churn {base_churn}" if base_churn is not None else ""
     with Folder(out) as folder:
-        for life in _lives(accounts, seed, WORLDS[world], calendar):
+        for life in _lives(accounts, seed, parameters, calendar):
             for table in TABLES:
                 folder.add(table.__name__, table(life))
             step()
         folder.describe(source, str(calendar.as_of))
-    facts = {"source": source, "world": world} | truth(WORLDS[world], calendar, truth_accounts, step)
+    facts = {"source": source, "world": world} | truth(parameters, calendar, truth_accounts, step)
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     (out / "truth.json").write_text(text, encoding="utf-8", newline="\n")
 
@@ -68,6 +68,6 @@ def _lives(accounts: int, seed: int, world: World, calendar: Calendar) -> Iterat
     managers = draw_managers(whole, max(FEWEST_MANAGERS, accounts // ACCOUNTS_PER_MANAGER), world)
     for number, start in enumerate(range(0, accounts, BLOCK)):
         part, rng = slice(start, start + BLOCK), np.random.default_rng([seed, 1, number])
-        people = draw_people(rng, len(ids[part]), calendar.months, managers)
+        people = draw_people(rng, len(ids[part]), calendar.months, managers, world)
         identify(people, ids[part], names[part])
         yield Life(people, managers, world, calendar, rng).run()

@@ -15,17 +15,43 @@ CUTS = {
     "A-3": (0.25, 0.50, 0.75),
     "R-1": (0.30, 0.60, 0.90),
 }
+INDICATORS = tuple(CUTS)
 BANDS = ("red", "orange", "yellow", "green")
+UNMEASURED = -1
+EXPERT = ((1, 1, 1),) * len(CUTS)
+"""What each step to a better colour earns, by indicator; the worst colour of each has one point."""
 
 
-def health(values: dict[str, np.ndarray]) -> np.ndarray:
-    """The total, 10 to 40, from one array per indicator; NaN is not measured and left out of both sides.
+def colours(values: dict[str, np.ndarray]) -> np.ndarray:
+    """The colour of every indicator, 0 (worst) to 3, one column each in the order of `INDICATORS`.
 
-    >>> float(health({"D-1": np.array([0.32]), "D-2": np.array([0.89])})[0])
-    30.0
+    `values` holds one array per indicator; NaN becomes `UNMEASURED`.
     """
-    points = [np.where(np.isnan(value), np.nan, 1.0 + reached(CUTS[name], value)) for name, value in values.items()]
-    return 10 * np.nanmean(points, axis=0)
+    found = [np.where(np.isnan(values[name]), UNMEASURED, reached(cuts, values[name])) for name, cuts in CUTS.items()]
+    return np.column_stack(found).astype(np.int8)
+
+
+def total(colour: np.ndarray, steps: tuple = EXPERT, without: tuple[str, ...] = ()) -> np.ndarray:
+    """The card's total, 40 at best, of colours (last axis: indicator) by the points of `steps`.
+
+    What is not measured, and the indicators `without`, are left out of both sides.
+
+    >>> example = colours({name: np.array([np.nan]) for name in CUTS} | {"D-1": np.array([0.32])})
+    >>> total(example).tolist(), zero_based(total(example)).tolist()
+    ([20.0], [13.333333333333334])
+    """
+    earned, best = np.zeros((2, *np.shape(colour)[:-1]))
+    for column, (name, step) in enumerate(zip(INDICATORS, steps, strict=True)):
+        points, own = 1 + np.cumsum([0, *step]), np.asarray(colour)[..., column]
+        counts = (own != UNMEASURED) & (name not in without)
+        earned += np.where(counts, points[own], 0)
+        best += counts * points[-1]
+    return np.divide(40 * earned, best, out=np.full(best.shape, np.nan), where=best > 0)
+
+
+def zero_based(points: np.ndarray) -> np.ndarray:
+    """The total of a card whose best is four times its worst on the scale from 0 (all worst) to 40."""
+    return (points - 10) * 4 / 3
 
 
 def band(total: np.ndarray) -> np.ndarray:

@@ -21,16 +21,24 @@ COURSES = 8
 LOW_HEALTH = 22.0
 
 
-def touch(life) -> None:
-    """Touches of the month; their points are summed by account in `life.points`.
+def level(life) -> tuple[np.ndarray, np.ndarray]:
+    """Whose health was low last month, and how much every account is contacted.
 
-    Reactive: managers reach out more where last month's health was low; otherwise by habit and by chance.
+    Reactive: managers reach out more where last month's health was low (recorded) and by what they see of the
+    engagement of the day and of the hidden trait (not recorded); otherwise by habit and by chance.
     """
-    people, rng, count, number = life.people, life.rng, life.people.count, f"{life.month:03d}"
-    life.points = np.zeros(count)
+    people, rng = life.people, life.rng
     low = life.health[:, life.month - 1] < LOW_HEALTH  # before the first month: NaN, never low
-    contact = life.managers.contact[people.owner] + rng.normal(0, 0.5, count) + 0.4 * low
-    contact = np.exp(contact + 0.25 * np.nan_to_num(life.engagement[:, life.month]))
+    contact = life.managers.contact[people.owner] + rng.normal(0, 0.5, people.count) + 0.4 * low
+    seen = life.world.insight * np.nan_to_num(life.engagement[:, life.month]) + people.hidden
+    return low, np.exp(contact + seen)
+
+
+def touch(life) -> None:
+    """Touches of the month; their points are summed by account in `life.points`."""
+    people, rng, number = life.people, life.rng, f"{life.month:03d}"
+    life.points = np.zeros(people.count)
+    low, contact = level(life)
     users = np.flatnonzero(life.seated & (life.activated < life.calendar.date(life.month)))
     chance = np.clip(contact[people.user_account[users], None] * list(CHANCE.values()), 0, 0.7)
     happens = rng.random(chance.shape) < chance
@@ -40,7 +48,7 @@ def touch(life) -> None:
     _videos(life, reaches["video_view"])
     _elearning(life, reaches["elearning_login"])
     _seminar(life, reaches["seminar_application"], "S" + number)
-    _account_touches(life, low, contact)
+    account_touches(life, low, contact)
 
 
 def _touch(life, kind, user, account=None, date=None, points=None, **details) -> np.ndarray:
@@ -89,7 +97,7 @@ def _seminar(life, users: np.ndarray, content: str) -> None:
     _touch(life, "seminar_attendance", users[came], date=later, content=content)
 
 
-def _account_touches(life, low: np.ndarray, contact: np.ndarray) -> None:
+def account_touches(life, low: np.ndarray, contact: np.ndarray) -> None:
     """What goes to the account as a whole: mailings, calls, reviews, events."""
     count, since_start = life.people.count, life.month - life.people.start_month
     answers, calls, reviews, finals, events, visits = life.rng.random((6, count))

@@ -11,11 +11,13 @@ import pandas as pd
 
 from cs_research.simulate import contact, terms, usage
 from cs_research.simulate.calendar import NO_DATE, Calendar
-from cs_research.simulate.card import health
+from cs_research.simulate.card import INDICATORS, UNMEASURED, colours, total
 from cs_research.simulate.population import expit
 from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, NEVER, PRICES, RENEWED
 from cs_research.simulate.worlds import HEALTH_KNOTS, World
 
+ENOUGH_STOCK = 400
+"""Cards per seat at the landmark that make an onboarding a success where no milestones are kept."""
 FADE = np.array([0.0, -0.6, -1.3, -2.2, -2.8])
 """What a customer who will leave loses in engagement, by months since that was decided."""
 
@@ -23,8 +25,12 @@ FADE = np.array([0.0, -0.6, -1.3, -2.2, -2.8])
 class Life:
     """One block of accounts: `run()` fills the log (what happened, by name) and arrays of account x month.
 
-    In `health` NaN means no score; in `seats_then` 0 means not under contract at the month's end.
+    In `health` NaN means no score; in `seats_then` 0 means not under contract at the month's end. `trial`, where
+    given, decides by account and month what of last month's touches is felt: a point per seat, or nothing.
     """
+
+    use, touch = usage.use, contact.touch
+    trial: np.ndarray | None = None
 
     def __init__(self, people, managers, world: World, calendar: Calendar, rng: np.random.Generator):
         self.people, self.managers, self.world, self.calendar, self.rng = people, managers, world, calendar, rng
@@ -34,6 +40,7 @@ class Life:
         self.start = calendar.date(people.start_month, people.start_day)
         self.health, self.engagement, self.stock_rate = np.full((3, *by_month), np.nan)
         self.touch_rate, self.touch_score = np.full((2, *by_month), np.nan)
+        self.colours = np.full((*by_month, len(INDICATORS)), UNMEASURED, np.int8)
         self.seats_then = np.zeros(by_month, int)
         self.seats, self.product = people.seats.copy(), people.product.copy()
         self.mrr = people.seats * PRICES[people.product]
@@ -57,8 +64,8 @@ class Life:
                 contact.meet(self)
                 continue
             self._engage()
-            used = usage.use(self)
-            contact.touch(self)
+            used = self.use()
+            self.touch()
             contact.meet(self)
             contact.pursue_goals(self)
             self._score(used)
@@ -99,7 +106,8 @@ class Life:
         """Engagement: inclination, drift, onboarding, last month's touches, the fade of those who leave."""
         self.drift = 0.8 * self.drift + self.rng.normal(0, 0.3, len(self.drift))
         ramp = np.clip((self.month - self.people.start_month - 1) / 6, 0, 1)
-        touched = np.nan_to_num(self.touch_rate[:, self.month - 1])  # before the first month: NaN, none
+        felt = self.touch_rate[:, self.month - 1] if self.trial is None else self.trial[:, self.month]
+        touched = np.nan_to_num(felt)  # before the first month: NaN, none
         since = np.clip(self.month - self.decided_month, 0, len(FADE) - 1)
         level = self.world.base + self.people.inclination + self.drift
         level = level + self.world.onboarding * self.people.is_onboarded * ramp + self.world.touch * np.log1p(touched)
@@ -116,15 +124,18 @@ class Life:
         self.touch_score[:, month] = np.where(alive, np.nansum(recent, axis=1) / known, np.nan)
         month_end = self.calendar.date(month, 31)
         is_scored = alive & ((month_end - self.start).astype(int) + 1 >= 15)
-        self.health[:, month] = np.where(is_scored, health(self._indicators(used, seats, month_end)), np.nan)
+        self.colours[is_scored, month] = colours(self._indicators(used, seats, month_end))[is_scored]
+        self.health[:, month] = total(self.colours[:, month])
+        if self.world.success_by_stock:
+            ends = alive & (self.landmark_month() == month)
+            self.people.is_onboarded[ends] = self.stock_rate[ends, month] >= ENOUGH_STOCK
 
     def _indicators(self, used: dict[str, np.ndarray], seats: np.ndarray, month_end: np.datetime64) -> dict:
         active = np.maximum(used["active"], 1)  # nobody active: 0 of 1, the worst colour
-        activated = self.people.user_account[~np.isnat(self.activated)]
         agreed, achieved = ((~np.isnat(dates)).sum(axis=1) for dates in (self.goal_agreed, self.goal_achieved))
         return {
             "D-1": self.seats / self.people.target_users,
-            "D-2": np.bincount(activated, minlength=self.people.count) / seats,
+            "D-2": used["activated"] / seats,
             "D-3": used["login"] / seats,
             "D-4": used["scan"] / seats,
             "E-1": self.touch_score[:, self.month],
@@ -136,13 +147,15 @@ class Life:
         }
 
     def _decide(self) -> None:
-        """Churn, expansion and contraction compete at the renewal; the manager shifts the odds of churn."""
+        """Churn, expansion and contraction compete at the renewal, by health as this world's true card has it;
+        the manager and the hidden trait shift the odds of churn."""
         read = self.is_alive & (self.reading_month == self.month) & ~np.isnan(self.health[:, self.month])
         who, world = np.flatnonzero(read), self.world
-        total = self.health[who, self.month]
-        rates = (np.interp(total, HEALTH_KNOTS, rate) for rate in (world.churn, world.expansion, world.contraction))
+        true_health = total(self.colours[who, self.month], world.steps)
+        rates = (np.interp(true_health, HEALTH_KNOTS, rate) for rate in (world.churn, world.expansion, world.contraction))
         churned, expanded, contracted = rates
-        churned = expit(np.log(churned / (1 - churned)) + self.managers.churn[self.people.owner[who]])
+        shift = self.managers.churn[self.people.owner[who]] - self.people.hidden[who]
+        churned = expit(np.log(churned / (1 - churned)) + shift)
         expanded = np.minimum(expanded, 1 - churned)
         contracted = np.minimum(contracted, 1 - churned - expanded)
         draw = self.rng.random(len(who))
@@ -150,7 +163,8 @@ class Life:
         self.fate[who] = np.select(below, [CHURNED, EXPANDED, CONTRACTED], RENEWED)
         self.decided_month[who] = self.month
         self.note(
-            "readings", account=who, month=self.month, due_month=self.due_month[who], health=total,
+            "readings", account=who, month=self.month, due_month=self.due_month[who],
+            health=self.health[who, self.month], true_health=true_health, mrr=self.mrr[who],
             churned=churned, expanded=expanded, contracted=contracted, fate=self.fate[who],
             is_first=self.renewal_count[who] == 0, touch_score=self.touch_score[who, self.month],
         )

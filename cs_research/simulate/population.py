@@ -50,11 +50,12 @@ def draw_managers(rng: np.random.Generator, count: int, world) -> SimpleNamespac
     return SimpleNamespace(count=count, enterprise=count // 5, **effects)
 
 
-def draw_people(rng: np.random.Generator, count: int, months: int, managers) -> SimpleNamespace:
+def draw_people(rng: np.random.Generator, count: int, months: int, managers, world) -> SimpleNamespace:
     """Accounts that start all over the period, more of them early, so that outcomes a year later exist.
 
     Onboarding succeeds more often in some segments, sizes and industries, which also use the service more:
-    confounding by what is recorded, so that a naive comparison is too high and an adjusted one is not.
+    confounding by what is recorded, so that a naive comparison is too high and an adjusted one is not. Where the
+    world has a hidden trait, it raises both as well, and no table tells of it.
     """
     enterprise = rng.random(count) < 0.10
     of_enterprise = rng.integers(0, managers.enterprise, count)
@@ -63,12 +64,15 @@ def draw_people(rng: np.random.Generator, count: int, months: int, managers) -> 
     size = np.exp(rng.normal(np.where(enterprise, 3.95, 2.45), np.where(enterprise, 0.35, 0.5)))
     seats = np.clip(np.round(size), np.where(enterprise, 30, 5), np.where(enterprise, 120, 45)).astype(int)
     lead = 0.35 * enterprise + 0.15 * (industry - 3) + 0.2 * (np.log(seats) - 2.7)
+    hidden = world.hidden * rng.normal(size=count) if world.hidden else np.zeros(count)
+    lead = world.lead * lead + hidden
     onboarded = rng.random(count) < expit(0.3 + 1.3 * lead)
     target = np.maximum(np.round(seats / rng.uniform(0.18, 0.85, count)), 1)
     capacity = np.ceil(seats * 1.8).astype(int) + 2
+    pile = rng.normal(world.pile, world.pile_sd, count) if world.pile_sd else np.full(count, world.pile)
     return SimpleNamespace(
         count=count, is_enterprise=enterprise, owner=owner, industry=industry, seats=seats, capacity=capacity,
-        is_onboarded=onboarded,
+        is_onboarded=onboarded, hidden=hidden, pile=pile,
         target_users=np.where(rng.random(count) < 0.15, np.nan, target),
         goal=rng.integers(0, len(GOALS), count),
         start_month=np.floor(months * rng.random(count) ** 1.6).astype(int),

@@ -107,7 +107,12 @@ def meetings(life: Life) -> pd.DataFrame:
 
 
 def milestones(life: Life) -> pd.DataFrame:
-    """Success is every milestone in time; otherwise the last one, and maybe others, come late or never."""
+    """Success is every milestone in time; otherwise the last one, and maybe others, come late or never.
+
+    None are kept where success is judged by the stock.
+    """
+    if life.world.success_by_stock:
+        return pd.DataFrame()
     rng, count, frames = life.rng, life.people.count, []
     for name, days in MILESTONES.items():
         due, is_last = life.start + days, name == "first_value"

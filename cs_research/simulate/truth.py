@@ -1,24 +1,28 @@
 """What is true in a simulated world, by living it with many more accounts than one usually exports.
 
 Rates are averages of the true probabilities, not of outcomes, so their Monte-Carlo error is small. The effect
-of onboarding is read from the same accounts lived twice: once with every onboarding in time, once with none.
-What cannot be known this way is left out.
+of onboarding is read from the same accounts lived twice: once with every onboarding in time, once with none; that
+of touches from a life in which a coin decides, every month anew, whether an account feels a point per seat or none.
+What cannot be known this way is left out, and `LEFT_OUT` says so.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from cs_research.simulate.calendar import Calendar
-from cs_research.simulate.card import BANDS, band
-from cs_research.simulate.life import Life
-from cs_research.simulate.population import OPEN_TERM, draw_managers, draw_people
+from cs_research.simulate.card import BANDS, INDICATORS, band
+from cs_research.simulate.draws import ACCOUNTS_PER_MANAGER, LAST_MONTH, Sketch, onboarding, readings, touch_panel
+from cs_research.simulate.life import ENOUGH_STOCK, Life
+from cs_research.simulate.population import draw_managers, draw_people
 from cs_research.simulate.worlds import HEALTH_KNOTS, World
 
 SEED = 20180401
-ACCOUNTS_PER_MANAGER = 30
-HORIZON = 12
+LIVES = 4
+EARLIER = 3  # months before the reading: the other distance at which the bands are read
 FEWEST = 200  # behind fewer readings or accounts no true value is given
 READING = (
     "the default card's total from everything that happened, read at the last month that ends on or before "
@@ -26,50 +30,98 @@ READING = (
 )
 ESTIMAND = (
     "E[Y(1)] / E[Y(0)]; Y = health on the 0-based scale 12 months after the landmark month, churned = 0; "
-    "accounts alive at the landmark"
+    "accounts alive at the landmark; ratio_without_stock: Y without A-2, its value whether or not month-1 health is "
+    "adjusted for, as no onboarding acts before month 2; ratio_unadjusted: what a comparison as it happened tends to"
 )
+TOUCH = (
+    "health without E-1 and E-2 (0-based) next month, for a point per seat this month instead of none; "
+    "causal: by a coin; conditional: least squares on log(1 + points per seat), three months of health, log(1 + age) "
+    "and segment, as it happened"
+)
+LEFT_OUT = [
+    "money beyond renewal_rate_by_mrr: growth and its timing are drawn, their means not written down",
+    "best ranking of a weekly list: feedback follows no true formula",
+    "values behind fewer than 200 readings or accounts",
+]
 
 
-def truth(world: World, calendar: Calendar, accounts: int, step: Callable[[], None]) -> dict:
-    """Parameters and true values, the same for every seed; `step()` is called after each of three lives."""
-    lives = []
-    for onboarded in (None, True, False):
-        lives.append(_lived(world, calendar, accounts, onboarded))
-        step()
-    result = {
-        "parameters": {"health_knots": HEALTH_KNOTS} | asdict(world),
-        "monte_carlo": {"accounts": accounts, "managers": lives[0].managers.count, "seed": SEED},
+def truth(world: World, calendar: Calendar, accounts: int, step: Callable[[], None] = lambda: None,
+          kind: type[Life] = Life) -> dict:
+    """Parameters and true values, the same for every seed; `step()` is called after each of `LIVES` lives."""
+    lived, in_time, not_in_time, tried = (
+        _lived(world, calendar, accounts, kind, step, onboarded, is_trial)
+        for onboarded, is_trial in ((None, False), (True, False), (False, False), (None, True)))
+    parts = {
+        "renewals": {"reading": READING} | _renewals(lived),
+        "cumulative_incidence": _incidence(lived),
+        "onboarding": {"estimand": ESTIMAND} | _onboarding(lived, in_time, not_in_time),
+        "touch": {"estimand": TOUCH} | _touch(lived, tried),
     }
-    if renewals := _renewals(lives[0]):
-        result["renewals"] = {"reading": READING} | renewals
-    if onboarding := _onboarding(*lives[1:]):
-        result["onboarding"] = {"estimand": ESTIMAND} | onboarding
-    return result
+    card = {name: [1, *np.cumsum([1 + rise[0], *rise[1:]]).tolist()]
+            for name, rise in zip(INDICATORS, world.steps, strict=True)}
+    return {
+        "parameters": {"health_knots": HEALTH_KNOTS} | asdict(world),
+        "monte_carlo": {"accounts": accounts, "managers": lived.managers.count, "seed": SEED},
+        "true_card": card,
+    } | {name: part for name, part in parts.items() if set(part) - {"reading", "estimand"}} | {"left_out": LEFT_OUT}
 
 
-def _lived(world: World, calendar: Calendar, accounts: int, onboarded: bool | None) -> Life:
+@lru_cache(maxsize=16)
+def truth_of(world: World, accounts: int = 30_000, months: int = 30) -> dict:
+    """The truth of the replicates that `draws.draw` gives of a world of so many months, found once."""
+    return truth(world, Calendar(LAST_MONTH, months), accounts, kind=Sketch)
+
+
+def auc(score: np.ndarray, chance: np.ndarray) -> float:
+    """That a case has a higher score than one that is none (ties half), where each row is a case by its `chance`.
+
+    >>> float(auc(np.array([1, 2, 2]), np.array([0, 1, 0])))
+    0.75
+    """
+    _, code = np.unique(score, return_inverse=True)
+    cases, others = np.bincount(code, chance), np.bincount(code, 1 - chance)
+    return cases @ (np.cumsum(others) - others / 2) / (cases.sum() * others.sum())
+
+
+def log_loss(told: np.ndarray, chance: np.ndarray) -> float:
+    """The mean log loss of told probabilities, where each row is a case by its true `chance`."""
+    return -np.mean(chance * np.log(told) + (1 - chance) * np.log1p(-told))
+
+
+def _lived(world: World, calendar: Calendar, accounts: int, kind: type[Life], step: Callable[[], None],
+           onboarded: bool | None, is_trial: bool) -> Life:
     """A life of the same accounts each time; `onboarded` lets every onboarding succeed or fail."""
     rng = np.random.default_rng([SEED, calendar.months])
     managers = draw_managers(rng, max(5, accounts // ACCOUNTS_PER_MANAGER), world)
-    people = draw_people(rng, accounts, calendar.months, managers)
+    people = draw_people(rng, accounts, calendar.months, managers, world)
     if onboarded is not None:
+        world = replace(world, success_by_stock=False)
         people.is_onboarded[:] = onboarded
-    return Life(people, managers, world, calendar, rng).run()
+    life = kind(people, managers, world, calendar, rng)
+    if is_trial:
+        life.trial = rng.integers(0, 2, (accounts, calendar.months)).astype(float)
+    life.run()
+    step()
+    return life
 
 
 def _renewals(lived: Life) -> dict:
-    """Probabilities at the readings, each an average of one thing weighted by another."""
-    read = lived.noted("readings").query(f"due_month < {lived.calendar.months}")
+    """Probabilities at the readings, each an average of one thing weighted by another; what scores are worth."""
+    read = readings(lived)
     if len(read) < FEWEST:
         return {}
-    account, bands = read["account"].to_numpy(), band(read["health"])
-    low_stock = lived.stock_rate[account, lived.landmark_month()[account]] < 400
+    account, bands = read["account_id"].to_numpy(), band(read["health"])
+    low_stock = lived.stock_rate[account, lived.landmark_month()[account]] < ENOUGH_STOCK
     low_touch, age = read["touch_score"] < 0.5, read["month"] - lived.people.start_month[account]
-    churned, expanded = read["churned"], read["expanded"]
+    churned, expanded = read["p_churned"], read["p_expanded"]
+    earlier = lived.health[account, read["month"] - EARLIER]
+    earlier = np.where(np.isnan(earlier) | (age < EARLIER), -1, band(earlier))
     p = {}
     for outcome in ("churned", "expanded", "contracted"):
-        p[f"p_{outcome}"] = read[outcome], bands >= 0
-        p |= {f"p_{outcome}_given_{name}": (read[outcome], bands == code) for code, name in enumerate(BANDS)}
+        p[f"p_{outcome}"] = read[f"p_{outcome}"], bands >= 0
+        for code, name in enumerate(BANDS):
+            p[f"p_{outcome}_given_{name}"] = read[f"p_{outcome}"], bands == code
+            p[f"p_{outcome}_given_{name}_six_months_before"] = read[f"p_{outcome}"], earlier == code
     p |= {
         "p_churned_given_red_or_orange": (churned, bands <= 1),
         "p_expanded_given_yellow_or_green": (expanded, bands >= 2),
@@ -80,50 +132,99 @@ def _renewals(lived: Life) -> dict:
         "p_churned_given_established": (churned, age >= 24),
         "p_first_churned_given_stock_below_400": (churned, read["is_first"] & low_stock),
         "p_first_churned_given_stock_from_400": (churned, read["is_first"] & ~low_stock),
+        "renewal_rate": (1 - churned, bands >= 0),
+        "renewal_rate_by_mrr": (1 - churned, read["mrr"]),
     }
     p = {name: np.average(of, weights=by) for name, (of, by) in p.items() if np.count_nonzero(by) >= FEWEST}
     shares = {name: np.mean(bands == code) for code, name in enumerate(BANDS)}
-    return {"readings": len(read), "band_share": _rounded(shares)} | _rounded(p)
+    return {"readings": len(read), "band_share": _rounded(shares)} | _rounded(p) | {"worth": _worth(read)}
 
 
-def _onboarding(in_time: Life, not_in_time: Life) -> dict:
-    """Two lives of the same accounts compared; NaN, gone by then, counts as the worst health."""
-    people, lives = in_time.people, (in_time, not_in_time)
-    before_due = people.start_month + people.term_months - 1
-    before_due[people.term_months == OPEN_TERM] = in_time.calendar.months
-    early = np.array([_health(lived, before_due) for lived in lives])
-    later = np.array([_health(lived, in_time.landmark_month() + HORIZON) for lived in lives])
-    if later.shape[1] < FEWEST:
+def _worth(read: pd.DataFrame) -> dict:
+    """AUC of the expert's card, of the true one and of the true chance; log loss of churn told by colour."""
+    churned = read["p_churned"].to_numpy()
+    told = {name: churned for name in ("true_chance",)}
+    for name, health in (("card", read["health"]), ("true_card", read["true_health"])):
+        code = band(health)
+        told[name] = (np.bincount(code, churned) / np.maximum(np.bincount(code), 1))[code]
+    return {
+        "auc_churned": _rounded({"card": auc(-read["health"], churned), "true_card": auc(-read["true_health"], churned),
+                                 "true_chance": auc(churned, churned)}),
+        "auc_expanded": _rounded({"card": auc(read["health"], read["p_expanded"].to_numpy()),
+                                  "true_card": auc(read["true_health"], read["p_expanded"].to_numpy())}),
+        "log_loss_churned": _rounded({name: log_loss(chance, churned) for name, chance in told.items()}),
+    }
+
+
+def _incidence(lived: Life) -> dict:
+    """P(first expansion, contraction, churn by 12 and 24 months after the start), churn competing with the others.
+
+    Each is the mean, over accounts followed that long, of the chances at the renewals that the account came to
+    without one before. Renewals after a return are another customer's.
+    """
+    read, people = readings(lived), lived.people
+    read = read.assign(since=read["due_month"] - people.start_month[read["account_id"]])
+    gone = read.groupby("account_id")["is_churned"].cumsum() - read["is_churned"] > 0
+    read, found = read[~gone], {}
+    for months in (12, 24):
+        followed = people.start_month + months < lived.calendar.months
+        if followed.sum() < FEWEST:
+            continue
+        for outcome in ("expanded", "contracted", "churned"):
+            had = (read["outcome"] == outcome).astype(int)
+            is_at_risk = had.groupby(read["account_id"]).cumsum() - had == 0
+            chance = np.where((read["since"] <= months) & is_at_risk, read[f"p_{outcome}"], 0)
+            found[f"{outcome}_by_{months}"] = chance[followed[read["account_id"]]].sum() / followed.sum()
+    return _rounded(found)
+
+
+def _onboarding(lived: Life, *forced: Life) -> dict:
+    """Two lives of the same accounts compared."""
+    both = [onboarding(life) for life in forced]
+    if len(both[0]) < FEWEST:
         return {}
-    y1, y0 = y = np.nan_to_num(_zero_based(later))
+    happened = onboarding(lived)
+    y1, y0 = (rows["health"] for rows in both)
     influence = y1 / y1.mean() - y0 / y0.mean()
+
+    def ratio(column: str, segment: str = "") -> float:
+        pair = (rows.loc[rows["segment"] == segment, column] if segment else rows[column] for rows in both)
+        return np.divide(*(values.mean() for values in pair))
+
+    stays = [rows["is_here"].mean() for rows in both]
+    by_success = happened.groupby("is_success")["health"].mean()
     return {"accounts": len(y1)} | _rounded({
-        "ratio": _ratio(y),
+        "ratio": ratio("health"),
         "ratio_log_standard_error": influence.std() / np.sqrt(len(influence)),
         "difference": y1.mean() - y0.mean(),
         "mean_in_time": y1.mean(),
         "mean_not_in_time": y0.mean(),
-        "ratio_among_survivors": _ratio(_zero_based(later)),
-        "survival_ratio": _ratio(~np.isnan(later)),
-        "ratio_on_points_scale": _ratio(np.nan_to_num(later)),
-        "ratio_before_first_due": _ratio(_zero_based(early)),
+        "ratio_among_survivors": ratio("health") * stays[1] / stays[0],
+        "survival_ratio": stays[0] / stays[1],
+        "survival_difference": stays[0] - stays[1],
+        "ratio_on_points_scale": ratio("points"),
+        "ratio_before_first_due": ratio("health_before"),
+        "ratio_without_stock": ratio("without_stock"),
+        "ratio_smb": ratio("health", "smb"),
+        "ratio_enterprise": ratio("health", "enterprise"),
+        "ratio_unadjusted": by_success.get(True, np.nan) / by_success.get(False, np.nan),
+        "share_in_time": happened["is_success"].mean(),
     })
 
 
-def _health(lived: Life, month: np.ndarray) -> np.ndarray:
-    """Health in each account's month, of those whose month is in the period."""
-    who = np.flatnonzero(month < lived.calendar.months)
-    return lived.health[who, month[who]]
-
-
-def _zero_based(total: np.ndarray) -> np.ndarray:
-    """The total on the scale from 0 (all worst) to 40."""
-    return (total - 10) * 4 / 3
-
-
-def _ratio(pair: np.ndarray) -> float:
-    return np.divide(*np.nanmean(pair, axis=1))
+def _touch(lived: Life, tried: Life) -> dict:
+    """What a point per seat does, by the coin, and what goes with it at equal records."""
+    trial, rows = touch_panel(tried), touch_panel(lived)
+    if len(rows) < FEWEST:
+        return {}
+    change = (trial["after"] - trial["lag_0"]).groupby(trial["trial"]).agg(["mean", "var", "size"])
+    columns = [rows[name] for name in ("touch", "lag_0", "lag_1", "lag_2", "age")]
+    design = np.column_stack([*columns, rows["segment"] == "enterprise", np.ones(len(rows))])
+    slope = np.linalg.lstsq(design, rows["after"], rcond=None)[0][0]
+    return _rounded({"causal": change["mean"].diff().iloc[-1],
+                     "causal_standard_error": np.sqrt((change["var"] / change["size"]).sum()),
+                     "conditional": slope * np.log(2)})
 
 
 def _rounded(values: dict) -> dict:
-    return {name: round(float(value), 4) for name, value in values.items()}
+    return {name: round(float(value), 4) for name, value in values.items() if not np.isnan(value)}

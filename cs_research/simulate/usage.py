@@ -4,18 +4,20 @@ import numpy as np
 
 from cs_research.simulate.population import expit
 
+KEY_SHARE, LOGIN_SHARE, WEEKEND = 0.4, 0.93, 0.08  # the last: a day of the weekend, for one working day
+
 
 def use(life) -> dict[str, np.ndarray]:
     """Note the month's events; return the different users by account as the card needs them."""
     rng, of = life.rng, life.people.user_account
     users = _users(life)
     own, level = life.people.user_inclination[users], life.engagement[of[users], life.month]
-    is_on = rng.random(len(users)) < expit(0.35 + 1.1 * level + own)
+    is_on = rng.random(len(users)) < on_chance(level, own)
     users, own, level = users[is_on], own[is_on], level[is_on]
-    row, day = _visits(life, users, expit(0.9 * level + 0.4 * own - 0.9))
-    scans = rng.random(len(row)) < expit(-0.3 + 0.5 * level + 0.3 * own)[row]
-    keys = (rng.random(len(users)) < expit(-0.5 + 0.9 * level))[row] & (rng.random(len(row)) < 0.4)
-    logins = (rng.random(len(row)) < 0.93) | ~(scans | keys)
+    row, day = _visits(life, users, day_chance(level, own))
+    scans = rng.random(len(row)) < scan_chance(level, own)[row]
+    keys = (rng.random(len(users)) < key_chance(level))[row] & (rng.random(len(row)) < KEY_SHARE)
+    logins = (rng.random(len(row)) < LOGIN_SHARE) | ~(scans | keys)
     cards, user, date = np.zeros(len(row), int), users[row], life.calendar.date(life.month) + day
     cards[scans] = _cards(life, user[scans], level[row[scans]])
     life.stock += np.bincount(of[user], cards, life.people.count)
@@ -29,33 +31,63 @@ def use(life) -> dict[str, np.ndarray]:
 
     weekly = np.mean([distinct(np.minimum(day // 7, 3) == week) for week in range(4)], axis=0)
     return {"active": distinct(day >= 0), "login": distinct(logins), "scan": distinct(scans), "key": distinct(keys),
-            "weekly": weekly}
+            "weekly": weekly, "activated": np.bincount(of[~np.isnat(life.activated)], minlength=life.people.count)}
+
+
+def on_chance(level, own):
+    """That a user comes in this month at all, by the account's engagement and the user's own inclination."""
+    return expit(0.35 + 1.1 * level + own)
+
+
+def day_chance(level, own):
+    """That a user who comes in this month does so on a working day."""
+    return np.clip(0.03 + 0.3 * expit(0.9 * level + 0.4 * own - 0.9), 0, 0.6)
+
+
+def scan_chance(level, own):
+    """That cards are read on a visit."""
+    return expit(-0.3 + 0.5 * level + 0.3 * own)
+
+
+def key_chance(level):
+    """That a user has the key feature in use this month, on `KEY_SHARE` of the visits."""
+    return expit(-0.5 + 0.9 * level)
+
+
+def activation_chance(level, own, is_early):
+    """That a user who waits is activated this month; most are in the first two."""
+    return expit(0.7 * level + 0.4 * own + np.where(is_early, 0.7, -1.6))
+
+
+def cards_mean(level, pile, is_early):
+    """Cards read on a visit, less one: a pile in the first two months, then what comes in."""
+    return np.exp(3.2 + 0.2 * level + pile * is_early)
 
 
 def _users(life) -> np.ndarray:
-    """Who may use the service this month; some are activated in it, most in the first two."""
+    """Who may use the service this month; some are activated in it."""
     people, of, seated = life.people, life.people.user_account, life.seated
     waiting = np.flatnonzero(seated & np.isnat(life.activated))
-    level = 0.7 * life.engagement[of[waiting], life.month] + 0.4 * people.user_inclination[waiting]
-    hazard = expit(level + np.where(life.month - people.start_month[of[waiting]] < 2, 0.7, -1.6))
-    new = waiting[life.rng.random(len(waiting)) < hazard]
+    chance = activation_chance(life.engagement[of[waiting], life.month], people.user_inclination[waiting],
+                               life.month - people.start_month[of[waiting]] < 2)
+    new = waiting[life.rng.random(len(waiting)) < chance]
     life.activated[new] = life.dates(of[new])
     return np.flatnonzero(seated & ~np.isnat(life.activated))
 
 
-def _visits(life, users: np.ndarray, keenness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _visits(life, users: np.ndarray, chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Position in `users` and day (0 the first) of every visit, under contract and after activation."""
     of = life.people.user_account[users]
     days = np.arange(life.calendar.date(life.month), life.calendar.date(life.month + 1))
-    weights = np.where(np.is_busday(days), 1.0, 0.08).astype(np.float32)
-    chance = np.clip(0.03 + 0.3 * keenness, 0, 0.6).astype(np.float32)
-    drawn = life.rng.random((len(users), len(days)), dtype=np.float32) < chance[:, None] * weights
+    weights = np.where(np.is_busday(days), 1.0, WEEKEND).astype(np.float32)
+    drawn = life.rng.random((len(users), len(days)), dtype=np.float32) < chance.astype(np.float32)[:, None] * weights
     first = np.maximum(life.activated[users], life.first[of])
     return np.nonzero(drawn & (days >= first[:, None]) & (days <= life.last[of][:, None]))
 
 
 def _cards(life, user: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Cards read: a pile in the first two months, then what comes in; now and then some are removed."""
-    early = life.month - life.people.start_month[life.people.user_account[user]] < 2
-    count = 1 + life.rng.poisson(np.exp(3.2 + 0.2 * level + 1.9 * early))
+    """Cards read; now and then some are removed."""
+    of = life.people.user_account[user]
+    is_early = life.month - life.people.start_month[of] < 2
+    count = 1 + life.rng.poisson(cards_mean(level, life.people.pile[of], is_early))
     return np.where(life.rng.random(len(user)) < 0.0005, -2, count)

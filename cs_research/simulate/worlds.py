@@ -3,7 +3,10 @@
 A further world is a further entry here; the equations of life.py stay the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from cs_research.errors import Refused
+from cs_research.simulate.card import EXPERT
 
 HEALTH_KNOTS = (10.0, 17.5, 20.0, 25.0, 32.5, 40.0)
 """Health scores between which the rates below run linearly: the range of a 40-point card, its cuts, and 20,
@@ -22,12 +25,48 @@ class World:
     touch: float = 0.25  # what a touch score of e - 1 last month adds to engagement
     manager_churn_sd: float = 0.25  # spread between managers on the logit of churn
     manager_engagement_sd: float = 0.25
+    lead: float = 1.0  # how much segment, size and industry move both onboarding and engagement
+    hidden: float = 0.0  # a trait in no table, in engagement, and as much in onboarding, contact and staying
+    insight: float = 0.25  # what managers see of engagement when they choose whom to contact
+    steps: tuple[tuple[int, int, int], ...] = EXPERT  # points of the card whose total decides outcomes
+    success_by_stock: bool = False  # an onboarding succeeds by the stock at the landmark: no milestones
+    pile: float = 1.9  # cards that a visit brings in the first two months, on the log scale
+    pile_sd: float = 0.0  # how much that differs between accounts, by chance
 
 
-def _null(churn: float) -> World:
+def _null(churn: float) -> dict:
     """Neither health, onboarding nor touches make a difference."""
-    rates = ((rate,) * len(HEALTH_KNOTS) for rate in (churn, 0.35 * (1 - churn), 0.10 * (1 - churn)))
-    return World(*rates, base=-0.3, onboarding=0.0, touch=0.0)
+    rates = {"churn": churn, "expansion": 0.35 * (1 - churn), "contraction": 0.10 * (1 - churn)}
+    flat = {name: (rate,) * len(HEALTH_KNOTS) for name, rate in rates.items()}
+    return flat | {"base": -0.3, "onboarding": 0.0, "touch": 0.0}
 
 
-WORLDS = {"claims": World(), "null": _null(0.15), "null_30": _null(0.30), "null_50": _null(0.50)}
+_CONFOUNDED = {"lead": 2.0, "hidden": 0.3}
+WORLDS = {
+    "claims": World(),
+    "null": World(**_null(0.15)),
+    "confounded": World(**_CONFOUNDED),
+    "confounded_null": World(**_null(0.15), **_CONFOUNDED),
+    "overlap": World(**_null(0.15), success_by_stock=True, pile=2.6, pile_sd=0.7),
+    "wrong_card": World(steps=(
+        (4, 2, 1), (0, 0, 0), (0, 0, 1), (0, 0, 0), (0, 0, 0), (4, 4, 3), (0, 0, 1), (0, 0, 0), (0, 1, 1), (4, 3, 1),
+    )),
+}
+
+
+def world_of(name: str, base_churn: int | None = None) -> World:
+    """The world of that name; `base_churn`, in percent, is the churn of all accounts where nothing matters.
+
+    Refused: an unknown name, a base churn outside 1 to 90 or for a world where health decides.
+
+    >>> world_of("null", 30).churn[0]
+    0.3
+    """
+    if name not in WORLDS:
+        raise Refused(f"There is no world '{name}'", f"choose one of {', '.join(WORLDS)}")
+    world = WORLDS[name]
+    if base_churn is None:
+        return world
+    if len(set(world.churn)) > 1 or not 1 <= base_churn <= 90:
+        raise Refused(f"The world '{name}' takes no base churn of {base_churn}", "give 1 to 90 to a world of null")
+    return replace(world, **_null(base_churn / 100))

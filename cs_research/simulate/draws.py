@@ -1,0 +1,193 @@
+"""Replicates for proofs, thousands of accounts in a fraction of a second, and the tables that estimators read.
+
+A `Sketch` is a `Life`: the same accounts, managers, contracts, meetings, goals, engagement, colours and decisions,
+by the same equations and parameters. It differs in that users are counted, not followed: how many come, log in,
+scan or earn touch points is drawn by account and month from the averages over users of the chances in usage.py
+and contact.py. So it forgets which user came last month, half a month of use is lost by who is activated in it,
+and late recordings (which no Life knows) do not occur. `truth_of` is the truth of sketches, `truth.json` that of
+whole lives; they lie close, and a replicate is judged by its own.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from cs_research.simulate import contact, usage
+from cs_research.simulate.calendar import Calendar
+from cs_research.simulate.card import INDICATORS, total, zero_based
+from cs_research.simulate.life import Life
+from cs_research.simulate.population import INDUSTRIES, OPEN_TERM, draw_managers, draw_people
+from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, RENEWED
+from cs_research.simulate.worlds import World
+
+LAST_MONTH = "2026-10"
+ACCOUNTS_PER_MANAGER, FEWEST_MANAGERS = 30, 20
+HORIZON = 12
+OUTCOMES = {RENEWED: "renewed", EXPANDED: "expanded", CONTRACTED: "contracted", CHURNED: "churned"}
+SHARED, OF_TOUCH = ("A-2",), ("E-1", "E-2")
+"""Indicators that the stock moves, and that touches and meetings move."""
+LEVELS = np.linspace(-8, 5, 131)
+OWN_SHIFT = 0.7  # how the mean inclination of an account's users moves what they do, in engagement
+WORKING_DAYS, WEEK_DAYS = 21.8, 5.3  # of a month and of a quarter of it, weekends at their weight
+POINTS_PER = np.array([0, 1, 1, 2.1, 2.8, 2.2])
+"""Points that go with each of contact.CHANCE: a video and a course by what is seen and learnt on average."""
+
+
+class Sketch(Life):
+    """A life whose users are counted by account; `activated_users` are those that ever were activated."""
+
+    def use(self) -> dict[str, np.ndarray]:
+        """As usage.use, without a log of events."""
+        people, rng, count = self.people, self.rng, self.people.count
+        if self.month == 0:
+            self.activated_users, self.own = np.zeros(count, int), OWN_SHIFT * _own_means(people)
+        who = np.flatnonzero(self.present)
+        self.ready_users = self.activated_users.copy()
+        level = self.engagement[who, self.month] + self.own[who]
+        is_early = self.month - people.start_month[who] < 2
+        curves = {name: np.interp(level, LEVELS, values) for name, values in _curves().items()}
+        waiting = np.maximum(self.seats[who] - self.activated_users[who], 0)
+        new = rng.binomial(waiting, np.where(is_early, curves["activated_early"], curves["activated_late"]))
+        self.activated_users[who] += new
+        users = np.minimum(self.activated_users[who], self.seats[who])
+        active = rng.binomial(users - new // 2, curves["active"])
+        of_month = (self.last[who] - self.first[who]).astype(int) / 30
+        visits = rng.poisson(active * curves["scans"] * of_month)
+        self.stock[who] += visits + rng.poisson(visits * usage.cards_mean(level, people.pile[who], is_early))
+        used = {"active": active, "weekly": rng.binomial(4 * active, curves["weekly"]) / 4}
+        used |= {name: rng.binomial(active, curves[name]) for name in ("login", "scan", "key")}
+        whole = {name: np.zeros(count) for name in used}
+        for name, values in used.items():
+            whole[name][who] = values
+        return whole | {"activated": self.activated_users}
+
+    def touch(self) -> None:
+        """As contact.touch, users' touches as points only."""
+        self.points = np.zeros(self.people.count)
+        low, level = contact.level(self)
+        who = np.flatnonzero(self.present & (self.ready_users > 0))
+        users = np.minimum(self.ready_users, self.seats)[who, None]
+        chance = np.clip(level[who, None] * list(contact.CHANCE.values()), 0, 0.7)
+        self.points[who] = rng_points(self.rng, users, chance)
+        contact.account_touches(self, low, level)
+
+
+def rng_points(rng: np.random.Generator, users: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """Points that the users' own touches of a month bring, by account."""
+    return rng.binomial(users, chance) @ POINTS_PER
+
+
+def _own_means(people) -> np.ndarray:
+    """Mean inclination of the users with a seat at the start, by account."""
+    has_seat = people.user_number < people.seats[people.user_account]
+    return np.bincount(people.user_account, people.user_inclination * has_seat, people.count) / people.seats
+
+
+@lru_cache
+def _curves() -> dict[str, np.ndarray]:
+    """By level of engagement, averages over users: who is active, and of the active what share does what."""
+    own, weight = np.polynomial.hermite_e.hermegauss(9)
+    level, own, weight = LEVELS[:, None], 0.9 * own, weight / weight.sum()
+    day, scan, on = usage.day_chance(level, own), usage.scan_chance(level, own), usage.on_chance(level, own)
+    key = usage.key_chance(level)
+
+    def some(chance: np.ndarray, days: float) -> np.ndarray:
+        return 1 - (1 - chance) ** days
+
+    no_other = (1 - scan) * (1 - key * usage.KEY_SHARE)
+    login = day * (usage.LOGIN_SHARE + (1 - usage.LOGIN_SHARE) * no_other)
+    active = (on * some(day, WORKING_DAYS)) @ weight
+    shares = {"login": some(login, WORKING_DAYS), "scan": some(day * scan, WORKING_DAYS),
+              "key": key * some(day * usage.KEY_SHARE, WORKING_DAYS), "weekly": some(day, WEEK_DAYS),
+              "scans": day * scan * WORKING_DAYS}
+    early, late = (usage.activation_chance(level, own, is_early) @ weight for is_early in (True, False))
+    return ({"active": active, "activated_early": early, "activated_late": late}
+            | {name: (on * share) @ weight / active for name, share in shares.items()})
+
+
+def draw(world: World, accounts: int, seed: int, months: int = 30, managers: int | None = None,
+         life: type[Life] = Sketch) -> Life:
+    """One replicate: its readings, onboardings and touch panel are made by the functions below.
+
+    Accounts start all over the `months`, so about two thirds of them come to a reading and an onboarding that is
+    over. `managers` None: one for 30 accounts, 20 at least. The same arguments give the same draws.
+
+    >>> from cs_research.simulate.worlds import world_of
+    >>> draw(world_of("claims"), accounts=40, seed=1).people.count
+    40
+    """
+    rng = np.random.default_rng([seed, accounts, months])
+    staff = draw_managers(rng, managers or max(FEWEST_MANAGERS, accounts // ACCOUNTS_PER_MANAGER), world)
+    people = draw_people(rng, accounts, months, staff, world)
+    return life(people, staff, world, Calendar(LAST_MONTH, months), rng).run()
+
+
+def readings(life: Life) -> pd.DataFrame:
+    """One row per renewal due within the period whose reading has a score.
+
+    Columns of `accounts`; month and due_month (counted from the first); health, true_health (the total of the card
+    that decides), touch_score; the colours D-1 ... R-1, 0 the worst to 3, -1 not measured; outcome, is_churned,
+    is_expanded, is_first; p_churned, p_expanded, p_contracted, the true chances that the outcome was drawn from.
+    """
+    rows = life.noted("readings").query(f"due_month < {life.calendar.months}").reset_index(drop=True)
+    of, month = rows.pop("account").to_numpy(), rows["month"].to_numpy()
+    rows = rows.rename(columns={name: f"p_{name}" for name in ("churned", "expanded", "contracted")})
+    outcome = rows.pop("fate").map(OUTCOMES)
+    rows = rows.assign(outcome=outcome, is_churned=outcome == "churned", is_expanded=outcome == "expanded")
+    colours = pd.DataFrame(life.colours[of, month], columns=list(INDICATORS))
+    return pd.concat([accounts(life).iloc[of].reset_index(drop=True), rows, colours], axis=1)
+
+
+def accounts(life: Life) -> pd.DataFrame:
+    """account_id (a number), cluster (its manager), segment, industry, goal, seats (at the start), start_quarter."""
+    people = life.people
+    return pd.DataFrame({
+        "account_id": np.arange(people.count), "cluster": people.owner,
+        "segment": np.where(people.is_enterprise, "enterprise", "smb"),
+        "industry": np.array(INDUSTRIES)[people.industry], "goal": people.goal, "seats": people.seats,
+        "start_quarter": (life.calendar.first + people.start_month).astype("M8[M]").astype(int) // 3,
+    })
+
+
+def onboarding(life: Life) -> pd.DataFrame:
+    """One row per account whose twelve months after the landmark are over.
+
+    Columns of `accounts`; is_success; health_month_1 (of the first full month) and its twin without_stock_month_1;
+    is_here (twelve months later); health then, without_stock (the card without A-2), churned = 0 in both, and
+    points, the same on the card's own scale; health_before, of the last month before the first due date (empty
+    for who has none). All but `points` are 0-based.
+    """
+    people, last = life.people, life.calendar.months
+    later = life.landmark_month() + HORIZON
+    who = np.flatnonzero(later < last)
+    first_full = people.start_month + (people.start_day > 1)
+    before = np.where(people.term_months == OPEN_TERM, last, people.start_month + people.term_months - 1)
+    health, bare = zero_based(life.health), zero_based(total(life.colours, without=SHARED))
+    at_end, at_start = (who, later[who]), (who, first_full[who])
+    is_here = life.seats_then[at_end] > 0
+    is_due = before[who] < last
+    return accounts(life).iloc[who].assign(
+        is_success=people.is_onboarded[who], is_here=is_here,
+        health_month_1=health[at_start], without_stock_month_1=bare[at_start],
+        health=np.where(is_here, health[at_end], 0), without_stock=np.where(is_here, bare[at_end], 0),
+        points=np.where(is_here, life.health[at_end], 0),
+        health_before=np.where(is_due, health[who, np.minimum(before[who], last - 1)], np.nan),
+    ).reset_index(drop=True)
+
+
+def touch_panel(life: Life) -> pd.DataFrame:
+    """One row per account and month with a score in it, in the next and in the two before.
+
+    account_id, cluster, segment, month, age (log of 1 + months); touch (log of 1 + points per seat in the month);
+    after (health next month) and lag_0, lag_1, lag_2 (this month's and before), 0-based, without E-1 and E-2;
+    colour (of the whole card, this month); `trial`, in a life with one, whether next month feels a point.
+    """
+    bare = zero_based(total(life.colours, without=OF_TOUCH))
+    of, month = np.nonzero(~np.isnan(bare[:, 3:] + bare[:, 2:-1] + bare[:, 1:-2] + bare[:, :-3]))
+    month = month + 2
+    frame = accounts(life)[["account_id", "cluster", "segment"]].iloc[of].reset_index(drop=True).assign(
+        month=month, age=np.log1p(month - life.people.start_month[of]), touch=np.log1p(life.touch_rate[of, month]),
+        after=bare[of, month + 1], **{f"lag_{back}": bare[of, month - back] for back in range(3)},
+        health=life.health[of, month])
+    return frame if life.trial is None else frame.assign(trial=life.trial[of, month + 1])
