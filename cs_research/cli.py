@@ -177,14 +177,17 @@ def simulate(
     accounts: Annotated[int, typer.Option(min=1, max=1_000_000, help="Customer companies.")] = 600,
     months: Annotated[int, typer.Option(min=1, max=240, help="Months of history.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same files.")] = 1,
-    world: Annotated[str, typer.Option(help="Which truth holds: claims, null, confounded, ...")] = "claims",
+    world: Annotated[str, typer.Option(
+        help="Which truth holds: claims, null, confounded, confounded_null, overlap, wrong_card.")] = "claims",
+    base_churn: Annotated[int | None, typer.Option(help="Churn of every account, in percent, in a world of null.",
+                                                   metavar="PERCENT")] = None,
 ) -> None:
     """Write a data set of an invented company whose truth is known, marked as simulated."""
     from cs_research.simulate import simulate as write
 
     with _bar() as bar:
         task = bar.add_task("Simulating", total=None)
-        write(out, accounts, months, seed, world,
+        write(out, accounts, months, seed, world, base_churn=base_churn,
               progress=lambda done, total: bar.update(task, completed=done, total=total))
     print(out)
 

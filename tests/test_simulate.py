@@ -3,17 +3,20 @@
 import json
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from cs_research.errors import Refused
-from cs_research.simulate import card, simulate, tables
+from cs_research.simulate import card, draws, simulate, tables
 from cs_research.simulate.calendar import Calendar
+from cs_research.simulate.draws import draw
 from cs_research.simulate.life import Life
 from cs_research.simulate.population import draw_managers, draw_people
 from cs_research.simulate.terms import CHURNED, EXPANDED
-from cs_research.simulate.worlds import WORLDS
+from cs_research.simulate.truth import auc, truth_of
+from cs_research.simulate.worlds import WORLDS, world_of
 
 AS_OF = pd.Timestamp("2026-10-31")
 KEYS = {
@@ -59,7 +62,7 @@ def day(column: pd.Series) -> pd.Series:
 def live(world: str) -> Life:
     rng, months = np.random.default_rng(5), 26
     managers = draw_managers(rng, 50, WORLDS[world])
-    people = draw_people(rng, 1200, months, managers)
+    people = draw_people(rng, 1200, months, managers, WORLDS[world])
     return Life(people, managers, WORLDS[world], Calendar("2026-10", months), rng).run()
 
 
@@ -224,7 +227,7 @@ def test_the_card_scores_the_example_of_the_document_at_26():
         "D-1": 0.32, "D-2": 0.89, "D-3": 0.63, "D-4": 0.35, "E-1": 0.3, "E-2": -1.0, "A-1": 0.78,
         "A-2": 245.0, "A-3": 0.43, "R-1": 0.50,
     }
-    total = card.health({name: np.array([value]) for name, value in example.items()})
+    total = card.total(card.colours({name: np.array([value]) for name, value in example.items()}))
     assert total[0] == pytest.approx(26)
     assert card.BANDS[card.band(total)[0]] == "yellow"
     assert card.band([17.5, 25.0, 32.5]).tolist() == [1, 2, 3], "on a cut: the better colour"
@@ -233,7 +236,7 @@ def test_the_card_scores_the_example_of_the_document_at_26():
 def test_a_tiny_world_is_written_too_and_progress_reaches_its_total(tmp_path):
     steps = []
     simulate(tmp_path, accounts=1, months=1, seed=1, progress=lambda *at: steps.append(at), truth_accounts=1)
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert steps == [(done, 5) for done in (1, 2, 3, 4, 5)], "one block, four lives for the truth"
     assert (tmp_path / "contracts.csv").exists()
     assert "onboarding" not in json.loads((tmp_path / "truth.json").read_text("utf-8"))
 
@@ -244,6 +247,8 @@ def test_a_tiny_world_is_written_too_and_progress_reaches_its_total(tmp_path):
         ({"world": "clams"}, "no world 'clams'"),
         ({"accounts": 0}, "accounts is 0"),
         ({"months": 0}, "months is 0"),
+        ({"base_churn": 30}, "takes no base churn of 30"),
+        ({"world": "null", "base_churn": 95}, "takes no base churn of 95"),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path, wrong, sentence):
@@ -256,3 +261,129 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
     with pytest.raises(Refused, match="something else"):
         simulate(tmp_path, 5, 14, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+# ---------------------------------------------------------------- the truth, and replicates
+
+TRUTH_ACCOUNTS = 2500
+
+
+@pytest.fixture(scope="module")
+def replicate() -> Life:
+    return draw(WORLDS["claims"], accounts=6000, seed=11)
+
+
+def within(observed: float, truth: float, n: float, likeness: float = 1.5) -> bool:
+    """Three standard errors of a share of n, wider since accounts of one manager are alike."""
+    return abs(observed - truth) < 3 * np.sqrt(likeness * truth * (1 - truth) / n)
+
+
+def test_the_truth_is_what_the_tables_of_the_sample_count():
+    """Counted by SQL in the contracts alone: terms that were due, and what became of first ones."""
+    sample = Path(__file__).parent.parent / "data" / "sample"
+    truth = json.loads((sample / "truth.json").read_text("utf-8"))
+    churned, due = duckdb.sql(f"""
+        SELECT count(*) FILTER (status = 'churned'), count(*) FROM '{sample}/contracts.csv'
+        WHERE end_date <= DATE '2026-10-31' AND contract_id NOT LIKE '%A'""").fetchall()[0]
+    assert within(churned / due, truth["renewals"]["p_churned"], due)
+    left, followed = duckdb.sql(f"""
+        WITH first AS (SELECT account_id, min(start_date) AS start FROM '{sample}/contracts.csv' GROUP BY 1)
+        SELECT count(*) FILTER (start + INTERVAL 12 MONTH >= gone), count(*) FROM first LEFT JOIN (
+            SELECT account_id, min(end_date) AS gone FROM '{sample}/contracts.csv' WHERE status = 'churned' GROUP BY 1
+        ) USING (account_id) WHERE start + INTERVAL 12 MONTH <= DATE '2026-10-31'""").fetchall()[0]
+    assert within(left / followed, truth["cumulative_incidence"]["churned_by_12"], followed)
+
+
+def test_the_truth_is_what_a_replicate_counts(replicate):
+    """Outcomes counted in one world, chances averaged in another: the same up to chance."""
+    read, truth = draws.readings(replicate), truth_of(WORLDS["claims"], TRUTH_ACCOUNTS)
+    colour = np.array(card.BANDS)[card.band(read["health"])]
+    for outcome, band in (("churned", "red"), ("churned", "green"), ("expanded", "green"), ("contracted", "orange")):
+        counted = (read["outcome"] == outcome)[colour == band]
+        known = truth["renewals"][f"p_{outcome}_given_{band}"]
+        assert within(counted.mean(), known, len(counted)), (outcome, band)
+    assert within((colour == "red")[read["is_churned"]].mean(), truth["renewals"]["p_red_given_churned"],
+                  read["is_churned"].sum())
+    first = read[read["is_first"] & (replicate.people.term_months[read["account_id"]] == 12)]
+    assert within(first["is_expanded"].mean(), truth["cumulative_incidence"]["expanded_by_12"], len(first), 2)
+    rows = draws.onboarding(replicate).groupby("is_success")["health"].mean()
+    assert rows[True] / rows[False] == pytest.approx(truth["onboarding"]["ratio_unadjusted"], rel=0.06)
+
+
+def test_health_a_year_later_falls_into_survival_and_health_of_those_who_stay():
+    found = truth_of(WORLDS["claims"], TRUTH_ACCOUNTS)["onboarding"]
+    assert found["ratio"] == pytest.approx(2.0, abs=0.08)
+    assert found["survival_ratio"] * found["ratio_among_survivors"] == pytest.approx(found["ratio"], rel=1e-3)
+    assert found["mean_in_time"] / found["mean_not_in_time"] == pytest.approx(found["ratio"], rel=1e-3)
+    assert found["ratio_on_points_scale"] < found["ratio"], "ten points for nothing hide part of the rise"
+
+
+@pytest.mark.parametrize("base", [15, 50])
+def test_in_null_nothing_matters(base):
+    truth = truth_of(world_of("null", base), TRUTH_ACCOUNTS)
+    assert {truth["onboarding"][name] for name in truth["onboarding"] if name.startswith("ratio_")
+            and name not in ("ratio_unadjusted", "ratio_log_standard_error")} == {1.0}
+    assert abs(truth["touch"]["causal"]) < 3 * truth["touch"]["causal_standard_error"]
+    assert truth["renewals"]["worth"]["auc_churned"]["card"] == pytest.approx(0.5, abs=0.02)
+    for colour in card.BANDS[1:]:  # so few are red that their rate is left out
+        assert truth["renewals"][f"p_churned_given_{colour}"] == pytest.approx(base / 100, abs=0.03)
+
+
+def test_a_touch_raises_health_by_what_the_equations_say():
+    """A coin against the engagement equation: 0.25 x log 2 of engagement, times what one unit of it does."""
+    touch = truth_of(WORLDS["claims"], TRUTH_ACCOUNTS)["touch"]
+    assert 0.4 < touch["causal"] < 1.0
+    assert touch["conditional"] > touch["causal"], "managers see more of the day than the records say"
+
+
+def test_a_hidden_trait_makes_comparisons_flatter():
+    real, none = (truth_of(WORLDS[name], TRUTH_ACCOUNTS)["onboarding"] for name in ("confounded", "confounded_null"))
+    assert real["ratio"] == pytest.approx(2.0, abs=0.1) and real["ratio_unadjusted"] == pytest.approx(2.8, abs=0.2)
+    assert none["ratio"] == 1.0 and none["ratio_unadjusted"] > 1.2
+
+
+def test_where_success_is_stock_the_ratio_rises_by_construction(tmp_path):
+    found = truth_of(WORLDS["overlap"], TRUTH_ACCOUNTS)["onboarding"]
+    assert found["ratio"] == found["ratio_without_stock"] == 1.0 and found["ratio_unadjusted"] > 1.04
+    life = draw(WORLDS["overlap"], 1500, seed=2)
+    rows, landmark = draws.onboarding(life), life.landmark_month()
+    stock = life.stock_rate[rows["account_id"], landmark[rows["account_id"]]]
+    assert ((stock >= 400) == rows["is_success"]).all()
+    simulate(tmp_path / "overlap", accounts=40, months=14, seed=1, world="overlap", truth_accounts=1)
+    assert not (tmp_path / "overlap/milestones.csv").exists()
+
+
+def test_in_wrong_card_the_true_points_beat_the_experts_and_any_others():
+    read = draws.readings(draw(WORLDS["wrong_card"], 5000, seed=4))
+    truth = truth_of(WORLDS["wrong_card"], TRUTH_ACCOUNTS)
+    worth = truth["renewals"]["worth"]
+    assert worth["auc_churned"]["true_card"] > worth["auc_churned"]["card"] + 0.05
+    assert worth["log_loss_churned"]["true_chance"] < worth["log_loss_churned"]["true_card"]
+    assert worth["log_loss_churned"]["true_card"] < worth["log_loss_churned"]["card"]
+    points = np.array([truth["true_card"][name] for name in card.INDICATORS])
+    assert (points[:, 0] == 1).all() and points[:, -1].sum() == 40 and (np.diff(points) >= 0).all()
+    colours, churned = read[list(card.INDICATORS)].to_numpy(), read["is_churned"].to_numpy(float)
+    best, rng = auc(-read["true_health"].to_numpy(), churned), np.random.default_rng(0)
+    for _ in range(20):
+        steps = rng.multinomial(30, np.full(30, 1 / 30)).reshape(10, 3)
+        assert auc(-card.total(colours, steps), churned) < best
+
+
+def test_auc_counts_pairs():
+    score, case = np.array([1, 2, 2, 3]), np.array([0, 1, 0, 1])
+    assert auc(score, case) == pytest.approx(3.5 / 4), "(2 over 1), (2 ties 2), (3 over 1), (3 over 2)"
+
+
+def test_a_replicate_is_repeatable_and_like_a_whole_life(claims):
+    one, again, other = (draw(WORLDS["claims"], 1200, seed, months=26) for seed in (1, 1, 2))
+    for table in (draws.readings, draws.onboarding, draws.touch_panel):
+        pd.testing.assert_frame_equal(table(one), table(again))
+        assert not table(one).equals(table(other))
+        assert list(table(claims)) == list(table(one)), "both lives give the same tables"
+    whole, sketch = draws.readings(claims), draws.readings(one)
+    for name in card.INDICATORS:
+        assert sketch[name].mean() == pytest.approx(whole[name].mean(), abs=0.25), name
+    assert sketch["health"].mean() == pytest.approx(whole["health"].mean(), abs=0.8)
+    assert sketch["health"].std() == pytest.approx(whole["health"].std(), rel=0.1)
+    for table, column in ((draws.onboarding, "health"), (draws.touch_panel, "touch"), (draws.touch_panel, "after")):
+        assert table(one)[column].mean() == pytest.approx(table(claims)[column].mean(), rel=0.1)

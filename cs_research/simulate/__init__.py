@@ -13,9 +13,9 @@ import numpy as np
 
 from cs_research.errors import Refused
 from cs_research.simulate.calendar import Calendar
+from cs_research.simulate.draws import ACCOUNTS_PER_MANAGER, FEWEST_MANAGERS, LAST_MONTH
 from cs_research.simulate.folder import Folder
 from cs_research.simulate.life import Life
-from cs_research.simulate.draws import ACCOUNTS_PER_MANAGER, FEWEST_MANAGERS, LAST_MONTH
 from cs_research.simulate.population import account_ids, account_names, draw_managers, draw_people, identify
 from cs_research.simulate.tables import TABLES
 from cs_research.simulate.truth import LIVES, truth

@@ -54,7 +54,10 @@ class Sketch(Life):
         active = rng.binomial(users - new // 2, curves["active"])
         of_month = (self.last[who] - self.first[who]).astype(int) / 30
         visits = rng.poisson(active * curves["scans"] * of_month)
-        self.stock[who] += visits + rng.poisson(visits * usage.cards_mean(level, people.pile[who], is_early))
+        self.stock[who] += visits + rng.poisson(visits * usage.cards_mean(level, self.world.pile * is_early))
+        entered = who[visits > 0]
+        self.stock[entered] += self.old_cards[entered]
+        self.old_cards[entered] = 0
         used = {"active": active, "weekly": rng.binomial(4 * active, curves["weekly"]) / 4}
         used |= {name: rng.binomial(active, curves[name]) for name in ("login", "scan", "key")}
         whole = {name: np.zeros(count) for name in used}

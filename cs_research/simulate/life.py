@@ -43,6 +43,7 @@ class Life:
         self.colours = np.full((*by_month, len(INDICATORS)), UNMEASURED, np.int8)
         self.seats_then = np.zeros(by_month, int)
         self.seats, self.product = people.seats.copy(), people.product.copy()
+        self.old_cards = people.brought * people.seats
         self.mrr = people.seats * PRICES[people.product]
         self.anchor_day, self.contract_number = people.start_day.copy(), np.ones(count, int)
         self.is_alive = np.zeros(count, bool)
@@ -152,8 +153,8 @@ class Life:
         read = self.is_alive & (self.reading_month == self.month) & ~np.isnan(self.health[:, self.month])
         who, world = np.flatnonzero(read), self.world
         true_health = total(self.colours[who, self.month], world.steps)
-        rates = (np.interp(true_health, HEALTH_KNOTS, rate) for rate in (world.churn, world.expansion, world.contraction))
-        churned, expanded, contracted = rates
+        rates = (world.churn, world.expansion, world.contraction)
+        churned, expanded, contracted = (np.interp(true_health, HEALTH_KNOTS, rate) for rate in rates)
         shift = self.managers.churn[self.people.owner[who]] - self.people.hidden[who]
         churned = expit(np.log(churned / (1 - churned)) + shift)
         expanded = np.minimum(expanded, 1 - churned)

@@ -69,10 +69,10 @@ def draw_people(rng: np.random.Generator, count: int, months: int, managers, wor
     onboarded = rng.random(count) < expit(0.3 + 1.3 * lead)
     target = np.maximum(np.round(seats / rng.uniform(0.18, 0.85, count)), 1)
     capacity = np.ceil(seats * 1.8).astype(int) + 2
-    pile = rng.normal(world.pile, world.pile_sd, count) if world.pile_sd else np.full(count, world.pile)
+    brought = world.brought * np.exp(rng.normal(0, 1.1, count)) if world.brought else np.zeros(count)
     return SimpleNamespace(
         count=count, is_enterprise=enterprise, owner=owner, industry=industry, seats=seats, capacity=capacity,
-        is_onboarded=onboarded, hidden=hidden, pile=pile,
+        is_onboarded=onboarded, hidden=hidden, brought=brought,
         target_users=np.where(rng.random(count) < 0.15, np.nan, target),
         goal=rng.integers(0, len(GOALS), count),
         start_month=np.floor(months * rng.random(count) ** 1.6).astype(int),

@@ -57,10 +57,12 @@ def truth(world: World, calendar: Calendar, accounts: int, step: Callable[[], No
         "onboarding": {"estimand": ESTIMAND} | _onboarding(lived, in_time, not_in_time),
         "touch": {"estimand": TOUCH} | _touch(lived, tried),
     }
+    parameters = {"health_knots": HEALTH_KNOTS} | asdict(world)
+    parameters.pop("steps")  # true_card says it in points
     card = {name: [1, *np.cumsum([1 + rise[0], *rise[1:]]).tolist()]
             for name, rise in zip(INDICATORS, world.steps, strict=True)}
     return {
-        "parameters": {"health_knots": HEALTH_KNOTS} | asdict(world),
+        "parameters": parameters,
         "monte_carlo": {"accounts": accounts, "managers": lived.managers.count, "seed": SEED},
         "true_card": card,
     } | {name: part for name, part in parts.items() if set(part) - {"reading", "estimand"}} | {"left_out": LEFT_OUT}
@@ -143,7 +145,7 @@ def _renewals(lived: Life) -> dict:
 def _worth(read: pd.DataFrame) -> dict:
     """AUC of the expert's card, of the true one and of the true chance; log loss of churn told by colour."""
     churned = read["p_churned"].to_numpy()
-    told = {name: churned for name in ("true_chance",)}
+    told = {"true_chance": churned}
     for name, health in (("card", read["health"]), ("true_card", read["true_health"])):
         code = band(health)
         told[name] = (np.bincount(code, churned) / np.maximum(np.bincount(code), 1))[code]

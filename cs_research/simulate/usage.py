@@ -59,9 +59,9 @@ def activation_chance(level, own, is_early):
     return expit(0.7 * level + 0.4 * own + np.where(is_early, 0.7, -1.6))
 
 
-def cards_mean(level, pile, is_early):
-    """Cards read on a visit, less one: a pile in the first two months, then what comes in."""
-    return np.exp(3.2 + 0.2 * level + pile * is_early)
+def cards_mean(level, pile):
+    """Cards read on a visit, less one: what comes in, and in the first two months a pile (log of its factor)."""
+    return np.exp(3.2 + 0.2 * level + pile)
 
 
 def _users(life) -> np.ndarray:
@@ -86,8 +86,11 @@ def _visits(life, users: np.ndarray, chance: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _cards(life, user: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Cards read; now and then some are removed."""
+    """Cards read; now and then some are removed. The visits of the first month with any share the old cards."""
     of = life.people.user_account[user]
     is_early = life.month - life.people.start_month[of] < 2
-    count = 1 + life.rng.poisson(cards_mean(level, life.people.pile[of], is_early))
+    count = 1 + life.rng.poisson(cards_mean(level, life.world.pile * is_early))
+    visits = np.bincount(of, minlength=life.people.count)[of]
+    count += (life.old_cards[of] / visits).astype(int)
+    life.old_cards[of] = 0
     return np.where(life.rng.random(len(user)) < 0.0005, -2, count)

@@ -30,24 +30,24 @@ class World:
     insight: float = 0.25  # what managers see of engagement when they choose whom to contact
     steps: tuple[tuple[int, int, int], ...] = EXPERT  # points of the card whose total decides outcomes
     success_by_stock: bool = False  # an onboarding succeeds by the stock at the landmark: no milestones
-    pile: float = 1.9  # cards that a visit brings in the first two months, on the log scale
-    pile_sd: float = 0.0  # how much that differs between accounts, by chance
+    pile: float = 1.9  # what the first two months add to the log of the cards that a visit brings in
+    brought: float = 0.0  # old cards per seat (median) that are entered at once, how many by chance
 
 
 def _null(churn: float) -> dict:
     """Neither health, onboarding nor touches make a difference."""
     rates = {"churn": churn, "expansion": 0.35 * (1 - churn), "contraction": 0.10 * (1 - churn)}
     flat = {name: (rate,) * len(HEALTH_KNOTS) for name, rate in rates.items()}
-    return flat | {"base": -0.3, "onboarding": 0.0, "touch": 0.0}
+    return flat | {"base": -0.3, "onboarding": 0.0, "touch": 0.0, "insight": 0.0}
 
 
-_CONFOUNDED = {"lead": 2.0, "hidden": 0.3}
+_CONFOUNDED = {"lead": 2.0, "hidden": 0.25, "insight": 0.25}
 WORLDS = {
     "claims": World(),
     "null": World(**_null(0.15)),
-    "confounded": World(**_CONFOUNDED),
-    "confounded_null": World(**_null(0.15), **_CONFOUNDED),
-    "overlap": World(**_null(0.15), success_by_stock=True, pile=2.6, pile_sd=0.7),
+    "confounded": World(**_CONFOUNDED | {"onboarding": 1.95, "base": -1.45}),
+    "confounded_null": World(**_null(0.15) | _CONFOUNDED),
+    "overlap": World(**_null(0.15), success_by_stock=True, pile=0.0, brought=350.0),
     "wrong_card": World(steps=(
         (4, 2, 1), (0, 0, 0), (0, 0, 1), (0, 0, 0), (0, 0, 0), (4, 4, 3), (0, 0, 1), (0, 0, 0), (0, 1, 1), (4, 3, 1),
     )),
@@ -69,4 +69,5 @@ def world_of(name: str, base_churn: int | None = None) -> World:
         return world
     if len(set(world.churn)) > 1 or not 1 <= base_churn <= 90:
         raise Refused(f"The world '{name}' takes no base churn of {base_churn}", "give 1 to 90 to a world of null")
-    return replace(world, **_null(base_churn / 100))
+    rates = {name: rate for name, rate in _null(base_churn / 100).items() if isinstance(rate, tuple)}
+    return replace(world, **rates)
