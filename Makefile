@@ -3,6 +3,7 @@
 #   make report                                 the newest month of data/sample
 #   make report DATA=data/crm MONTH=2023-12     another data set, another month
 #   make test                                   every test, the notebooks included
+#   make soak                                   kill runs at random moments, damage many more files (half an hour)
 #   make lab                                    JupyterLab on the notebooks, on this machine only
 #   make simulate                               write data/sample anew from its seed
 #   make docs                                   write the generated pages of docs/ anew
@@ -19,7 +20,7 @@ READY := $(VENV)/installed
 # A name may exist and not run (a shim of a version manager), so each is tried by running it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python
 
-.PHONY: report test lab simulate docs lock clean
+.PHONY: report test soak lab simulate docs lock clean
 .DELETE_ON_ERROR:
 
 report: $(READY)
@@ -28,6 +29,9 @@ report: $(READY)
 test: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/pytest -n 2 $(ARGS)
+
+soak: $(READY)
+	$(BIN)/pytest -n 2 -m soak $(ARGS)
 
 lab: $(READY)
 	cd notebooks && ../$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --MultiKernelManager.default_kernel_name=python3 $(ARGS)

@@ -7,16 +7,17 @@ code cell must be completed and the notebook's results file must be there.
 
 import ast
 import json
+import multiprocessing
 import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,8 +125,9 @@ def execute_notebooks(
     (run / "notebooks").mkdir(exist_ok=True)
     done = []
     # Processes, because Papermill leaves event loops and sockets behind in threads.
-    with (tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
-          ProcessPoolExecutor(at_once, get_context("spawn"), _prepare_worker, (home, run)) as pool):
+    # What the kernels lay down lies where the next run sweeps, should this one be killed.
+    with (tempfile.TemporaryDirectory(prefix="making-", dir=run.resolve().parent, ignore_cleanup_errors=True) as home,
+          ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), _prepare_worker, (home, run)) as pool):
         futures = [pool.submit(_execute_each if job.each else _execute, job, run, dict(given), cell_seconds)
                    for job in jobs]
         try:
@@ -141,16 +143,23 @@ def execute_notebooks(
 
 
 def _prepare_worker(home: str, run: Path) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # jsonschema imports this at a cost of three seconds, for a format that no notebook uses.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     # Matplotlib's folder outlives the run, for it lists the fonts of the machine there, which takes a while.
-    os.environ.update(_KERNEL_ENVIRONMENT, IPYTHONDIR=home, JUPYTER_RUNTIME_DIR=home,
+    os.environ.update(_KERNEL_ENVIRONMENT, IPYTHONDIR=home, JUPYTER_RUNTIME_DIR=home, TMPDIR=home,
                       MPLCONFIGDIR=str(run.parent.resolve() / "matplotlib"))
     os.environ.pop("MATPLOTLIBRC", None)
     # What kernels say of themselves; a notebook's own words are in its cells.
     with (run / "kernels.log").open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def _end_with_parent() -> None:
+    """A worker whose run was killed would wait for ever; its kernel ends by itself when the worker does."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _execute_each(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -> list[Path]:
