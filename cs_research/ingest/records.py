@@ -4,6 +4,7 @@ It may not interpret fields: a record ends at a newline outside quotes, and a wh
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 CHUNK = 1 << 24
+LINE_ENDS = re.compile(rb"[\r\n]*")
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,17 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
 
 
 def locate(path: Path, delimiter: str, byte_starts: np.ndarray) -> np.ndarray:
-    """Record numbers (header = 0) of the records that start at these bytes (from 0), -1 where none does."""
-    found = np.full(len(byte_starts), -1, dtype=np.int64)
+    """Record numbers (header = 0) of the records that start at these bytes (from 0), -1 where none does.
+
+    Only line ends may lie between: the loader counts blank lines, and the feed of CR LF, to the record after them.
+    """
+    found, starts = np.full(len(byte_starts), -1, dtype=np.int64), byte_starts.copy()
     for block in _Scan(path, delimiter):
-        hit = np.isin(byte_starts, block.starts)
-        found[hit] = np.searchsorted(block.starts, byte_starts[hit]) + block.first
+        inside = np.flatnonzero((starts >= block.offset) & (starts < block.offset + len(block.data)))
+        starts[inside] = [block.offset + LINE_ENDS.match(block.data, start).end()
+                          for start in (starts[inside] - block.offset).tolist()]
+        hit = np.isin(starts, block.starts)
+        found[hit] = np.searchsorted(block.starts, starts[hit]) + block.first
     return found
 
 
@@ -118,7 +126,7 @@ def misread(path: Path, delimiter: str, field_count: int) -> dict[int, str]:
     found, mark = {}, delimiter.encode()
     for block in _Scan(path, delimiter):
         spaced = b'"' in block.data and (b'" ' in block.data or b'"\t' in block.data)
-        if spaced or any(mark + end in block.data for end in (b"\n", b"\r\n")):
+        if spaced or any(mark + end in block.data for end in (b"\n", b"\r\n", b'""\n', b'""\r\n')):
             suspects, bounds = _suspects(block, mark, field_count)
             found |= {block.first + int(nth): _fault(block.data[bounds[nth]:bounds[nth + 1]], delimiter, field_count)
                       for nth in suspects}
