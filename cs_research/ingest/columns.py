@@ -184,7 +184,8 @@ def _id(name: str, p: str, column: Column) -> Judged:
 def _text(name: str, p: str, column: Column) -> Judged:
     t = f"{name}_t"
     personal = [Rule("W_PII_PATTERN", matches(t, PERSONAL), True)] if name.endswith("_name") else []
-    return Judged([(f"{name}_v", f"CASE WHEN {p} THEN {t} ELSE nfc_normalize({t}) END")], personal)
+    return Judged([(f"{name}_v", f"CASE WHEN {p} THEN {t} ELSE nfc_normalize({t}) END")],
+                  [*personal, _trimmed(name)])
 
 
 def _category(name: str, p: str, column: Column) -> Judged:
