@@ -241,4 +241,4 @@ def test_killed_at_any_moment_a_run_leaves_a_whole_report_and_the_next_needs_no_
         place.make()
         assert place.published() != before, number
         assert place.left_over() == [], number
-    assert killed >= 40, "most runs were killed before their end"
+    assert killed >= 30, "most runs were killed before their end"
