@@ -265,6 +265,19 @@ def test_encodings_are_told_apart(tmp_path, name, encoding, code, taken):
         assert rows(ingest(open_dataset(folder), tmp_path / "out"), "contracts", "account_name") == [(taken,)]
 
 
+@pytest.mark.parametrize("stated", ["", "tables: {contracts: {encoding: cp932}}\n"])
+@pytest.mark.parametrize("stray", [b"\x80", b"\xa0", b"\xfd", b"\xfe", b"\xff"])
+def test_a_byte_that_is_in_no_cp932_sets_its_row_aside(tmp_path, stray, stated):
+    """Python would read it as an invisible character, and the account would be another one."""
+    folder = made(tmp_path, stated, contracts="")
+    text = f"{NAMES}007,髙橋㈱,C1,2025-01-01,,5\n008,青空,C2,2025-01-01,,5\n0?09,空,C3,2025-01-01,,5\n"
+    (folder / "contracts.csv").write_bytes(text.encode("cp932").replace(b"?", stray))
+    found = entry(folder, "contracts.csv")
+    assert (found["rows_in"], found["accepted"], found["quarantined"]) == (3, 2, 1)
+    assert [(place["line"], place["code"]) for place in found["rows"]] == [(4, "R_ENCODING")]
+    assert rows(ingest(open_dataset(folder), tmp_path / "out"), "contracts", "account_name") == [("髙橋㈱",), ("青空",)]
+
+
 def test_folded_id_that_meets_another_is_set_aside(tmp_path):
     text = CONTRACTS + "００７,C3,2025-02-01,,5,500,\n００９,C4,2025-02-01,,5,500,\n"
     found = entry(made(tmp_path, contracts=text), "contracts.csv")

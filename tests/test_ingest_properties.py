@@ -281,7 +281,7 @@ def taken_in(folder: Path, shape: Callable[[str, list[str]], dict[str, list[str]
 def test_the_same_rows_in_other_files_or_another_order_give_the_same_tables(tmp_path):
     """Canonical tables keep the order in which events came, so of those only rows are compared when it is another."""
     canonical, built, rows = taken_in(tmp_path / "one", lambda table, rows: {f"{table}.csv": rows})
-    assert len(built) == 9 and all(found.total() == 300 for found in rows.values())
+    assert "measures.parquet" in built and all(found.total() == 300 for found in rows.values())
     assert (canonical, built, rows) == taken_in(tmp_path / "packed", lambda table, rows: {f"{table}.csv.gz": rows})
     assert (canonical, built, rows) == taken_in(tmp_path / "split", lambda table, rows: {
         f"{table}/1.csv": rows[:70], f"{table}/2.csv.gz": rows[70:71], f"{table}/3.csv": rows[71:]})

@@ -20,6 +20,7 @@ from cs_research.ingest.rules import Rejected
 CHUNK = 1 << 20
 MAX_HEADER = 1_000_000
 HALFWIDTH = re.compile(r"[\uff61-\uff9f]{2,}")
+STRAY = re.compile("[\x80\uf8f0-\uf8f3]")  # what Python reads the bytes 80, a0, fd, fe and ff as, which CP932 has not
 NOT_TEXT = {b"PK\x03\x04": "a ZIP or XLSX file", b"%PDF": "a PDF file", b"\xd0\xcf\x11\xe0": "an old Excel file",
             b"\x1f\x8b": "a gzip file", b"PAR1": "a Parquet file", b"SQLite format": "a database",
             b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture"}
@@ -188,10 +189,10 @@ def _as_utf8(path: Path, head: bytes, declared: str | None, work: Path) -> tuple
 
 def _reads_as_japanese(path: Path) -> bool:
     """Whether text decoded as CP932 was that: Western accents turn into rare kanji and lone half-width kana."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         text = file.read(CHUNK)
     halfwidth = sum(map(len, HALFWIDTH.findall(text)))
-    common = sum(0x81 <= char.encode("cp932")[0] <= 0x9F for char in text if not char.isascii())
+    common = sum(0x81 <= char.encode("cp932", "surrogateescape")[0] <= 0x9F for char in text if not char.isascii())
     return (halfwidth + common) * 2 >= sum(not char.isascii() for char in text)
 
 
@@ -216,14 +217,21 @@ def _decodes(line: bytes, encoding: str) -> bool:
 
 
 def _decoded(path: Path, encoding: str, work: Path) -> Path:
+    """A copy in UTF-8; bytes that CP932 has not stay as they are, and the loader sets their rows aside."""
     target = work / f"{path.name}.utf8"
     try:
-        with path.open(encoding=encoding, newline="") as old, target.open("w", encoding="utf-8", newline="") as new:
+        is_cp932 = codecs.lookup(encoding).name == "cp932"
+        with (path.open(encoding=encoding, newline="") as old,
+              target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as new):
             while text := old.read(CHUNK):
-                new.write(text)
+                new.write(STRAY.sub(_byte, text) if is_cp932 else text)
     except (UnicodeError, LookupError) as error:
         raise Rejected("F_ENCODING", _short(error)) from None
     return target
+
+
+def _byte(stray: re.Match[str]) -> str:
+    return stray[0].encode("cp932").decode("ascii", errors="surrogateescape")
 
 
 def _with_plain_line_ends(path: Path, work: Path) -> Path:
