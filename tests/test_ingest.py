@@ -278,6 +278,13 @@ def test_a_byte_that_is_in_no_cp932_sets_its_row_aside(tmp_path, stray, stated):
     assert rows(ingest(open_dataset(folder), tmp_path / "out"), "contracts", "account_name") == [("髙橋㈱",), ("青空",)]
 
 
+@pytest.mark.parametrize("stray", [',a"\r  ,\n', '1"""\r",1a1,\n'])
+def test_stray_quotes_that_stop_the_loader_refuse_the_file(tmp_path, stray):
+    folder = made(tmp_path, contracts="")
+    (folder / "contracts.csv").write_bytes((CONTRACTS + stray).encode())
+    assert entry(folder, "contracts.csv")["codes"] == {"F_COUNT": 1}
+
+
 def test_folded_id_that_meets_another_is_set_aside(tmp_path):
     text = CONTRACTS + "００７,C3,2025-02-01,,5,500,\n００９,C4,2025-02-01,,5,500,\n"
     found = entry(made(tmp_path, contracts=text), "contracts.csv")

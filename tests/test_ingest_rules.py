@@ -36,7 +36,7 @@ DAMAGED: dict[str, tuple[str, dict[str, str | bytes]]] = {
     "F_ENCODING": ("", {"contracts.csv": (CONTRACTS + "M\u00fcller,C9,2025-01-01,,1,1,\n").encode("latin-1")}),
     "F_QUERY": (QUERY.format("WHERE nonsense"), {"terms.csv": TERMS}),
     "F_QUERY_DROPS": (QUERY.format("WHERE seats > '5'"), {"terms.csv": TERMS}),
-    "F_COUNT": ("", {"contracts.csv": CONTRACTS + '"a"\n\n""aa\n\n1 a\n1,2\n'}),
+    "F_COUNT": ("", {"contracts.csv": CONTRACTS + '1"\n ,"a"aa "\n"\n'}),
     "R_QUOTE": ("", {"contracts.csv": CONTRACTS.replace("C1", '"C1"x')}),
     "R_CORRECTION": ("", {"corrections/one.csv": "_file,_record,_was\ncontracts.csv,1,0\n"}),
     "R_ID_COLLISION": ("", {"contracts.csv": CONTRACTS + "００７,C3,2025-02-01,,5,500,\n"}),

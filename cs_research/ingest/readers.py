@@ -115,12 +115,15 @@ def _load_parquet(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str)
 
 def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:
     columns = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(opened.header)))
-    con.execute(f"""
-        CREATE TEMP TABLE loaded_{relation} AS SELECT * FROM read_csv({quoted(str(opened.path))},
-            columns = {{{columns}}}, header = true, skip = {opened.skip}, auto_detect = false,
-            delim = {quoted(opened.delimiter)}, quote = '"', escape = '"', comment = '', null_padding = false,
-            strict_mode = true, max_line_size = {MAX_LINE}, store_rejects = true,
-            rejects_table = 'rejects_{relation}', rejects_scan = 'scans_{relation}')""")
+    try:
+        con.execute(f"""
+            CREATE TEMP TABLE loaded_{relation} AS SELECT * FROM read_csv({quoted(str(opened.path))},
+                columns = {{{columns}}}, header = true, skip = {opened.skip}, auto_detect = false,
+                delim = {quoted(opened.delimiter)}, quote = '"', escape = '"', comment = '', null_padding = false,
+                strict_mode = true, max_line_size = {MAX_LINE}, store_rejects = true,
+                rejects_table = 'rejects_{relation}', rejects_scan = 'scans_{relation}')""")
+    except duckdb.InvalidInputException as error:  # some stray quotes stop it, whatever it is told to set aside
+        raise Rejected("F_COUNT", str(error).splitlines()[0]) from None
     raw = Raw(opened, relation, opened.header, ("VARCHAR",) * len(opened.header))
     raw.unloaded.extend(_unloaded(con, opened, relation))
     if raw.unloaded or not opened.is_regular:
