@@ -5,19 +5,25 @@ In: one JSON line for each run, `{"arguments": [...], "log": path, "steps": true
 a signal ended it. Steps are what the progress tells, and every renaming and linking.
 """
 
+import gc
 import json
 import os
 import sys
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from cs_research import cli, pipeline
+from cs_research.definitions import load_definitions, loader
 
 sys.modules["rfc3987_syntax"] = None  # as the command line does, before jsonschema is loaded
 for name in ("jsonschema", "nbformat", "pyarrow.dataset", "pyarrow.parquet", "statsmodels.api",
              "cs_research.report.export", "cs_research.report.page"):
     import_module(name)
+loader.read_definition = cache(loader.read_definition)  # the package's own, read once for all runs
+load_definitions()
+gc.freeze()  # a child need not look through all that is loaded
 
 SAY = os.dup(1)
 SWAPS = ("os.rename", "os.symlink")
