@@ -304,7 +304,8 @@ KNOWN_ROWS = {
     "meetings": {"meeting_id": "m", "account_id": "a", "scheduled_date": "2026-02-02", "held": True,
                  "with_keyman": True},
     "goals": {"goal_id": "g", "account_id": "a", "agreed_date": "2026-02-02", "achieved_date": "2026-03-03"},
-    "milestones": {"account_id": "a", "milestone": "m", "due_date": "2026-02-02", "completed_date": "2026-02-01"},
+    # of the kind that comes late: which kinds there are is decided for the whole data set
+    "milestones": {"account_id": "b", "milestone": "late", "due_date": "2026-02-02", "completed_date": "2026-02-01"},
 }
 
 
