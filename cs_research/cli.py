@@ -95,6 +95,38 @@ def rescore(
     print(page)
 
 
+@app.command(epilog="Example: cs-research calibrate data/sample --out dear-1.1.yml")
+def calibrate(
+    data: Data,
+    month: Annotated[str | None, typer.Option(help="Month of the report whose history is used; else the last complete "
+                                                   "one.", metavar="YYYY-MM")] = None,
+    out: Annotated[Path | None, typer.Option(help="File or folder of the new card; <card>-<version>.yml here if not "
+                                                  "given. A file that is there is never overwritten.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the card whatever the verdict.")] = False,
+    reports: Annotated[Path, typer.Option(help="Folder of the reports; that of the month is made if it is not "
+                                               "there.")] = Path("reports"),
+    zone: Zone = None, as_of: AsOf = None,
+) -> None:
+    """Fit the points of the card to what became of the accounts; write a new card if it is better beyond chance.
+
+    What the new card would change: cs-research rescore DATA --card FILE.
+    """
+    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
+    from cs_research.calibrate import write_calibrated
+    from cs_research.pipeline import Request
+
+    with _bar() as bar:
+        task = bar.add_task("Starting", total=1.0)
+        found, path = write_calibrated(Request(
+            data, reports, month, zone, as_of,
+            progress=lambda text, share: bar.update(task, description=text, completed=share)), out, write)
+    for row in found.rows:
+        span = "" if row["lower"] is None else f"   best {row['estimate']} ({row['lower']} to {row['upper']})"
+        print(f"{row['what']:34}{row['expert']:>12}  ->{row['calibrated']:>12}{span}")
+    print(found.sentence)
+    print(path or "No card is written.")
+
+
 @app.command(epilog="Example: cs-research weekly data/sample --week 2026-W44")
 def weekly(
     data: Data,

@@ -68,6 +68,15 @@ def write_text(path: Path, text: str) -> None:
     os.replace(new, path)
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet. Raises CannotWrite where it is."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CannotWrite(f"{path} is there already", "no file is edited: give another with --out") from None
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` like `write_text`, with sorted keys."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")

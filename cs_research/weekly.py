@@ -12,13 +12,12 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
-import yaml
 
-from cs_research.definitions import Definitions
-from cs_research.errors import CannotWrite, Refused
+from cs_research.definitions import Definitions, definition_text
+from cs_research.errors import Refused
 from cs_research.ingest import Dataset, ingest, open_dataset
 from cs_research.pipeline import Request, last_complete_month, refuse_before_first
-from cs_research.runs import write_text
+from cs_research.runs import write_new, write_text
 from cs_research.tables import build_tables, horizon
 from cs_research.weeks import monday_of, next_monday, week_name
 
@@ -85,13 +84,7 @@ def write_tuned(request: Request, path: Path | None = None) -> str:
         return (f"Too little feedback to tune on: {len(entries)} judged entries, where {plan.min_feedback} of both "
                 "verdicts are needed. Nothing is written.")
     path = path or Path(f"response_points-{new.version}.yml")
-    text = yaml.safe_dump(new.model_dump(mode="json", exclude_defaults=True), allow_unicode=True, sort_keys=False,
-                          width=110)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise CannotWrite(f"{path} is there already", "tuning edits no file: give another with --out") from None
+    write_new(path, definition_text(new))
     proof = new.evidence
     gain = ("no week could be judged out of sample" if proof.difference is None else
             f"precision out of sample {proof.precision_before:.0%} before, {proof.precision_after:.0%} after")

@@ -25,7 +25,7 @@ LAYERS = (
     {"figures"},
     {"report"},
     {"pipeline", "bench"},
-    {"weekly"},
+    {"weekly", "calibrate"},
     {"cli"},
     {"__main__"},
 )

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cs_research.definitions import models, strict_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -97,6 +99,12 @@ def read_definition(path: Path) -> models.Frozen:
         kinds = ", ".join(sorted(models.KINDS))
         raise strict_yaml.refusal(path, lines.get(("kind",), 1), f"key 'kind': expected one of {kinds}")
     return strict_yaml.validated(data, model, path, lines)
+
+
+def definition_text(definition: models.Frozen) -> str:
+    """The YAML of a definition without the keys left at their default; `read_definition` reads it back as it is."""
+    return yaml.safe_dump(definition.model_dump(mode="json", exclude_defaults=True), allow_unicode=True,
+                          sort_keys=False, width=110)
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, Path, Any]]:

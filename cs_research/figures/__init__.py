@@ -13,6 +13,7 @@ from cs_research.figures.portfolio import (
     draw_indicators,
     draw_moves,
     draw_onboarded,
+    draw_points,
     draw_quadrants,
     draw_rates,
     draw_ratios,
@@ -24,6 +25,6 @@ from cs_research.figures.portfolio import (
 
 __all__ = [
     "draw_bands", "draw_bridge", "draw_cards", "draw_course", "draw_discrimination", "draw_health_by_month",
-    "draw_indicators", "draw_moves", "draw_onboarded", "draw_parts", "draw_quadrants", "draw_rates", "draw_ratios",
-    "draw_renewals", "draw_retention", "draw_success", "draw_verdicts",
+    "draw_indicators", "draw_moves", "draw_onboarded", "draw_parts", "draw_points", "draw_quadrants", "draw_rates",
+    "draw_ratios", "draw_renewals", "draw_retention", "draw_success", "draw_verdicts",
 ]

@@ -261,7 +261,7 @@ def draw_onboarded(finding: Finding) -> Chart:
 
 
 def draw_rates(finding: Finding, label: str = "group") -> Chart:
-    """Rates with their intervals, one row each; the claimed rate dashed; rows with too few say so."""
+    """Rates with their intervals, one row each; the claimed rate dashed, a rate foretold hollow; too few say so."""
     rows = [{**row, "estimate": row.get("rate")} for row in finding.rows]
     return _intervals(finding, rows, label, finding.details.get("claimed"), percent, "rate")
 
@@ -277,17 +277,26 @@ def draw_discrimination(finding: Finding) -> Chart:
     return _intervals(finding, finding.rows, "what", None, percent, "pairs in the right order", 0.5)
 
 
+def draw_points(finding: Finding) -> Chart:
+    """Points of each indicator's best colour with the interval of the bootstrap; hollow: the expert's."""
+    rows = [{**row, "beside": f"{row['estimate']} ({row['mark']})"} for row in finding.rows]
+    unit = "points of the best colour (hollow: the expert's)"
+    return _intervals(finding, rows, "what", None, lambda x: number(x, 0), unit)
+
+
 def _intervals(finding: Finding, rows: list[dict[str, Any]], label: str, claimed: float | None,
                write: Callable[[float], str], unit: str, neutral: float | None = None) -> Chart:
     key, title = finding.question.replace("_", "-"), finding.question.replace("_", " ").capitalize()
     if not rows:
         return nothing(key, title, finding)
-    words = "; ".join(f"{row[label]}: " + (f"{write(row['estimate'])}, n {count(row['n'])}"
-                                           if row["estimate"] is not None else "too few") for row in rows)
+    told = [row.get("beside") or (f"{write(row['estimate'])} (n = {count(row['n'])})" if row["estimate"] is not None
+                                  else f"too few (n = {count(row['n'])})") for row in rows]
+    words = "; ".join(f"{row[label]}: {words}" for row, words in zip(rows, told, strict=True))
     with drawing(key, title, words, 36 * len(rows) + 62, left=0.4, right=0.8) as (axes, chart):
         for y, row in enumerate(reversed(rows)):
-            value = "too few" if row["estimate"] is None else write(row["estimate"])
-            beside(axes, y, f"{value} (n = {count(row['n'])})")
+            beside(axes, y, told[-1 - y])
+            if row.get("mark") is not None:
+                axes.plot(row["mark"], y, "D", color=COLOURS["ink"], markersize=9, markerfacecolor="none")
             if row["estimate"] is not None:
                 interval(axes, y, row["lower"], row["upper"])
                 axes.plot(row["estimate"], y, "o", color=COLOURS["accent"], markersize=8)

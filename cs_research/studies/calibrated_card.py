@@ -1,0 +1,166 @@
+"""The points that the outcomes of a data set suggest for its card, whether they are better, and the card of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cs_research.definitions import models
+from cs_research.finding import Estimate, Finding, count, number, percent, signed, with_interval
+from cs_research.studies import stats
+from cs_research.studies.calibration import DRAWS, Calibration, Windows, calibrated, logit, points_drawn, split
+from cs_research.studies.card_check import half_of
+from cs_research.studies.evidence import KEY, Evidence
+from cs_research.studies.judging import rate_row, under_floor
+from cs_research.studies.tuning import next_version
+
+POINTS, CHANCES = "calibrated_points", "card_chances"
+ADVICE = {"adopt": "They are better beyond chance: adopt them as a new version of the card.",
+          "same": "The outcomes give the expert's own points back: keep the card.",
+          "keep": "That they are better cannot be told: keep the expert's card.",
+          "investigate": "They are worse beyond chance, so the past does not foretell: investigate what has changed.",
+          "cannot_tell": "Too few groups of accounts to judge chance by."}
+
+
+def windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
+    """The scored readings of the data set as arrays, and their rows (Readings.rows) in the same order."""
+    card, plan = evidence.card, evidence.definitions.outcomes.reading
+    rows = evidence.readings.rows[evidence.readings.rows["health"].notna()].reset_index(drop=True)
+    place = evidence.indicators["band"].map({band: n for n, band in enumerate(card.indicator_bands)})
+    wide = evidence.indicators.assign(place=place.astype(float)).pivot(index=KEY, columns="indicator", values="place")
+    wide = wide.reindex(index=pd.MultiIndex.from_frame(rows[KEY]), columns=[i.id for i in card.indicators])
+    grace = pd.Timedelta(days=evidence.definitions.outcomes.grace_days)
+    read, months = rows["month"] + pd.offsets.MonthEnd(0), {"horizon": plan.horizon_months,
+                                                            "landmark": plan.months_before}.get(plan.mode)
+    closed = rows["due_date"] if months is None else read + pd.DateOffset(months=months)
+    days = [day.to_numpy().astype("datetime64[D]").astype(float) for day in
+            (read, closed + grace, rows["due_date"] + grace)]
+    grown = None if rows["is_expanded"].isna().any() else rows["is_expanded"].to_numpy(bool)
+    return Windows(wide.fillna(-1).to_numpy(int), rows["is_churned"].to_numpy(bool), grown,
+                   half_of(rows["account_id"]).to_numpy(int), *days[:2], rows["cluster"].to_numpy(object),
+                   days[2] if plan.mode == "landmark" else None), rows
+
+
+def expert_points(card: models.Scorecard) -> np.ndarray:
+    """Points of a card, indicators x colours."""
+    return np.array([i.points for i in card.indicators])
+
+
+def calibrated_points(evidence: Evidence) -> Finding:
+    """Points fitted to churn and expansion beside the expert's: the estimate is how much better they tell who leaves.
+
+    The difference of AUC is paired, out of time and on other accounts (methods 3). Rows: indicator, what, expert and
+    calibrated (points from the worst colour to the best), estimate (of the best colour) with the interval of the
+    bootstrap, mark (the expert's). details: points by indicator, kappa, first and last month of the windows, version of
+    the new card (empty where the points are the expert's own).
+    """
+    card, (rows, frame) = evidence.card, windows(evidence)
+    notes = evidence.readings.notes()
+    why = _not_additive(card)
+    found = Calibration(np.zeros((0, 0), int), why=why) if why else calibrated(rows, expert_points(card))
+    if found.why:
+        return Finding(POINTS, f"No points can be calibrated: {found.why}.", n=len(frame), verdict="cannot_tell",
+                       details={"notes": notes})
+    rules, difference = evidence.definitions.claims, found.difference
+    verdict = found.verdict(rules.min_clusters)
+    drawn = points_drawn(rows, expert_points(card))[:, :, -1] if rules.min_clusters <= len(
+        set(rows.cluster)) else None
+    is_same = np.array_equal(found.points, expert_points(card))
+    new, old = (percent(x.value or 0) for x in (found.new, found.old))
+    sentence = (f"Of an account that churned and one that stayed, points fitted to earlier outcomes had the churned "
+                f"one lower in {new} of pairs, the expert's in {old}: {_difference(difference)}. {ADVICE['same' if is_same and verdict == 'keep' else verdict]}")
+    first, last = (f"{month:%Y-%m}" for month in (frame["month"].min(), frame["month"].max()))
+    notes = [f"Tested on {count(found.tested)} later windows of one half of the accounts by points fitted on earlier "
+             f"ones of the other, {count(found.trained)} in all; the points shown are fitted on all {count(len(frame))}.",
+             f"Intervals of points: {count(DRAWS)} draws of the managers' accounts.", *notes]
+    return Finding(
+        POINTS, sentence, difference.value, difference.lower, difference.upper, difference.n, verdict,
+        {"rows": _rows(card, found.points, drawn), "notes": notes, "clusters": difference.clusters,
+         "points": {i.id: row.tolist() for i, row in zip(card.indicators, found.points, strict=True)},
+         "version": "" if is_same else _unused_version(evidence), "kappa": found.kappa, "first": first, "last": last})
+
+
+def new_card(evidence: Evidence, found: Finding) -> models.Scorecard:
+    """The card with the points of `calibrated_points`, as a new version that leads from the last month read on."""
+    points, card = found.details["points"], evidence.card
+    source = (f"{card.name} {card.version} calibrated on {evidence.as_of} to the outcomes of readings from "
+              f"{found.details['first']} to {found.details['last']} (kappa {found.details['kappa']:g}). "
+              f"{found.sentence}")
+    return card.model_copy(update={
+        "version": found.details["version"], "source": source,
+        "in_use_from": f"{evidence.history['month'].max():%Y-%m}",
+        "indicators": tuple(i.model_copy(update={"points": tuple(points[i.id])}) for i in card.indicators)})
+
+
+def card_chances(evidence: Evidence) -> Finding:
+    """Do accounts churn as often as their health said? The estimate is the slope of what happened on what was said.
+
+    The chance is a logit of health fitted as in `calibrated_points`; 1 is right, less is a card that tells accounts
+    apart too boldly. Rows by band, worst first: band, n, rate (what happened) with its interval, mark (what was said).
+    """
+    data, frame = windows(evidence)
+    pieces = []
+    place = np.arange(len(frame))
+    for early, late in split(replace(data, bands=place[:, None])):
+        health, gone = frame["health"].to_numpy(float), early.churned
+        if min(gone.sum(), (~gone).sum()) >= evidence.definitions.claims.min_accounts:
+            level, slope, _ = logit(health[early.bands[:, 0]], gone.astype(float))
+            now = frame.iloc[late.bands[:, 0]]
+            pieces.append(now.assign(said=level + slope * now["health"]))
+    rows = pd.concat(pieces) if pieces else frame[:0].assign(said=0.0)
+    gone = rows["is_churned"].astype(bool)
+    few = under_floor(CHANCES, int(min(gone.sum(), (~gone).sum())), evidence.definitions,
+                      "churned or stayed (the fewer) among the later windows", "cannot_tell")
+    if few or rows["said"].nunique() < 2:
+        return few or Finding(CHANCES, "Not measured: health is the same everywhere.", verdict="cannot_tell")
+    level, slope, pulls = logit(rows["said"].to_numpy(float), gone.to_numpy(float))
+    bold = stats.interval(slope, pulls[:, 1], rows["cluster"])
+    shift = stats.interval(level, pulls[:, 0], rows["cluster"])
+    chance = 1 / (1 + np.exp(-rows["said"]))
+    table = []
+    for band in evidence.card.bands:
+        mine = rows[rows["health_band"] == band]
+        row = rate_row(mine, "is_churned", evidence.definitions.claims)
+        table.append({"band": band, **row, "mark": None if row["rate"] is None else chance[mine.index].mean()})
+    sentence = (f"Health said that {percent(float(chance.mean()))} of the accounts would churn and "
+                f"{percent(gone.mean())} did; on the logit scale what happened has a slope of "
+                f"{with_interval(bold, 'ratio')} on what was said and an intercept of {number(shift.value or 0, 2)} "
+                f"({number(shift.lower or 0, 2)} to {number(shift.upper or 0, 2)}), where 1 and 0 are right.")
+    notes = ["Windows are watched for different lengths: the slope can be read, the intercept hardly."]
+    return Finding(CHANCES, sentence, bold.value, bold.lower, bold.upper, bold.n, details={
+        "rows": table, "intercept": level, "notes": notes * (data.ended is not None) + evidence.readings.notes()})
+
+
+def _rows(card: models.Scorecard, points: np.ndarray, drawn: np.ndarray | None) -> list[dict[str, Any]]:
+    rows = [{"indicator": i.id, "what": f"{i.name.en} {i.id}", "expert": " ".join(map(str, i.points)),
+             "calibrated": " ".join(map(str, new)), "estimate": new[-1], "mark": i.points[-1], "lower": None,
+             "upper": None} for i, new in zip(card.indicators, points.tolist(), strict=True)]
+    for place, row in enumerate(rows if drawn is not None else ()):
+        row["lower"] = int(np.quantile(drawn[:, place], 0.025, method="lower"))
+        row["upper"] = int(np.quantile(drawn[:, place], 0.975, method="higher"))
+    return rows
+
+
+def _difference(difference: Estimate) -> str:
+    value, *ends = (None if x is None else signed(100 * x) for x in (
+        difference.value, difference.lower, difference.upper))
+    interval = "" if ends[0] is None else f"95% interval {ends[0]} to {ends[1]}, "
+    return f"a difference of {value} percentage points ({interval}n = {count(difference.n)})"
+
+
+def _not_additive(card: models.Scorecard) -> str:
+    """Why a card has no points that could be shared out anew; empty where it has."""
+    kinds = {"choices": card.choose, "runs of bad months": card.combine != "mean", "groups": card.groups,
+             "exceptions": card.exceptions, "straight lines": any(i.scale for i in card.indicators),
+             "weights": any(i.weight for i in card.indicators)}
+    has = next((word for word, is_there in kinds.items() if is_there), "")
+    return f"{card.name} has {has}, and only points that simply add up can be shared out anew" if has else ""
+
+
+def _unused_version(evidence: Evidence) -> str:
+    used = {card.version for card in evidence.definitions.cards if card.name == evidence.card.name}
+    version = next_version(evidence.card.version)
+    while version in used:
+        version = next_version(version)
+    return version
