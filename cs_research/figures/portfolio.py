@@ -279,7 +279,7 @@ def draw_discrimination(finding: Finding) -> Chart:
 
 def draw_points(finding: Finding) -> Chart:
     """Points of each indicator's best colour with the interval of the bootstrap; hollow: the expert's."""
-    rows = [{**row, "beside": f"{row['estimate']} ({row['mark']})"} for row in finding.rows]
+    rows = [{**row, "beside": f"{row['estimate']}, expert {row['mark']}"} for row in finding.rows]
     unit = "points of the best colour (hollow: the expert's)"
     return _intervals(finding, rows, "what", None, lambda x: number(x, 0), unit)
 

@@ -69,10 +69,11 @@ def calibrated_points(evidence: Evidence) -> Finding:
     is_same = np.array_equal(found.points, expert_points(card))
     new, old = (percent(x.value or 0) for x in (found.new, found.old))
     sentence = (f"Of an account that churned and one that stayed, points fitted to earlier outcomes had the churned "
-                f"one lower in {new} of pairs, the expert's in {old}: {_difference(difference)}. {ADVICE['same' if is_same and verdict == 'keep' else verdict]}")
+                f"one lower in {new} of pairs, the expert's in {old}: {_difference(difference)}. "
+                f"{ADVICE['same' if is_same and verdict == 'keep' else verdict]}")
     first, last = (f"{month:%Y-%m}" for month in (frame["month"].min(), frame["month"].max()))
-    notes = [f"Tested on {count(found.tested)} later windows of one half of the accounts by points fitted on earlier "
-             f"ones of the other, {count(found.trained)} in all; the points shown are fitted on all {count(len(frame))}.",
+    notes = [f"Tested on {count(found.tested)} later windows of one half of the accounts by points fitted on "
+             f"{count(found.trained)} earlier ones of the other; the points shown are fitted on all {count(len(frame))}.",
              f"Intervals of points: {count(DRAWS)} draws of the managers' accounts.", *notes]
     return Finding(
         POINTS, sentence, difference.value, difference.lower, difference.upper, difference.n, verdict,
