@@ -74,7 +74,7 @@ def write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise CannotWrite(f"{path} is there already", "no file is edited: give another with --out") from None
+        raise CannotWrite(f"{path} is there already", "no definition is ever edited: give another file with --out") from None
 
 
 def write_json(path: Path, value: Any) -> None:

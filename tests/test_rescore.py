@@ -8,6 +8,7 @@ import pytest
 from small_notebooks import write_notebook, write_recipe
 
 from cs_research import open_run
+from cs_research.calibrate import write_calibrated
 from cs_research.definitions import load_definitions
 from cs_research.errors import Refused
 from cs_research.pipeline import Request, rescore, run_month
@@ -98,3 +99,9 @@ def test_a_definition_that_changed_under_its_version_is_refused_and_under_a_new_
             assert open_run(run_month(request_).parent).definitions.quadrants.health_cut == cut
     mine.write_text(f"# a comment is no change\n{mine.read_text(encoding='utf-8')}", encoding="utf-8")
     run_month(request_)
+
+
+def test_calibrating_a_company_with_few_ends_writes_no_card_and_says_why(request_, tmp_path):
+    said, path = write_calibrated(request_, tmp_path, always=True)
+    assert path is None and not list(tmp_path.iterdir())
+    assert said.sentence.startswith("No points can be calibrated: fewer than 10")

@@ -11,11 +11,18 @@ import pytest
 
 from cs_research.definitions import load_definitions
 from cs_research.studies import (
+<<<<<<< HEAD
     aipw,
     card_check,
     claims,
     evidence,
     landmark,
+=======
+    calibrated_card,
+    card_check,
+    claims,
+    evidence,
+>>>>>>> 970e3e9 (Calibration is tested on simulated companies whose truth is known)
     money,
     onboarding,
     state,
@@ -48,8 +55,8 @@ def end(account, due, outcome, start="2025-01-01", **more):
 
 def made(history, outcomes, indicators=(), measures=(), milestones=None, definitions=DEFINITIONS, as_of=AS_OF):
     examples = (score("x", "2026-01-01", 20.0), end("x", "2026-01-01", "renewed"),
-                {"account_id": "x", "month": day("2026-01-01"), "indicator": "D-1", "points": 1.0, "is_measured": True},
-                {"account_id": "x", "month": day("2026-01-01"), "stock": 1.0, "seats": 1.0})
+                {"account_id": "x", "month": day("2026-01-01"), "indicator": "D-1", "points": 1.0, "band": "red",
+                 "is_measured": True}, {"account_id": "x", "month": day("2026-01-01"), "stock": 1.0, "seats": 1.0})
     frames = [pd.DataFrame(rows) if len(rows) else pd.DataFrame([example])[:0]
               for rows, example in zip((history, outcomes, indicators, measures), examples, strict=True)]
     milestones = None if milestones is None else pd.DataFrame(milestones)
@@ -386,7 +393,7 @@ def test_a_good_card_is_kept_and_one_that_a_single_indicator_beats_is_investigat
 
 STUDIES = (claims.bad_health, claims.good_health, claims.established, claims.low_stock, claims.touch_and_churn,
            onboarding.onboarding_and_health, onboarding.onboarding_success, touch_effect.touch_and_health,
-           card_check.card_and_churn)
+           card_check.card_and_churn, calibrated_card.calibrated_points, calibrated_card.card_chances)
 MONTHS = pd.date_range("2025-01-01", "2026-09-01", freq="MS")
 THIN = {
     "nothing": made([], []),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import models
-from cs_research.finding import Estimate, Finding, count, number, percent, signed, with_interval
+from cs_research.finding import Estimate, Finding, count, percent, signed, with_interval
 from cs_research.studies import stats
 from cs_research.studies.calibration import DRAWS, Calibration, Windows, calibrated, logit, points_drawn, split
 from cs_research.studies.card_check import half_of
@@ -47,7 +47,7 @@ def expert_points(card: models.Scorecard) -> np.ndarray:
     return np.array([i.points for i in card.indicators])
 
 
-def calibrated_points(evidence: Evidence) -> Finding:
+def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
     """Points fitted to churn and expansion beside the expert's: the estimate is how much better they tell who leaves.
 
     The difference of AUC is paired, out of time and on other accounts (methods 3). Rows: indicator, what, expert and
@@ -64,7 +64,7 @@ def calibrated_points(evidence: Evidence) -> Finding:
                        details={"notes": notes})
     rules, difference = evidence.definitions.claims, found.difference
     verdict = found.verdict(rules.min_clusters)
-    drawn = points_drawn(rows, expert_points(card))[:, :, -1] if rules.min_clusters <= len(
+    drawn = points_drawn(rows, expert_points(card), draws)[:, :, -1] if rules.min_clusters <= len(
         set(rows.cluster)) else None
     is_same = np.array_equal(found.points, expert_points(card))
     new, old = (percent(x.value or 0) for x in (found.new, found.old))
@@ -73,8 +73,9 @@ def calibrated_points(evidence: Evidence) -> Finding:
                 f"{ADVICE['same' if is_same and verdict == 'keep' else verdict]}")
     first, last = (f"{month:%Y-%m}" for month in (frame["month"].min(), frame["month"].max()))
     notes = [f"Tested on {count(found.tested)} later windows of one half of the accounts by points fitted on "
-             f"{count(found.trained)} earlier ones of the other; the points shown are fitted on all {count(len(frame))}.",
-             f"Intervals of points: {count(DRAWS)} draws of the managers' accounts.", *notes]
+             f"{count(found.trained)} earlier ones of the other; the points shown are fitted on all "
+             f"{count(len(frame))}.",
+             f"Intervals of points: {count(draws)} draws of the managers' accounts.", *notes]
     return Finding(
         POINTS, sentence, difference.value, difference.lower, difference.upper, difference.n, verdict,
         {"rows": _rows(card, found.points, drawn), "notes": notes, "clusters": difference.clusters,
@@ -126,8 +127,8 @@ def card_chances(evidence: Evidence) -> Finding:
         table.append({"band": band, **row, "mark": None if row["rate"] is None else chance[mine.index].mean()})
     sentence = (f"Health said that {percent(float(chance.mean()))} of the accounts would churn and "
                 f"{percent(gone.mean())} did; on the logit scale what happened has a slope of "
-                f"{with_interval(bold, 'ratio')} on what was said and an intercept of {number(shift.value or 0, 2)} "
-                f"({number(shift.lower or 0, 2)} to {number(shift.upper or 0, 2)}), where 1 and 0 are right.")
+                f"{with_interval(bold, 'ratio')} on what was said and an intercept of "
+                f"{with_interval(shift, 'difference')}, where 1 and 0 are right.")
     notes = ["Windows are watched for different lengths: the slope can be read, the intercept hardly."]
     return Finding(CHANCES, sentence, bold.value, bold.lower, bold.upper, bold.n, details={
         "rows": table, "intercept": level, "notes": notes * (data.ended is not None) + evidence.readings.notes()})

@@ -164,9 +164,10 @@ def chosen_kappa(windows: Windows, increments: np.ndarray) -> float:
         early, late = windows.known_at(cut), windows[windows.read >= cut]
         if len(late.churned) and not lacking(early, increments):
             model, x = _Model(early, increments), None
+            design = model.design(late)
             for place, kappa in enumerate(KAPPAS):
                 x = model.solve(kappa, x)
-                loss[place] += model.loss_of(late, x)
+                loss[place] += model.likelihood(x, *design)[0]
     return KAPPAS[int(np.argmin(loss))]
 
 
@@ -191,48 +192,41 @@ class _Model:
 
     def __init__(self, windows: Windows, increments: np.ndarray) -> None:
         self.w, self.centre = increments, 0.0
-        z, score = self._design(windows)
-        self.centre = z.mean(0)
-        self.z, self.score = z - self.centre, score - self.centre @ increments.ravel()
-        self.churned = windows.churned.astype(float)
-        self.b = max(-logit(self.score, self.churned)[1], WEAKEST / max(increments.sum(), 1))
-        grown = windows.expanded
-        self.expanded, self.r = None, 0.0
-        if grown is not None and _fewer(grown) >= FEWEST:
-            self.expanded, self.r = grown.astype(float), max(logit(self.score, grown.astype(float))[1], 0) / self.b
+        self.centre = self.design(windows)[0].mean(0)
+        self.data = _, score, churned, expanded = self.design(windows)
+        self.b = max(-logit(score, churned)[1], WEAKEST / max(increments.sum(), 1))
+        self.r = 0.0
+        if expanded is not None and _fewer(windows.expanded) >= FEWEST:
+            self.r = max(logit(score, expanded)[1], 0) / self.b
         # What is hardly ever measured cannot be told: it stays as the expert has it.
         is_held = np.repeat((windows.bands >= 0).mean(0) < 0.5, increments.shape[1])
         lowest = -increments.ravel()
         self.bounds = [(None, None)] * 2 + [(0, 0) if held else (low, None)
                                             for held, low in zip(is_held, lowest, strict=True)]
 
-    def _design(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    def design(self, windows: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+        """z and the expert's total, both from the training mean, churned and expanded as numbers."""
         z, score = _filled(windows.bands, self.w)
-        return z - self.centre, score - np.sum(self.centre * self.w.ravel())
+        return (z - self.centre, score - np.sum(self.centre * self.w.ravel()), windows.churned.astype(float),
+                None if windows.expanded is None else windows.expanded.astype(float))
 
     def solve(self, kappa: float, start: np.ndarray | None = None) -> np.ndarray:
         """(a / b, e / b, d...) at the least loss."""
         if start is None:
-            level = [_level(y) / self.b for y in (self.churned, self.expanded) if y is not None]
-            start = np.concatenate([level + [0.0] * (2 - len(level)), np.zeros(self.w.size)])
-        scale = 1 / max(kappa, len(self.z) * self.b**2 / 50)
+            levels = [0.0 if y is None else _level(y) / self.b for y in self.data[2:]]
+            start = np.concatenate([levels, np.zeros(self.w.size)])
+        scale = 1 / max(kappa, len(self.data[0]) * self.b**2 / 50)
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slopes = self._likelihood(x, self.z, self.score, self.churned, self.expanded)
+            value, slopes = self.likelihood(x, *self.data)
             slopes[2:] += kappa * x[2:]
             return scale * (value + kappa / 2 * x[2:] @ x[2:]), scale * slopes
 
         return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=self.bounds, options={"ftol": 1e-8}).x
 
-    def loss_of(self, windows: Windows, x: np.ndarray) -> float:
-        """Negative log likelihood of other windows."""
-        z, score = self._design(windows)
-        grown = windows.expanded if self.expanded is not None else None
-        return self._likelihood(x, z, score, windows.churned.astype(float),
-                                None if grown is None else grown.astype(float))[0]
-
-    def _likelihood(self, x: np.ndarray, z: np.ndarray, score: np.ndarray, churned: np.ndarray,
-                    expanded: np.ndarray | None) -> tuple[float, np.ndarray]:
+    def likelihood(self, x: np.ndarray, z: np.ndarray, score: np.ndarray, churned: np.ndarray,
+                   expanded: np.ndarray | None) -> tuple[float, np.ndarray]:
+        """Negative log likelihood of windows (see `design`) and its slopes."""
         s = score + z @ x[2:]
         value, slopes, pull = 0.0, np.zeros(len(x)), np.zeros(len(s))
         for place, (y, sign) in enumerate(((churned, -1.0), (expanded, self.r))):
