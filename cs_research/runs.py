@@ -74,7 +74,8 @@ def write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise CannotWrite(f"{path} is there already", "no definition is ever edited: give another file with --out") from None
+        remedy = "no definition is ever edited: give another file with --out"
+        raise CannotWrite(f"{path} is there already", remedy) from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -11,18 +11,12 @@ import pytest
 
 from cs_research.definitions import load_definitions
 from cs_research.studies import (
-<<<<<<< HEAD
     aipw,
-    card_check,
-    claims,
-    evidence,
-    landmark,
-=======
     calibrated_card,
     card_check,
     claims,
     evidence,
->>>>>>> 970e3e9 (Calibration is tested on simulated companies whose truth is known)
+    landmark,
     money,
     onboarding,
     state,
