@@ -75,7 +75,7 @@ def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
     notes = [f"Tested on {count(found.tested)} later windows of one half of the accounts by points fitted on "
              f"{count(found.trained)} earlier ones of the other; the points shown are fitted on all "
              f"{count(len(frame))}.",
-             f"Intervals of points: {count(draws)} draws of the managers (of accounts where no manager is known).", *notes]
+             f"Intervals of points: {count(draws)} draws of the managers, or of accounts without one.", *notes]
     return Finding(
         POINTS, sentence, difference.value, difference.lower, difference.upper, difference.n, verdict,
         {"rows": _rows(card, found.points, drawn), "notes": notes, "clusters": difference.clusters,
