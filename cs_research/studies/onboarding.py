@@ -160,7 +160,7 @@ def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[st
     everyone, stayed = (known_chance(_estimate(line), evidence.definitions) for line in table[:2])
     verdict = _verdict(evidence, lead, everyone, stayed)
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
-    ending = {"supported": f"as {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
+    ending = {"supported": f"in line with {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
         verdict.verdict, f"whether it is {claimed} cannot be told: {verdict.reason}")
     sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have "
                 f"{value_text(everyone, 'ratio')} times the health of the others ({interval_text(everyone, 'ratio')}; "
