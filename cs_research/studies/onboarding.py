@@ -162,8 +162,9 @@ def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[st
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
     ending = {"supported": f"in line with {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
         verdict.verdict, f"whether it is {claimed} cannot be told: {verdict.reason}")
-    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have "
-                f"{value_text(everyone, 'ratio')} times the health of the others ({interval_text(everyone, 'ratio')}; "
+    without = f" without {_list(group.shared)}" if group.shared else ""
+    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have {value_text(everyone, 'ratio')} "
+                f"times the health{without} of the others ({interval_text(everyone, 'ratio')}; "
                 f"churned count as 0), and {value_text(stayed, 'ratio')} times among those who stayed "
                 f"({interval_text(stayed, 'ratio')}). This is an "
                 + (f"association, adjusted for {_list(adjusted)}" if adjusted else "unadjusted association")
@@ -171,7 +172,7 @@ def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[st
     if group.shared:
         sentence += (f" It is another quantity than the claim's: {_list(group.shared)} and success are made of the "
                      "same data and are left out, and so is what onboarding had done by the first full month.")
-    if verdict.verdict != "supported" and _is_survival(everyone, stayed):
+    if verdict.verdict == "contradicted" and _is_survival(everyone, stayed):
         sentence += " What is seen is survival more than health."
     views = {name: _view(lead, name) for name in VIEWS}
     return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, **views,
@@ -184,14 +185,16 @@ VIEWS = ("start quarter", "segment")
 def _verdict(evidence: Evidence, lead: Comparison, everyone: Estimate, stayed: Estimate) -> Judgement:
     """The rule of methods 0, and what this claim asks beside it: covariates, counterparts, health and not survival."""
     verdict = judged(evidence, NAME, everyone, stats.logarithm(everyone))
+    if verdict.verdict == "cannot_tell":
+        return verdict
+    if lead.prefix and BASELINE not in lead.design.adjusted:
+        return Judgement("cannot_tell", f"{BASELINE} is not known, and without it the overlap flatters")
     if not lead.design.adjusted:
         return unadjusted(verdict)
-    if verdict.verdict != "cannot_tell" and lead.health.clipped_share > MOST_CLIPPED:
+    if lead.health.clipped_share > MOST_CLIPPED:
         return Judgement("cannot_tell", f"{percent(lead.health.clipped_share)} of the accounts have no counterpart")
-    if verdict.verdict == "supported" and not (stayed.lower or 0) > 1:
-        return Judgement("cannot_tell", "no clear ratio among those who stayed")
     if verdict.verdict == "supported" and _is_survival(everyone, stayed):
-        return Judgement("cannot_tell", "the larger part is survival")
+        return Judgement("cannot_tell", "it is survival more than health")
     return verdict
 
 
@@ -309,6 +312,6 @@ def _why_empty(group: Cohort, evidence: Evidence) -> str:
 
 def unadjusted(verdict: Judgement) -> Judgement:
     """What a verdict is worth when nothing was adjusted for: only a claim that is not even reached stays judged."""
-    if verdict == Judgement("contradicted", "lower than claimed") or verdict.verdict == "cannot_tell":
+    if verdict == Judgement("contradicted", "lower than claimed"):
         return verdict
     return Judgement("cannot_tell", "nothing was adjusted for, which flatters onboarding")
