@@ -1,12 +1,16 @@
-"""Accounts at the landmark of onboarding: who succeeded, what they were like, and what became of them."""
+"""Accounts at the landmark of onboarding: who succeeded, what became of them, and both kinds made comparable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cs_research.finding import count, number
+from cs_research.definitions.models import Claims
+from cs_research.finding import Estimate, count, number
 from cs_research.scorecards import zero_based
+from cs_research.studies import aipw, stats
 from cs_research.studies.evidence import KEY, Evidence, clusters, health_without, last_month_before
 
 # Measures made of what success is made of rise with it by construction.
@@ -98,6 +102,7 @@ class Cohort:
     shared: tuple[str, ...]  # indicators that success itself moves
 
 
+BASELINE = "health in the first full month"
 COVARIATES = ("contract size", "segment", "industry", "goal", "start quarter")
 
 
@@ -175,3 +180,71 @@ def _with_covariates(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     quarter = frame["start_date"].dt.to_period("Q").astype(str).str.replace("Q", " Q")
     return frame.assign(**{"contract size": np.log(frame["account_id"].map(size.where(size > 0)).astype(float)),
                            "start quarter": quarter, **{name: s.astype(object) for name, s in named.items()}})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accounts that succeeded and the others made comparable, for one form of health (`prefix` of its columns)."""
+
+    rows: pd.DataFrame
+    design: aipw.Design
+    prefix: str
+    rules: Claims
+
+    @classmethod
+    def of(cls, group: Cohort, rules: Claims, prefix: str = "", with_baseline: bool = False) -> "Comparison":
+        """By the covariates of the cohort, and by health in the first full month where asked for."""
+        rows = group.rows.rename(columns={"baseline": BASELINE})
+        covariates = rows[[*([BASELINE] if with_baseline else []), *COVARIATES]]
+        design = aipw.design(covariates, rows["is_success"])
+        return cls(rows[design.kept].reset_index(drop=True), design, prefix, rules)
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """1 over the chance that a customer of that kind has a score; 0 for customers without one."""
+        matrix = np.column_stack([self.design.matrix, self.rows["is_success"]])
+        return aipw.chance_weight(self.rows[self.prefix + "health"].notna(), self.rows["is_here"], matrix)
+
+    @cached_property
+    def health(self) -> aipw.Arms:
+        """Later health from 0, churned = 0."""
+        return self._arms(self.prefix + "health", self.weight)
+
+    @cached_property
+    def points(self) -> aipw.Arms:
+        """Later health on the card's own scale, churned = 0."""
+        return self._arms(self.prefix + "points", self.weight)
+
+    @cached_property
+    def stays(self) -> aipw.Arms:
+        """Whether still a customer later."""
+        return self._arms("is_here")
+
+    @cached_property
+    def before(self) -> aipw.Arms:
+        """Health in the last month before the first due date, where there is one."""
+        column = self.prefix + "health_before"
+        return self._arms(column, self.rows[column].notna())
+
+    def _arms(self, column: str, weight: Any = None) -> aipw.Arms:
+        rows = self.rows
+        return aipw.arms(rows[column], rows["is_success"], self.design.matrix, rows["cluster"], weight)
+
+    def told(self, form: str, of: aipw.Arms, per: aipw.Arms | None = None, within: Any = None) -> Estimate:
+        """A contrast, with n of those who stayed where it is about them."""
+        found = aipw.contrast(of, form, within, per)
+        return found if per is None else replace(found, n=of.count(self.rows["is_here"]))
+
+    def line(self, what: str, form: str, of: aipw.Arms, per: aipw.Arms | None = None,
+             within: Any = None) -> dict[str, Any]:
+        """A row of the table: both arms' adjusted means and their contrast; empty under the floor of either arm."""
+        if not self.rules.are_enough(of.smaller_arm(within)):
+            return table_line(what, form, None, None, replace(stats.NOTHING, n=of.count(within)))
+        success, others, found = (self.told(name, of, per, within) for name in ("in_time", "others", form))
+        return table_line(what, form, success.value, others.value, found)
+
+
+def table_line(what: str, form: str, success: float | None, others: float | None, found: Estimate) -> dict[str, Any]:
+    """What was compared and how, the mean of both arms, and the estimate: a row of the Finding's table."""
+    return {"what": what, "form": form, "success": success, "others": others, "estimate": found.value,
+            "lower": found.lower, "upper": found.upper, "n": found.n, "clusters": found.clusters}

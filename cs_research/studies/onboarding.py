@@ -1,7 +1,5 @@
 """Onboarding success and health a year later (methods 1): associated, adjusted for what is recorded, never caused."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,10 +20,18 @@ from cs_research.finding import (
 from cs_research.studies import aipw, stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, known_chance, too_few
-from cs_research.studies.landmark import COVARIATES, Cohort, cohort, landmarks, successes, with_success
+from cs_research.studies.landmark import (
+    BASELINE,
+    Cohort,
+    Comparison,
+    cohort,
+    landmarks,
+    successes,
+    table_line,
+    with_success,
+)
 
 NAME = "onboarding_doubles_health"
-BASELINE = "health in the first full month"
 MOST_CLIPPED = 0.1  # beyond this share of accounts without a counterpart nothing is told
 
 
@@ -53,73 +59,6 @@ def onboarding_success(evidence: Evidence) -> Finding:
     estimate = stats.rate(recent["is_success"], recent["cluster"])
     sentence = f"{with_interval(estimate)} of the onboardings of the last {span} months succeeded ({words})."
     return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, details={"rows": table})
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Accounts that succeeded and the others made comparable, for one form of health (`prefix` of its columns)."""
-
-    rows: pd.DataFrame
-    design: aipw.Design
-    prefix: str
-    rules: Claims
-
-    @classmethod
-    def of(cls, group: Cohort, rules: Claims, prefix: str = "", with_baseline: bool = False) -> "Comparison":
-        """By the covariates of the cohort, and by health in the first full month where asked for."""
-        rows = group.rows.rename(columns={"baseline": BASELINE})
-        covariates = rows[[*([BASELINE] if with_baseline else []), *COVARIATES]]
-        design = aipw.design(covariates, rows["is_success"])
-        return cls(rows[design.kept].reset_index(drop=True), design, prefix, rules)
-
-    @cached_property
-    def weight(self) -> np.ndarray:
-        """1 over the chance that a customer of that kind has a score; 0 for customers without one."""
-        matrix = np.column_stack([self.design.matrix, self.rows["is_success"]])
-        return aipw.chance_weight(self.rows[self.prefix + "health"].notna(), self.rows["is_here"], matrix)
-
-    @cached_property
-    def health(self) -> aipw.Arms:
-        """Later health from 0, churned = 0."""
-        return self._arms(self.prefix + "health", self.weight)
-
-    @cached_property
-    def points(self) -> aipw.Arms:
-        """Later health on the card's own scale, churned = 0."""
-        return self._arms(self.prefix + "points", self.weight)
-
-    @cached_property
-    def stays(self) -> aipw.Arms:
-        """Whether still a customer later."""
-        return self._arms("is_here")
-
-    @cached_property
-    def before(self) -> aipw.Arms:
-        """Health in the last month before the first due date, where there is one."""
-        column = self.prefix + "health_before"
-        return self._arms(column, self.rows[column].notna())
-
-    def _arms(self, column: str, weight: Any = None) -> aipw.Arms:
-        rows = self.rows
-        return aipw.arms(rows[column], rows["is_success"], self.design.matrix, rows["cluster"], weight)
-
-    def told(self, form: str, of: aipw.Arms, per: aipw.Arms | None = None, within: Any = None) -> Estimate:
-        """A contrast, with n of those who stayed where it is about them."""
-        found = aipw.contrast(of, form, within, per)
-        return found if per is None else replace(found, n=of.count(self.rows["is_here"]))
-
-    def line(self, what: str, form: str, of: aipw.Arms, per: aipw.Arms | None = None,
-             within: Any = None) -> dict[str, Any]:
-        """A row of the table: both arms' adjusted means and their contrast; empty under the floor of either arm."""
-        if not self.rules.are_enough(of.smaller_arm(within)):
-            return _line(what, form, None, None, replace(stats.NOTHING, n=of.count(within)))
-        success, others, found = (self.told(name, of, per, within) for name in ("in_time", "others", form))
-        return _line(what, form, success.value, others.value, found)
-
-
-def _line(what: str, form: str, success: float | None, others: float | None, found: Estimate) -> dict[str, Any]:
-    return {"what": what, "form": form, "success": success, "others": others, "estimate": found.value,
-            "lower": found.lower, "upper": found.upper, "n": found.n, "clusters": found.clusters}
 
 
 def onboarding_and_health(evidence: Evidence) -> Finding:
@@ -222,7 +161,7 @@ def _other_forms(lead: Comparison, group: Cohort, rules: Claims) -> list[dict[st
     rows = group.rows
     bare = stats.mean_ratio(*(rows.loc[rows["health"].notna(), name] for name in ("health", "is_success", "cluster")))
     arms = rows.groupby("is_success")["health"].mean()
-    table = [_line("whole score, not adjusted", "ratio", arms[True], arms[False], bare)]
+    table = [table_line("whole score, not adjusted", "ratio", arms[True], arms[False], bare)]
     if group.shared:
         forms = {"whole score, adjusted without the first full month": "",
                  f"without {_list(group.shared)}, adjusted without the first full month": "rest_"}
