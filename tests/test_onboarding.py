@@ -242,3 +242,19 @@ def test_the_overlap_is_read_from_the_card_and_the_first_full_month():
     alone = card.model_copy(update={"indicators": (shared,)})
     nothing = replace(evidence, definitions=replace(DEFINITIONS, scorecards={"dear": alone}))
     assert "of which success is made" in onboarding.onboarding_and_health(nothing).sentence
+
+
+@pytest.mark.parametrize("change", [
+    lambda rows: rows.assign(segment=np.where(rows["is_success"], "big", "small")),
+    lambda rows: rows.assign(**{"contract size": np.nan, "segment": None, "industry": None, "goal": None}),
+    lambda rows: rows.assign(health=np.where(rows["is_here"], np.nan, 0.0)),
+    lambda rows: rows.assign(health=0.0, points=0.0, is_here=False),
+    lambda rows: rows.assign(cluster="M"),
+    lambda rows: rows.assign(health_before=np.nan),
+    lambda rows: rows.groupby("is_success").head(12),
+], ids=["a segment per arm", "no covariates", "no scores", "all churned", "one manager", "no due dates", "24 accounts"])
+def test_data_that_cannot_tell_say_so(change):
+    found = finding(change(drawn(17, n=200)[0]).reset_index(drop=True))
+    assert found.sentence.endswith(".") and "nan" not in found.sentence and found.as_record()
+    assert found.verdict in ("cannot_tell", "contradicted")
+    assert onboarding.view(found, "segment").sentence.endswith(".")

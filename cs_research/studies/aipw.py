@@ -82,7 +82,7 @@ def _columns(values: pd.Series, good: np.ndarray) -> list[np.ndarray]:
         named = named.where(named.map(arms) >= FEWEST_IN_ARM, "rare")
         blocks = [named == level for level in named.value_counts().index[1:]]
     columns = [np.asarray(block, dtype=float) for block in blocks]
-    return [(x - x.mean()) / x.std() for x in columns if x.std() > RIDGE]
+    return [(x - x.mean()) / x.std() for x in columns if x.size and x.std() > RIDGE]
 
 
 class Arms(NamedTuple):
