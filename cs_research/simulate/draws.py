@@ -17,8 +17,8 @@ from cs_research.simulate import contact, usage
 from cs_research.simulate.calendar import Calendar
 from cs_research.simulate.card import INDICATORS, total, zero_based
 from cs_research.simulate.life import Life
-from cs_research.simulate.population import INDUSTRIES, OPEN_TERM, draw_managers, draw_people
-from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, RENEWED
+from cs_research.simulate.population import GOALS, INDUSTRIES, OPEN_TERM, draw_managers, draw_people
+from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, PRICES, RENEWED
 from cs_research.simulate.worlds import World
 
 LAST_MONTH = "2026-10"
@@ -143,40 +143,37 @@ def readings(life: Life) -> pd.DataFrame:
 
 
 def accounts(life: Life) -> pd.DataFrame:
-    """account_id (a number), cluster (its manager), segment, industry, goal, seats (at the start), start_quarter."""
-    people = life.people
+    """account_id (a number), cluster (its manager), and what is recorded of accounts at their start: segment,
+    industry, goal, `contract size` (log of the money), `start quarter`."""
+    people, started = life.people, pd.PeriodIndex(life.start, freq="Q")
     return pd.DataFrame({
         "account_id": np.arange(people.count), "cluster": people.owner,
         "segment": np.where(people.is_enterprise, "enterprise", "smb"),
-        "industry": np.array(INDUSTRIES)[people.industry], "goal": people.goal, "seats": people.seats,
-        "start_quarter": (life.calendar.first + people.start_month).astype("M8[M]").astype(int) // 3,
+        "industry": np.array(INDUSTRIES)[people.industry], "goal": np.array(GOALS)[people.goal],
+        "contract size": np.log(people.seats * PRICES[people.product]), "start quarter": started.astype(str),
     })
 
 
 def onboarding(life: Life) -> pd.DataFrame:
     """One row per account whose twelve months after the landmark are over.
 
-    Columns of `accounts`; is_success; health_month_1 (of the first full month) and its twin without_stock_month_1;
-    is_here (twelve months later); health then, without_stock (the card without A-2), churned = 0 in both, and
-    points, the same on the card's own scale; health_before, of the last month before the first due date (empty
-    for who has none). All but `points` are 0-based.
+    Columns of `accounts`; landmark (month); is_success; is_here (twelve months later); health (0-based, churned 0),
+    points (the card's own scale, churned 0), health_before (last month before the first due date; empty for who has
+    none); the same with `rest_` in front without A-2, which the stock moves; baseline, that of the first full month.
     """
-    people, last = life.people, life.calendar.months
-    later = life.landmark_month() + HORIZON
-    who = np.flatnonzero(later < last)
-    first_full = people.start_month + (people.start_day > 1)
-    before = np.where(people.term_months == OPEN_TERM, last, people.start_month + people.term_months - 1)
-    health, bare = zero_based(life.health), zero_based(total(life.colours, without=SHARED))
-    at_end, at_start = (who, later[who]), (who, first_full[who])
-    is_here = life.seats_then[at_end] > 0
-    is_due = before[who] < last
-    return accounts(life).iloc[who].assign(
-        is_success=people.is_onboarded[who], is_here=is_here,
-        health_month_1=health[at_start], without_stock_month_1=bare[at_start],
-        health=np.where(is_here, health[at_end], 0), without_stock=np.where(is_here, bare[at_end], 0),
-        points=np.where(is_here, life.health[at_end], 0),
-        health_before=np.where(is_due, health[who, np.minimum(before[who], last - 1)], np.nan),
-    ).reset_index(drop=True)
+    people, last, landmark = life.people, life.calendar.months, life.landmark_month()
+    who = np.flatnonzero(landmark + HORIZON < last)
+    later, first_full = landmark[who] + HORIZON, people.start_month[who] + (people.start_day[who] > 1)
+    due = np.where(people.term_months == OPEN_TERM, last + 1, people.start_month + people.term_months)[who]
+    is_here = life.seats_then[who, later] > 0
+    columns = {"landmark": landmark[who], "is_success": people.is_onboarded[who], "is_here": is_here}
+    for prefix, points in (("", life.health), ("rest_", total(life.colours, without=SHARED))):
+        before = points[who, np.minimum(due, last) - 1]
+        columns |= {f"{prefix}health": np.where(is_here, zero_based(points[who, later]), 0),
+                    f"{prefix}points": np.where(is_here, points[who, later], 0),
+                    f"{prefix}health_before": np.where(due <= last, zero_based(before), np.nan),
+                    "baseline": zero_based(points[who, first_full])}
+    return accounts(life).iloc[who].assign(**columns).reset_index(drop=True)
 
 
 def touch_panel(life: Life) -> pd.DataFrame:

@@ -206,7 +206,7 @@ def _onboarding(lived: Life, *forced: Life) -> dict:
         "survival_difference": stays[0] - stays[1],
         "ratio_on_points_scale": ratio("points"),
         "ratio_before_first_due": ratio("health_before"),
-        "ratio_without_stock": ratio("without_stock"),
+        "ratio_without_stock": ratio("rest_health"),
         "ratio_smb": ratio("health", "smb"),
         "ratio_enterprise": ratio("health", "enterprise"),
         "ratio_unadjusted": by_success.get(True, np.nan) / by_success.get(False, np.nan),
