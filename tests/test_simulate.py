@@ -10,10 +10,8 @@ import pytest
 
 from cs_research.errors import Refused
 from cs_research.simulate import card, draws, simulate, tables
-from cs_research.simulate.calendar import Calendar
 from cs_research.simulate.draws import draw
 from cs_research.simulate.life import Life
-from cs_research.simulate.population import draw_managers, draw_people
 from cs_research.simulate.terms import CHURNED, EXPANDED
 from cs_research.simulate.truth import auc, truth_of
 from cs_research.simulate.worlds import WORLDS, world_of
@@ -60,10 +58,7 @@ def day(column: pd.Series) -> pd.Series:
 
 
 def live(world: str) -> Life:
-    rng, months = np.random.default_rng(5), 26
-    managers = draw_managers(rng, 50, WORLDS[world])
-    people = draw_people(rng, 1200, months, managers, WORLDS[world])
-    return Life(people, managers, WORLDS[world], Calendar("2026-10", months), rng).run()
+    return draw(WORLDS[world], accounts=1200, seed=5, months=26, managers=50, kind=Life)
 
 
 @pytest.fixture(scope="module")

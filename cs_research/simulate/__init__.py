@@ -56,7 +56,7 @@ def simulate(out: Path, accounts: int, months: int, seed: int, world: str = "cla
                 folder.add(table.__name__, table(life))
             step()
         folder.describe(source, str(calendar.as_of))
-    facts = {"source": source, "world": world} | truth(parameters, calendar, truth_accounts, step)
+    facts = {"source": source, "world": world} | truth(parameters, months, truth_accounts, step)
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     (out / "truth.json").write_text(text, encoding="utf-8", newline="\n")
 

@@ -8,6 +8,7 @@ and late recordings (which no Life knows) do not occur. `truth_of` is the truth 
 whole lives; they lie close, and a replicate is judged by its own.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,56 +36,37 @@ POINTS_PER = np.array([0, 1, 1, 2.1, 2.8, 2.2])
 
 
 class Sketch(Life):
-    """A life whose users are counted by account; `activated_users` are those that ever were activated."""
+    """A life whose users are counted by account: `activated_users` ever were activated, `ready_users` before."""
+
+    activated_users: np.ndarray | int = 0
 
     def use(self) -> dict[str, np.ndarray]:
         """As usage.use, without a log of events."""
-        people, rng, count = self.people, self.rng, self.people.count
-        if self.month == 0:
-            self.activated_users, self.own = np.zeros(count, int), OWN_SHIFT * _own_means(people)
-        who = np.flatnonzero(self.present)
-        self.ready_users = self.activated_users.copy()
-        level = self.engagement[who, self.month] + self.own[who]
-        is_early = self.month - people.start_month[who] < 2
-        curves = {name: np.interp(level, LEVELS, values) for name, values in _curves().items()}
-        waiting = np.maximum(self.seats[who] - self.activated_users[who], 0)
-        new = rng.binomial(waiting, np.where(is_early, curves["activated_early"], curves["activated_late"]))
-        self.activated_users[who] += new
-        users = np.minimum(self.activated_users[who], self.seats[who])
-        active = rng.binomial(users - new // 2, curves["active"])
-        of_month = (self.last[who] - self.first[who]).astype(int) / 30
-        visits = rng.poisson(active * curves["scans"] * of_month)
-        self.stock[who] += visits + rng.poisson(visits * usage.cards_mean(level, self.world.pile * is_early))
-        entered = who[visits > 0]
-        self.stock[entered] += self.old_cards[entered]
-        self.old_cards[entered] = 0
-        used = {"active": active, "weekly": rng.binomial(4 * active, curves["weekly"]) / 4}
-        used |= {name: rng.binomial(active, curves[name]) for name in ("login", "scan", "key")}
-        whole = {name: np.zeros(count) for name in used}
-        for name, values in used.items():
-            whole[name][who] = values
-        return whole | {"activated": self.activated_users}
+        people, rng = self.people, self.rng
+        seats = np.where(self.present, self.seats, 0)
+        own = np.bincount(people.user_account, people.user_inclination * (people.user_number < people.seats[
+            people.user_account]), people.count) / people.seats
+        level = np.nan_to_num(self.engagement[:, self.month]) + OWN_SHIFT * own
+        is_early = self.month - people.start_month < 2
+        share = {name: np.interp(level, LEVELS, values) for name, values in _curves().items()}
+        self.ready_users = np.minimum(self.activated_users, seats)
+        new = rng.binomial(seats - self.ready_users, np.where(is_early, share["early"], share["late"]))
+        self.activated_users = self.activated_users + new
+        active = rng.binomial(self.ready_users + new - new // 2, share["active"])
+        visits = rng.poisson(active * share["scans"] * (self.last - self.first).astype(int).clip(0) / 30)
+        cards = visits + rng.poisson(visits * usage.cards_mean(level, self.world.pile * is_early))
+        self.stock += cards + np.where(visits > 0, self.old_cards, 0)
+        self.old_cards[visits > 0] = 0
+        used = {name: rng.binomial(active, share[name]) for name in ("login", "scan", "key")}
+        weekly = rng.binomial(4 * active, share["weekly"]) / 4
+        return used | {"active": active, "weekly": weekly, "activated": self.activated_users}
 
     def touch(self) -> None:
         """As contact.touch, users' touches as points only."""
-        self.points = np.zeros(self.people.count)
         low, level = contact.level(self)
-        who = np.flatnonzero(self.present & (self.ready_users > 0))
-        users = np.minimum(self.ready_users, self.seats)[who, None]
-        chance = np.clip(level[who, None] * list(contact.CHANCE.values()), 0, 0.7)
-        self.points[who] = rng_points(self.rng, users, chance)
+        chance = np.clip(level[:, None] * list(contact.CHANCE.values()), 0, 0.7)
+        self.points = self.rng.binomial(self.ready_users[:, None], chance) @ POINTS_PER
         contact.account_touches(self, low, level)
-
-
-def rng_points(rng: np.random.Generator, users: np.ndarray, chance: np.ndarray) -> np.ndarray:
-    """Points that the users' own touches of a month bring, by account."""
-    return rng.binomial(users, chance) @ POINTS_PER
-
-
-def _own_means(people) -> np.ndarray:
-    """Mean inclination of the users with a seat at the start, by account."""
-    has_seat = people.user_number < people.seats[people.user_account]
-    return np.bincount(people.user_account, people.user_inclination * has_seat, people.count) / people.seats
 
 
 @lru_cache
@@ -92,38 +74,44 @@ def _curves() -> dict[str, np.ndarray]:
     """By level of engagement, averages over users: who is active, and of the active what share does what."""
     own, weight = np.polynomial.hermite_e.hermegauss(9)
     level, own, weight = LEVELS[:, None], 0.9 * own, weight / weight.sum()
-    day, scan, on = usage.day_chance(level, own), usage.scan_chance(level, own), usage.on_chance(level, own)
-    key = usage.key_chance(level)
+    on, day, scan, key = usage.chances(level, own)
 
-    def some(chance: np.ndarray, days: float) -> np.ndarray:
+    def some(chance: np.ndarray, days: float = WORKING_DAYS) -> np.ndarray:
         return 1 - (1 - chance) ** days
 
-    no_other = (1 - scan) * (1 - key * usage.KEY_SHARE)
-    login = day * (usage.LOGIN_SHARE + (1 - usage.LOGIN_SHARE) * no_other)
-    active = (on * some(day, WORKING_DAYS)) @ weight
-    shares = {"login": some(login, WORKING_DAYS), "scan": some(day * scan, WORKING_DAYS),
-              "key": key * some(day * usage.KEY_SHARE, WORKING_DAYS), "weekly": some(day, WEEK_DAYS),
-              "scans": day * scan * WORKING_DAYS}
-    early, late = (usage.activation_chance(level, own, is_early) @ weight for is_early in (True, False))
-    return ({"active": active, "activated_early": early, "activated_late": late}
-            | {name: (on * share) @ weight / active for name, share in shares.items()})
+    login = usage.LOGIN_SHARE + (1 - usage.LOGIN_SHARE) * (1 - scan) * (1 - key * usage.KEY_SHARE)
+    does = {"login": some(day * login), "scan": some(day * scan), "key": key * some(day * usage.KEY_SHARE),
+            "weekly": some(day, WEEK_DAYS), "scans": day * scan * WORKING_DAYS}
+    active = (on * some(day)) @ weight
+    activated = {name: usage.activation_chance(level, own, name == "early") @ weight for name in ("early", "late")}
+    return {"active": active} | activated | {name: (on * share) @ weight / active for name, share in does.items()}
 
 
 def draw(world: World, accounts: int, seed: int, months: int = 30, managers: int | None = None,
-         life: type[Life] = Sketch) -> Life:
+         kind: type[Life] = Sketch, onboarded: bool | None = None, is_trial: bool = False) -> Life:
     """One replicate: its readings, onboardings and touch panel are made by the functions below.
 
     Accounts start all over the `months`, so about two thirds of them come to a reading and an onboarding that is
-    over. `managers` None: one for 30 accounts, 20 at least. The same arguments give the same draws.
+    over. `managers` None: one for 30 accounts, 20 at least. `onboarded` lets every onboarding succeed or fail;
+    `is_trial` lets a coin decide what is felt of touches. The same arguments give the same draws.
 
     >>> from cs_research.simulate.worlds import world_of
     >>> draw(world_of("claims"), accounts=40, seed=1).people.count
     40
     """
-    rng = np.random.default_rng([seed, accounts, months])
+    rng = np.random.default_rng([seed, months])
     staff = draw_managers(rng, managers or max(FEWEST_MANAGERS, accounts // ACCOUNTS_PER_MANAGER), world)
     people = draw_people(rng, accounts, months, staff, world)
-    return life(people, staff, world, Calendar(LAST_MONTH, months), rng).run()
+    if onboarded is not None:
+        world = replace(world, success_by_stock=False)
+        people.is_onboarded[:] = onboarded
+    life = kind(people, staff, world, Calendar(LAST_MONTH, months), rng)
+    if is_trial:
+        life.trial = rng.integers(0, 2, (accounts, months)).astype(float)
+    life.run()
+    for name in ("usage", "touches"):  # large, and nothing that is asked of a replicate needs them
+        life.log.pop(name, None)
+    return life
 
 
 def readings(life: Life) -> pd.DataFrame:

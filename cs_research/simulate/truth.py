@@ -7,17 +7,15 @@ What cannot be known this way is left out, and `LEFT_OUT` says so.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from cs_research.simulate.calendar import Calendar
 from cs_research.simulate.card import BANDS, INDICATORS, band
-from cs_research.simulate.draws import ACCOUNTS_PER_MANAGER, LAST_MONTH, Sketch, onboarding, readings, touch_panel
+from cs_research.simulate.draws import Sketch, draw, onboarding, readings, touch_panel
 from cs_research.simulate.life import ENOUGH_STOCK, Life
-from cs_research.simulate.population import draw_managers, draw_people
 from cs_research.simulate.worlds import HEALTH_KNOTS, World
 
 SEED = 20180401
@@ -38,24 +36,20 @@ TOUCH = (
     "causal: by a coin; conditional: least squares on log(1 + points per seat), three months of health, log(1 + age) "
     "and segment, as it happened"
 )
-LEFT_OUT = [
-    "money beyond renewal_rate_by_mrr: growth and its timing are drawn, their means not written down",
-    "best ranking of a weekly list: feedback follows no true formula",
-    "values behind fewer than 200 readings or accounts",
-]
+LEFT_OUT = "money beyond renewal_rate_by_mrr; rankings of weekly lists; values behind under 200 readings or accounts"
 
 
-def truth(world: World, calendar: Calendar, accounts: int, step: Callable[[], None] = lambda: None,
+def truth(world: World, months: int, accounts: int, step: Callable[[], None] = lambda: None,
           kind: type[Life] = Life) -> dict:
     """Parameters and true values, the same for every seed; `step()` is called after each of `LIVES` lives."""
-    lived, in_time, not_in_time, tried = (
-        _lived(world, calendar, accounts, kind, step, onboarded, is_trial)
-        for onboarded, is_trial in ((None, False), (True, False), (False, False), (None, True)))
+    lives = []
+    for onboarded, is_trial in ((None, False), (True, False), (False, False), (None, True)):
+        lives.append(draw(world, accounts, SEED, months, kind=kind, onboarded=onboarded, is_trial=is_trial))
+        step()
+    lived, in_time, not_in_time, tried = lives
     parts = {
-        "renewals": {"reading": READING} | _renewals(lived),
-        "cumulative_incidence": _incidence(lived),
-        "onboarding": {"estimand": ESTIMAND} | _onboarding(lived, in_time, not_in_time),
-        "touch": {"estimand": TOUCH} | _touch(lived, tried),
+        "renewals": _renewals(lived), "cumulative_incidence": _incidence(lived),
+        "onboarding": _onboarding(lived, in_time, not_in_time), "touch": _touch(lived, tried),
     }
     parameters = {"health_knots": HEALTH_KNOTS} | asdict(world)
     parameters.pop("steps")  # true_card says it in points
@@ -65,13 +59,13 @@ def truth(world: World, calendar: Calendar, accounts: int, step: Callable[[], No
         "parameters": parameters,
         "monte_carlo": {"accounts": accounts, "managers": lived.managers.count, "seed": SEED},
         "true_card": card,
-    } | {name: part for name, part in parts.items() if set(part) - {"reading", "estimand"}} | {"left_out": LEFT_OUT}
+    } | {name: part for name, part in parts.items() if part} | {"left_out": LEFT_OUT}
 
 
 @lru_cache(maxsize=16)
 def truth_of(world: World, accounts: int = 30_000, months: int = 30) -> dict:
     """The truth of the replicates that `draws.draw` gives of a world of so many months, found once."""
-    return truth(world, Calendar(LAST_MONTH, months), accounts, kind=Sketch)
+    return truth(world, months, accounts, kind=Sketch)
 
 
 def auc(score: np.ndarray, chance: np.ndarray) -> float:
@@ -83,28 +77,6 @@ def auc(score: np.ndarray, chance: np.ndarray) -> float:
     _, code = np.unique(score, return_inverse=True)
     cases, others = np.bincount(code, chance), np.bincount(code, 1 - chance)
     return cases @ (np.cumsum(others) - others / 2) / (cases.sum() * others.sum())
-
-
-def log_loss(told: np.ndarray, chance: np.ndarray) -> float:
-    """The mean log loss of told probabilities, where each row is a case by its true `chance`."""
-    return -np.mean(chance * np.log(told) + (1 - chance) * np.log1p(-told))
-
-
-def _lived(world: World, calendar: Calendar, accounts: int, kind: type[Life], step: Callable[[], None],
-           onboarded: bool | None, is_trial: bool) -> Life:
-    """A life of the same accounts each time; `onboarded` lets every onboarding succeed or fail."""
-    rng = np.random.default_rng([SEED, calendar.months])
-    managers = draw_managers(rng, max(5, accounts // ACCOUNTS_PER_MANAGER), world)
-    people = draw_people(rng, accounts, calendar.months, managers, world)
-    if onboarded is not None:
-        world = replace(world, success_by_stock=False)
-        people.is_onboarded[:] = onboarded
-    life = kind(people, managers, world, calendar, rng)
-    if is_trial:
-        life.trial = rng.integers(0, 2, (accounts, calendar.months)).astype(float)
-    life.run()
-    step()
-    return life
 
 
 def _renewals(lived: Life) -> dict:
@@ -139,22 +111,21 @@ def _renewals(lived: Life) -> dict:
     }
     p = {name: np.average(of, weights=by) for name, (of, by) in p.items() if np.count_nonzero(by) >= FEWEST}
     shares = {name: np.mean(bands == code) for code, name in enumerate(BANDS)}
-    return {"readings": len(read), "band_share": _rounded(shares)} | _rounded(p) | {"worth": _worth(read)}
+    about = {"reading": READING, "readings": len(read), "band_share": _rounded(shares)}
+    return about | _rounded(p) | {"worth": _worth(read)}
 
 
 def _worth(read: pd.DataFrame) -> dict:
-    """AUC of the expert's card, of the true one and of the true chance; log loss of churn told by colour."""
-    churned = read["p_churned"].to_numpy()
-    told = {"true_chance": churned}
-    for name, health in (("card", read["health"]), ("true_card", read["true_health"])):
-        code = band(health)
-        told[name] = (np.bincount(code, churned) / np.maximum(np.bincount(code), 1))[code]
+    """AUC of the expert's card, of the true one and of the true chance; log loss of churn, cards told by colour."""
+    churned, expanded = read["p_churned"], read["p_expanded"]
+    scores = {"card": read["health"], "true_card": read["true_health"]}
+    told = {name: churned.groupby(band(score)).transform("mean") for name, score in scores.items()}
+    all_scores, told = scores | {"true_chance": -churned}, told | {"true_chance": churned}
     return {
-        "auc_churned": _rounded({"card": auc(-read["health"], churned), "true_card": auc(-read["true_health"], churned),
-                                 "true_chance": auc(churned, churned)}),
-        "auc_expanded": _rounded({"card": auc(read["health"], read["p_expanded"].to_numpy()),
-                                  "true_card": auc(read["true_health"], read["p_expanded"].to_numpy())}),
-        "log_loss_churned": _rounded({name: log_loss(chance, churned) for name, chance in told.items()}),
+        "auc_churned": _rounded({name: auc(-score, churned) for name, score in all_scores.items()}),
+        "auc_expanded": _rounded({name: auc(score, expanded) for name, score in scores.items()}),
+        "log_loss_churned": _rounded({name: -np.mean(churned * np.log(q) + (1 - churned) * np.log1p(-q))
+                                      for name, q in told.items()}),
     }
 
 
@@ -195,7 +166,7 @@ def _onboarding(lived: Life, *forced: Life) -> dict:
 
     stays = [rows["is_here"].mean() for rows in both]
     by_success = happened.groupby("is_success")["health"].mean()
-    return {"accounts": len(y1)} | _rounded({
+    return {"estimand": ESTIMAND, "accounts": len(y1)} | _rounded({
         "ratio": ratio("health"),
         "ratio_log_standard_error": influence.std() / np.sqrt(len(influence)),
         "difference": y1.mean() - y0.mean(),
@@ -223,9 +194,9 @@ def _touch(lived: Life, tried: Life) -> dict:
     columns = [rows[name] for name in ("touch", "lag_0", "lag_1", "lag_2", "age")]
     design = np.column_stack([*columns, rows["segment"] == "enterprise", np.ones(len(rows))])
     slope = np.linalg.lstsq(design, rows["after"], rcond=None)[0][0]
-    return _rounded({"causal": change["mean"].diff().iloc[-1],
-                     "causal_standard_error": np.sqrt((change["var"] / change["size"]).sum()),
-                     "conditional": slope * np.log(2)})
+    return {"estimand": TOUCH} | _rounded({
+        "causal": change["mean"].diff().iloc[-1], "conditional": slope * np.log(2),
+        "causal_standard_error": np.sqrt((change["var"] / change["size"]).sum())})
 
 
 def _rounded(values: dict) -> dict:

@@ -12,11 +12,12 @@ def use(life) -> dict[str, np.ndarray]:
     rng, of = life.rng, life.people.user_account
     users = _users(life)
     own, level = life.people.user_inclination[users], life.engagement[of[users], life.month]
-    is_on = rng.random(len(users)) < on_chance(level, own)
-    users, own, level = users[is_on], own[is_on], level[is_on]
-    row, day = _visits(life, users, day_chance(level, own))
-    scans = rng.random(len(row)) < scan_chance(level, own)[row]
-    keys = (rng.random(len(users)) < key_chance(level))[row] & (rng.random(len(row)) < KEY_SHARE)
+    comes, *of_comers = chances(level, own)
+    is_on = rng.random(len(users)) < comes
+    users, level, visit, scan, key = (of_all[is_on] for of_all in (users, level, *of_comers))
+    row, day = _visits(life, users, visit)
+    scans = rng.random(len(row)) < scan[row]
+    keys = (rng.random(len(users)) < key)[row] & (rng.random(len(row)) < KEY_SHARE)
     logins = (rng.random(len(row)) < LOGIN_SHARE) | ~(scans | keys)
     cards, user, date = np.zeros(len(row), int), users[row], life.calendar.date(life.month) + day
     cards[scans] = _cards(life, user[scans], level[row[scans]])
@@ -34,24 +35,11 @@ def use(life) -> dict[str, np.ndarray]:
             "weekly": weekly, "activated": np.bincount(of[~np.isnat(life.activated)], minlength=life.people.count)}
 
 
-def on_chance(level, own):
-    """That a user comes in this month at all, by the account's engagement and the user's own inclination."""
-    return expit(0.35 + 1.1 * level + own)
-
-
-def day_chance(level, own):
-    """That a user who comes in this month does so on a working day."""
-    return np.clip(0.03 + 0.3 * expit(0.9 * level + 0.4 * own - 0.9), 0, 0.6)
-
-
-def scan_chance(level, own):
-    """That cards are read on a visit."""
-    return expit(-0.3 + 0.5 * level + 0.3 * own)
-
-
-def key_chance(level):
-    """That a user has the key feature in use this month, on `KEY_SHARE` of the visits."""
-    return expit(-0.5 + 0.9 * level)
+def chances(level, own) -> tuple:
+    """By the account's engagement and the user's own inclination, the chance that a user comes in this month at all;
+    of who comes: to come on a working day, to read cards on a visit, to have the key feature in use this month."""
+    return (expit(0.35 + 1.1 * level + own), np.clip(0.03 + 0.3 * expit(0.9 * level + 0.4 * own - 0.9), 0, 0.6),
+            expit(-0.3 + 0.5 * level + 0.3 * own), expit(-0.5 + 0.9 * level))
 
 
 def activation_chance(level, own, is_early):

@@ -34,20 +34,20 @@ class World:
     brought: float = 0.0  # old cards per seat (median) that are entered at once, how many by chance
 
 
-def _null(churn: float) -> dict:
-    """Neither health, onboarding nor touches make a difference."""
+def _flat(churn: float) -> dict:
+    """Rates that no health changes."""
     rates = {"churn": churn, "expansion": 0.35 * (1 - churn), "contraction": 0.10 * (1 - churn)}
-    flat = {name: (rate,) * len(HEALTH_KNOTS) for name, rate in rates.items()}
-    return flat | {"base": -0.3, "onboarding": 0.0, "touch": 0.0, "insight": 0.0}
+    return {name: (rate,) * len(HEALTH_KNOTS) for name, rate in rates.items()}
 
 
+_NULL = _flat(0.15) | {"base": -0.3, "onboarding": 0.0, "touch": 0.0, "insight": 0.0}
 _CONFOUNDED = {"lead": 2.0, "hidden": 0.25, "insight": 0.25}
 WORLDS = {
     "claims": World(),
-    "null": World(**_null(0.15)),
+    "null": World(**_NULL),
     "confounded": World(**_CONFOUNDED | {"onboarding": 1.95, "base": -1.45}),
-    "confounded_null": World(**_null(0.15) | _CONFOUNDED),
-    "overlap": World(**_null(0.15), success_by_stock=True, pile=0.0, brought=350.0),
+    "confounded_null": World(**_NULL | _CONFOUNDED | {"lead": 2.4}),
+    "overlap": World(**_NULL, success_by_stock=True, pile=0.0, brought=350.0),
     "wrong_card": World(steps=(
         (4, 2, 1), (0, 0, 0), (0, 0, 1), (0, 0, 0), (0, 0, 0), (4, 4, 3), (0, 0, 1), (0, 0, 0), (0, 1, 1), (4, 3, 1),
     )),
@@ -64,10 +64,8 @@ def world_of(name: str, base_churn: int | None = None) -> World:
     """
     if name not in WORLDS:
         raise Refused(f"There is no world '{name}'", f"choose one of {', '.join(WORLDS)}")
-    world = WORLDS[name]
     if base_churn is None:
-        return world
-    if len(set(world.churn)) > 1 or not 1 <= base_churn <= 90:
+        return WORLDS[name]
+    if len(set(WORLDS[name].churn)) > 1 or not 1 <= base_churn <= 90:
         raise Refused(f"The world '{name}' takes no base churn of {base_churn}", "give 1 to 90 to a world of null")
-    rates = {name: rate for name, rate in _null(base_churn / 100).items() if isinstance(rate, tuple)}
-    return replace(world, **rates)
+    return replace(WORLDS[name], **_flat(base_churn / 100))
