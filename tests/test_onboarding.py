@@ -158,7 +158,7 @@ def test_where_success_is_made_of_the_score_the_third_form_leads_and_finds_nothi
     assert seen["whole score, adjusted without the first full month"] == 1
     assert seen["without D-1, adjusted without the first full month"] > 0.9
     assert seen["a year later, churned = 0"] <= 0.15
-    assert "health without D-1 of the others" in found[0].sentence and "another quantity" in found[0].sentence
+    assert "in time have, without D-1, " in found[0].sentence and "another quantity" in found[0].sentence
     assert "adjusted for health in the first full month" in found[0].sentence
     blind = finding(overlapping(0).assign(baseline=np.nan), ("D-1",))
     assert blind.verdict == "cannot_tell" and "health in the first full month is not known" in blind.sentence

@@ -101,9 +101,9 @@ def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[st
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
     ending = {"supported": f"in line with {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
         verdict.verdict, f"whether it is {claimed} cannot be told: {verdict.reason}")
-    without = f" without {_list(group.shared)}" if group.shared else ""
-    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have {value_text(everyone, 'ratio')} "
-                f"times the health{without} of the others ({interval_text(everyone, 'ratio')}; "
+    without = f", without {_list(group.shared)}," if group.shared else ""
+    sentence = (f"{later[0].upper()}{later[1:]}, accounts onboarded in time have{without} "
+                f"{value_text(everyone, 'ratio')} times the health of the others ({interval_text(everyone, 'ratio')}; "
                 f"churned count as 0), and {value_text(stayed, 'ratio')} times among those who stayed "
                 f"({interval_text(stayed, 'ratio')}). This is an "
                 + (f"association, adjusted for {_list(adjusted)}" if adjusted else "unadjusted association")
@@ -115,7 +115,7 @@ def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[st
         sentence += " What is seen is survival more than health."
     views = {name: _view(lead, name) for name in VIEWS}
     return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, **views,
-                         picture=_picture(lead, later, evidence), notes=[*_about(lead, everyone), *notes])
+                         picture=_picture(lead, group, evidence), notes=[*_about(lead, everyone), *notes])
 
 
 VIEWS = ("start quarter", "segment")
@@ -191,11 +191,12 @@ def view(found: Finding, name: str) -> Finding:
                    details={"rows": rows, "claimed": found.details["claimed"]})
 
 
-def _picture(lead: Comparison, later: str, evidence: Evidence) -> list[dict[str, Any]]:
+def _picture(lead: Comparison, group: Cohort, evidence: Evidence) -> list[dict[str, Any]]:
     """Both arms as shares with intervals: full health of all, full health of those who stayed, still customers."""
-    parts = [(f"Share of full health {later}, churned = 0", lead.health, None, evidence.card.total),
-             ("Share of full health among those who stayed", lead.health, lead.stays, evidence.card.total),
-             (f"Still a customer {later}", lead.stays, None, 1.0)]
+    health = f"Share of full health without {_list(group.shared)}" if group.shared else "Share of full health"
+    parts = [(f"{health} {group.later_words}, churned = 0", lead.health, None, evidence.card.total),
+             (f"{health} among those who stayed", lead.health, lead.stays, evidence.card.total),
+             (f"Still a customer {group.later_words}", lead.stays, None, 1.0)]
     table = []
     for what, of, per, whole in parts:
         for arm in ("in_time", "others"):
