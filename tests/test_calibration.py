@@ -21,6 +21,7 @@ from cs_research.studies.calibration import (
     Windows,
     calibrated,
     chosen_kappa,
+    filled,
     fitted,
     lacking,
     points_drawn,
@@ -113,6 +114,15 @@ def test_totals_are_those_of_the_card_also_where_something_is_not_measured():
     card = card.model_copy(update={"indicators": own})
     health = scorecards.health(scorecards.indicators(measures, card), card)["health"].to_numpy()
     assert totals(bands, points)[~np.isnan(health)] == pytest.approx(health[~np.isnan(health)])
+
+
+def test_what_is_not_measured_counts_in_the_fit_as_it_counts_in_the_card():
+    """Of ten indicators nine are measured, all second worst: 1 of 3 increments each, so the tenth counts as 1 / 3 of
+    its three too: 10 increments, a total of 20 of 40."""
+    bands = np.array([[1] * 9 + [-1]])
+    assert filled(bands, RIGHT)[1].tolist() == pytest.approx([10.0]) and totals(bands, EXPERT).tolist() == [20.0]
+    some = np.random.default_rng(1).integers(-1, 4, (50, 10))
+    assert filled(some, RIGHT)[1] + 10 == pytest.approx(totals(some, EXPERT))
 
 
 # ---------------------------------------------------------------- what is known when

@@ -16,6 +16,7 @@ from cs_research.studies import stats
 
 KAPPAS = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)  # shrinkage tried, the strongest first
 CUTS = (0.4, 0.5, 0.6)  # of the days of reading and outcome: where the past of a forward-chained fold ends
+NEAR = 1.0       # log likelihood per fold by which a stronger shrinkage may foretell worse than the best
 FEWEST = 10      # events, and windows without one, below which nothing is fitted
 WEAKEST = 0.5    # logits between the worst and the best account that the expert's card is taken to tell apart, at least
 DRAWS = 100
@@ -115,7 +116,7 @@ def lacking(windows: Windows, increments: np.ndarray) -> str:
     gone = windows.churned
     if _fewer(gone) < FEWEST:
         return f"fewer than {FEWEST} churned" if gone.sum() < FEWEST else f"fewer than {FEWEST} stayed"
-    score = _filled(windows.bands, increments)[1]
+    score = filled(windows.bands, increments)[1]
     if score.min() == score.max():
         return "nothing that tells one account from another"
     is_apart = score[gone].max() <= score[~gone].min() or score[gone].min() >= score[~gone].max()
@@ -158,17 +159,17 @@ def fitted(windows: Windows, increments: np.ndarray, kappa: float) -> np.ndarray
 
 
 def chosen_kappa(windows: Windows, increments: np.ndarray) -> float:
-    """The shrinkage that foretells later windows best from earlier ones; the strongest where there is no past."""
-    loss = np.zeros(len(KAPPAS))
+    """The strongest shrinkage that foretells later windows from earlier ones about as well as the best one does."""
+    loss, folds = np.zeros(len(KAPPAS)), 0
     for cut in np.unique(np.quantile(np.concatenate([windows.read, windows.known]), CUTS, method="lower")):
         early, late = windows.known_at(cut), windows[windows.read >= cut]
         if len(late.churned) and not lacking(early, increments):
             model, x = _Model(early, increments), None
-            design = model.design(late)
+            design, folds = model.design(late), folds + 1
             for place, kappa in enumerate(KAPPAS):
                 x = model.solve(kappa, x)
                 loss[place] += model.likelihood(x, *design)[0]
-    return KAPPAS[int(np.argmin(loss))]
+    return KAPPAS[int(np.argmax(loss <= loss.min() + NEAR * folds))]
 
 
 def points_drawn(windows: Windows, points: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
@@ -206,7 +207,7 @@ class _Model:
 
     def design(self, windows: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
         """z and the expert's total, both from the training mean, churned and expanded as numbers."""
-        z, score = _filled(windows.bands, self.w)
+        z, score = filled(windows.bands, self.w)
         return (z - self.centre, score - np.sum(self.centre * self.w.ravel()), windows.churned.astype(float),
                 None if windows.expanded is None else windows.expanded.astype(float))
 
@@ -240,7 +241,7 @@ class _Model:
         return value, slopes
 
 
-def _filled(bands: np.ndarray, increments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def filled(bands: np.ndarray, increments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """z (windows x steps of all indicators) and the expert's increments that it earns.
 
     What is not measured earns the share that the account earns of what is, which is the rule of the card itself.
