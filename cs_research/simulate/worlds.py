@@ -47,7 +47,7 @@ WORLDS = {
     "null": World(**_NULL),
     "confounded": World(**_CONFOUNDED | {"onboarding": 1.95, "base": -1.45}),
     "confounded_null": World(**_NULL | _CONFOUNDED | {"lead": 2.4}),
-    "overlap": World(**_NULL, success_by_stock=True, pile=0.0, brought=350.0),
+    "overlap": World(**_NULL, success_by_stock=True, pile=-1.0, brought=350.0),
     "wrong_card": World(steps=(
         (4, 2, 1), (0, 0, 0), (0, 0, 1), (0, 0, 0), (0, 0, 0), (4, 4, 3), (0, 0, 1), (0, 0, 0), (0, 1, 1), (4, 3, 1),
     )),
