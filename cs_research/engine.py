@@ -118,7 +118,8 @@ class Panel:
         that closed before), then WEEK_FIELDS; empty where none of a field's tables was delivered."""
         frame = self.frame("contact_week", "account_id, week")
         for name, tables in models.WEEK_FIELDS.items():
-            if not self.delivered.intersection(tables):
+            lacks_held = name in models.HELD_FIELDS and not self._has_values({"meetings"} & self.delivered, "held")
+            if lacks_held or not self.delivered.intersection(tables):
                 frame[name] = float("nan")
         return frame
 
@@ -153,7 +154,8 @@ class Panel:
                    for table in sorted(tables))
 
     def _occurs(self, tables: set[str], role: str) -> bool:
-        return bool(self._known_types(tables).intersection(getattr(self.definitions.events, role)))
+        wanted = {kind for name in role.split("_or_") for kind in getattr(self.definitions.events, name)}
+        return bool(self._known_types(tables) & wanted)
 
     def _known_types(self, tables: set[str], column: str = "event_type") -> set[str]:
         return {row[0] for table in sorted(tables)
@@ -228,7 +230,7 @@ def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
         "event_roles": [(t, t in events.login, t in events.core_action, t in events.key_feature) for t in types],
         "counter_types": [(name, event_type, counter.sum == "quantity")
                           for name, counter in events.counters.items() for event_type in counter.event_types],
-        "rating_values": [(name, value, number) for name, rating in definitions.ratings.kinds.items()
+        "rating_values": [(name, value.lower(), number) for name, rating in definitions.ratings.kinds.items()
                           for value, number in rating.values.items()],
         "required_milestones": [(name,) for name in definitions.outcomes.onboarding.required_milestones],
         "touch_counters": list(touch.counts.items()),

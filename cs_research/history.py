@@ -23,8 +23,3 @@ def with_next_renewal(scores: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFr
     return joined.drop(columns="month_end").sort_values(
         ["account_id", "month", "scorecard", "version"], kind="stable", ignore_index=True)
 
-
-def is_renewal_due(scores: pd.DataFrame, within_days: int) -> pd.Series:
-    """True where the next due date lies within so many days after the end of the month."""
-    month_end = scores["month"] + pd.offsets.MonthEnd(0)
-    return (scores["due_date"] - month_end).dt.days <= within_days

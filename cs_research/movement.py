@@ -83,7 +83,10 @@ def _weight(rows: pd.DataFrame) -> pd.Series:
 
 
 def _sides(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
-    """numerator_change and denominator_change, on the index of `rows`."""
+    """numerator_change and denominator_change, on the index of `rows`; none where the card takes an account from
+    others, whose cuts may differ."""
+    if card.choose:
+        return pd.DataFrame(index=rows.index, columns=[f"{side}_change" for side in SIDES], dtype=float)
     keys = pd.MultiIndex.from_frame(rows[["account_id", "part"]])
     mixed = _mixed_points(rows, card).reindex(keys).set_axis(rows.index)  # one side moved, the other not yet
     plain = rows.reindex(columns=[f"filled_by_{month}" for month in MONTHS]).isna().all(axis=1)

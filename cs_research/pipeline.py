@@ -23,7 +23,7 @@ from cs_research.definitions import read_definition, with_card
 from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
-from cs_research.run import Run, open_run
+from cs_research.run import Run, open_run, published_months
 from cs_research.tables import build_tables, horizon, write_table
 
 PACKAGE = Path(__file__).resolve().parent
@@ -71,7 +71,7 @@ def run_month(request: Request) -> Path:
         month = request.month or last_complete_month(as_of)
         _refuse_future(month, as_of)
         dataset = _with_card(dataset, request.card, month)
-        _refuse_changed_versions(dataset, request.out / month)
+        _refuse_changed_versions(dataset, request.out, month)
         request.tell(f"{dataset.name}: {month}, as of {as_of}{' (SIMULATED DATA)' if dataset.simulated else ''}")
         about = _about(request, dataset, month, as_of, notebooks, inputs)
         folder = runs.find(request.out, month, about["id"])
@@ -106,8 +106,14 @@ def _with_card(dataset: Dataset, card: Path | None, month: str) -> Dataset:
     return replace(dataset, definitions=definitions)
 
 
-def _refuse_changed_versions(dataset: Dataset, published: Path) -> None:
-    """A version names one content for ever: what the published month was made by and this run are compared."""
+def _refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
+    """A version names one content for ever: this run is compared with the published month and with the newest one."""
+    for published in dict.fromkeys([month, *published_months(out)[-1:]]):
+        if (out / published / "run.json").is_file() and open_run(out / published).dataset["name"] == dataset.name:
+            _refuse_changed_since(dataset, out / published)
+
+
+def _refuse_changed_since(dataset: Dataset, published: Path) -> None:
     copies = published / "definitions"
     for key, path in dataset.definitions.files.items():
         copy = copies / _copied(key)

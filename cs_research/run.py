@@ -211,10 +211,10 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     if (folder / "run.json").is_file():
         return Run(folder)
-    months = _months(folder)
+    months = published_months(folder)
     if months:
         return Run(folder / months[-1])
-    beside = ", ".join(_months(folder.parent)[-6:])
+    beside = ", ".join(published_months(folder.parent)[-6:])
     raise Refused(f"There is no run at '{path}'",
                   f"the months there are: {beside}" if beside else "make one with `make report`")
 
@@ -232,7 +232,8 @@ def _frame(path: Path, account_id: str | None = None) -> pd.DataFrame:
                                   {"path": str(path)} | ({} if account_id is None else {"id": account_id})).df()
 
 
-def _months(folder: Path) -> list[str]:
+def published_months(folder: Path) -> list[str]:
+    """The months that a folder of reports holds, as "2026-10", the newest last."""
     if not folder.is_dir():
         return []
     return sorted(p.name for p in folder.iterdir() if _MONTH.fullmatch(p.name) and (p / "run.json").is_file())

@@ -29,6 +29,9 @@ def indicators(measures: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
     >>> indicators(row, card)[["indicator", "value", "band", "points", "contribution"]].values.tolist()
     [['D-1', 0.32, 'orange', 2.0, 20.0]]
     """
+    if card.combine == "bad_run" and "days_since_start" in measures:  # a first month without a score begins no run
+        early = (measures["age_months"] == 0) & (measures["days_since_start"] < card.min_first_month_days)
+        measures = measures.assign(**{name: measures[name].mask(early) for name in card.reads})
     blocks = [_indicator(measures, card, indicator) for indicator in card.indicators]
     rows = pd.concat(blocks, ignore_index=True)
     counted = {i.id: block["points"].notna().to_numpy() for i, block in zip(card.indicators, blocks, strict=True)}

@@ -27,11 +27,15 @@ def score_table(measures: pd.DataFrame, health_rows: pd.DataFrame, facts: pd.Dat
                                   frame["segment"])
     frame["moved_into_a"] = moves_into_a(frame)
     frame["stage"] = stages(frame, definitions.stages)
+    days_left = (frame["next_due_date"] - frame["month_end"]).dt.days
+    frame["is_renewal_due"] = days_left <= definitions.stages.renewal_due_days
+    for stage in definitions.stages.stages:
+        frame["stage"] = frame["stage"].mask(frame["is_renewal_due"] & (stage.during == "renewal_due"), stage.name)
     frame["taken_from"] = pd.Series(None, index=frame.index, dtype="str")
     return frame[[
         "account_id", "month", "scorecard", "version", "taken_from", "health", "health_band", "measured_share",
         "is_usage_only", "capped_by", "touch_score", "touch_score_month", "touch_score_synced", "quadrant",
-        "moved_into_a", "stage", "segment", "owner", "arr", "seats", "start_date", "age_months"]]
+        "moved_into_a", "stage", "is_renewal_due", "segment", "owner", "arr", "seats", "start_date", "age_months"]]
 
 
 def chosen(score_rows: pd.DataFrame, card: models.Scorecard, definitions: Definitions) -> pd.DataFrame:
@@ -54,10 +58,12 @@ def chosen(score_rows: pd.DataFrame, card: models.Scorecard, definitions: Defini
     return rows.assign(moved_into_a=moves_into_a(rows))
 
 
-def indicators_chosen(indicator_rows: pd.DataFrame, rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
+def indicators_chosen(indicator_rows: pd.DataFrame, rows: pd.DataFrame, card: models.Scorecard,
+                      definitions: Definitions) -> pd.DataFrame:
     """The indicators behind `chosen` scores, under the name of the card that chose."""
     behind = rows[[*KEY, "taken_from"]].rename(columns={"taken_from": "scorecard"})
-    return indicator_rows.merge(behind, on=[*KEY, "scorecard"]).assign(scorecard=card.name)
+    behind["version"] = behind["scorecard"].map({name: c.version for name, c in definitions.scorecards.items()})
+    return indicator_rows.merge(behind, on=[*KEY, "scorecard", "version"]).assign(scorecard=card.name)
 
 
 def quadrants(health_values: pd.Series, touch: pd.Series, plan: models.Quadrants,

@@ -89,23 +89,22 @@ def _scored(measures: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame,
     for card in sorted(definitions.cards, key=lambda card: bool(card.choose)):  # those that choose come last
         if card.choose:
             chosen = scores.chosen(pd.concat(score_rows), card, definitions)
-            rows = scores.indicators_chosen(pd.concat(indicator_rows), chosen, card)
+            rows = scores.indicators_chosen(pd.concat(indicator_rows), chosen, card, definitions)
         else:
             rows = scorecards.indicators(measures, card)
             chosen = scores.score_table(measures, scorecards.health(rows, card), facts, definitions, card)
         indicator_rows.append(rows.assign(version=card.version))
         score_rows.append(chosen)
     frame = history.with_next_renewal(pd.concat(score_rows, ignore_index=True), outcomes)
-    frame["is_renewal_due"] = history.is_renewal_due(frame, definitions.stages.renewal_due_days)
-    for stage in definitions.stages.stages:
-        frame["stage"] = frame["stage"].mask(frame["is_renewal_due"] & (stage.during == "renewal_due"), stage.name)
     return pd.concat(indicator_rows, ignore_index=True), frame
 
 
 def _in_use(rows: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
-    """The rows of the version of each card that leads in the month of the run."""
-    versions = {name: card.version for name, card in definitions.scorecards.items()}
-    return rows[rows["version"] == rows["scorecard"].map(versions)]
+    """The rows of the version of each card that led in their month: a later one changes no alert of the past."""
+    led = pd.DataFrame([(month, card.name, card.version) for month in rows["month"].unique()
+                        for card in definitions.in_use(f"{month:%Y-%m}").scorecards.values()],
+                       columns=["month", "scorecard", "version"]).astype({"month": rows["month"].dtype})
+    return rows.merge(led, on=["month", "scorecard", "version"])
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> int:

@@ -12,5 +12,3 @@ def test_the_next_renewal_is_the_first_due_date_after_the_month():
                              "outcome": ["renewed", "churned"], "arr_before": [1.0, 2.0], "arr_after": [1.0, 0.0]})
     joined = history.with_next_renewal(scores, outcomes)
     assert joined["outcome"].fillna("none").tolist() == ["renewed", "churned", "none", "none"]
-    assert history.is_renewal_due(joined, 28).tolist() == [True, True, False, False]
-    assert history.is_renewal_due(joined, 0).tolist() == [False, False, False, False]

@@ -199,7 +199,7 @@ def test_a_card_takes_each_account_from_the_card_of_its_segment(tmp_path):
     taken = chosen(rows, card, found)
     assert taken[["account_id", "health", "taken_from"]].values.tolist() == [["a", 30.0, "dear"], ["b", 16.0, "strict"]]
     assert set(taken["scorecard"]) == {"by_size"} and {i.id for i in card.indicators} == {i.id for i in DEAR.indicators}
-    behind = indicators_chosen(rows.assign(indicator="D-1"), taken, card)
+    behind = indicators_chosen(rows.assign(indicator="D-1"), taken, card, found)
     assert behind[["account_id", "health"]].values.tolist() == [["a", 30.0], ["b", 16.0]]
 
 

@@ -53,7 +53,7 @@ rated AS (
   FROM running AS r
   JOIN ratings AS t ON t.account_id = r.account_id AND t.set_date <= r.known_until
    AND (t.recorded_at IS NULL OR CAST(t.recorded_at AS DATE) <= r.known_until)
-  LEFT JOIN rating_values AS v ON v.kind = t.kind AND v.value = t.value
+  LEFT JOIN rating_values AS v ON v.kind = t.kind AND v.value = LOWER(TRIM(t.value))
   QUALIFY ROW_NUMBER() OVER (PARTITION BY r.week, r.account_id, t.kind ORDER BY t.set_date DESC) = 1
     AND (t.expires_date IS NULL OR t.expires_date > r.eve)
 )

@@ -22,12 +22,12 @@ SELECT
   DATE_DIFF('day', COALESCE(r.keyman_date, p.start_date), p.month_end) / 30.44 AS keyman_months,
   DATE_DIFF('day', COALESCE(r.decision_maker_date, p.start_date), p.month_end) / 30.44 AS decision_maker_months,
   r.surveys_sent, r.surveys_answered,
-  r.goals_agreed, r.goals_achieved, r.milestones_due, r.milestones_done, r.milestones_on_time,
+  r.goals_agreed, r.goals_achieved, r.goals_achieved_3m, r.milestones_due, r.milestones_done, r.milestones_on_time,
   g.keyman_weeks, CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate, g.survey_wait_days,
-  g.onboarding_share, g.renewals
+  g.onboarding_share, g.renewals, g.next_due_date
 FROM account_month AS p
 LEFT JOIN accounts AS a
-  ON a.account_id = p.account_id AND (a.recorded_at IS NULL OR CAST(a.recorded_at AS DATE) <= p.known_until)
+  ON a.account_id = p.account_id AND COALESCE(CAST(a.recorded_at AS DATE), a.valid_from, p.known_until) <= p.known_until
 LEFT JOIN usage_month AS u
   ON u.account_id = p.account_id AND u.month_number = p.month_number AND u.is_history = p.is_history
 LEFT JOIN account_stock AS k

@@ -5,7 +5,7 @@ WITH activated AS (
     COUNT(CASE WHEN u.activated_date <= p.month_end THEN 1 END) AS activated_users
   FROM account_month AS p
   JOIN users AS u ON u.account_id = p.account_id
-   AND (u.recorded_at IS NULL OR CAST(u.recorded_at AS DATE) <= p.known_until)
+   AND COALESCE(CAST(u.recorded_at AS DATE), u.activated_date, p.known_until) <= p.known_until
   GROUP BY p.account_id, p.month_number, p.is_history
 ),
 met AS (
@@ -21,7 +21,10 @@ met AS (
 agreed AS (
   SELECT p.account_id, p.month_number, p.is_history,
     COUNT(*) AS goals_agreed,
-    COUNT(CASE WHEN g.achieved_date <= p.month_end THEN 1 END) AS goals_achieved
+    COUNT(CASE WHEN g.achieved_date <= p.month_end THEN 1 END) AS goals_achieved,
+    COUNT(CASE WHEN g.achieved_date <= p.month_end
+                AND YEAR(g.achieved_date) * 12 + MONTH(g.achieved_date) > p.month_number - 3 THEN 1 END)
+      AS goals_achieved_3m
   FROM account_month AS p
   JOIN goals AS g ON g.account_id = p.account_id AND g.agreed_date <= p.month_end
    AND (g.recorded_at IS NULL OR CAST(g.recorded_at AS DATE) <= p.known_until)
@@ -50,7 +53,7 @@ asked AS (
 )
 SELECT
   p.account_id, p.month_number, p.is_history,
-  a.activated_users, k.keyman_date, k.decision_maker_date, q.surveys_sent, q.surveys_answered, g.goals_agreed, g.goals_achieved,
+  a.activated_users, k.keyman_date, k.decision_maker_date, q.surveys_sent, q.surveys_answered, g.goals_agreed, g.goals_achieved, g.goals_achieved_3m,
   d.milestones_due, d.milestones_done, d.milestones_on_time
 FROM account_month AS p
 LEFT JOIN activated AS a

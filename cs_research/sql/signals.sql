@@ -22,7 +22,7 @@ keymen AS (
       + MAX(CASE WHEN m.days_active >= 4194304 THEN 1 ELSE 0 END) AS keyman_weeks   -- a bit a day, see usage_month
   FROM account_month AS p
   JOIN users AS u ON u.account_id = p.account_id AND u.role = 'keyman'
-   AND (u.recorded_at IS NULL OR CAST(u.recorded_at AS DATE) <= p.known_until)
+   AND COALESCE(CAST(u.recorded_at AS DATE), u.activated_date, p.known_until) <= p.known_until
   LEFT JOIN user_month AS m ON m.account_id = p.account_id AND m.user_id = u.user_id
    AND m.month_number = p.month_number AND m.known_number <= p.known_number
   GROUP BY p.account_id, p.month_number, p.is_history
@@ -50,31 +50,38 @@ onboarded AS (
   JOIN required AS r ON r.milestone = m.milestone
   GROUP BY p.account_id, p.month_number, p.is_history
 ),
+-- Ends of terms as in outcomes.sql, each from the day on which it, and what makes it no end, was known.
 term_ends AS (
-  SELECT account_id, end_date, MIN(COALESCE(CAST(recorded_at AS DATE), CAST('1900-01-01' AS DATE))) AS known_date
+  SELECT account_id, end_date, MIN(COALESCE(CAST(recorded_at AS DATE), start_date)) AS known_date
   FROM contracts
+  WHERE end_date IS NOT NULL
   GROUP BY account_id, end_date
 ),
-outlasted AS (
-  SELECT e.account_id, e.end_date, MIN(COALESCE(CAST(o.recorded_at AS DATE), CAST('1900-01-01' AS DATE))) AS known_date
+longer AS (
+  SELECT e.account_id, e.end_date,
+    MIN(CASE WHEN DATE_DIFF('day', o.start_date, e.end_date) > s.grace_days
+             THEN COALESCE(CAST(o.recorded_at AS DATE), o.start_date) END) AS outlasted_date,
+    MIN(CASE WHEN DATE_DIFF('day', e.end_date, o.start_date) <= s.grace_days
+             THEN COALESCE(CAST(o.recorded_at AS DATE), o.start_date) END) AS followed_date
   FROM term_ends AS e
   CROSS JOIN settings AS s
   JOIN contracts AS o ON o.account_id = e.account_id AND (o.end_date IS NULL OR o.end_date > e.end_date)
-   AND DATE_DIFF('day', o.start_date, e.end_date) > s.grace_days
   GROUP BY e.account_id, e.end_date
 ),
-renewed AS (
-  SELECT p.account_id, p.month_number, p.is_history, COUNT(*) AS renewals
+due AS (
+  SELECT p.account_id, p.month_number, p.is_history,
+    COUNT(CASE WHEN e.end_date <= p.month_end AND l.followed_date <= p.known_until THEN 1 END) AS renewals,
+    MIN(CASE WHEN e.end_date > p.month_end THEN e.end_date END) AS next_due_date
   FROM account_month AS p
-  JOIN term_ends AS e ON e.account_id = p.account_id AND e.end_date <= p.month_end AND e.known_date <= p.known_until
-  LEFT JOIN outlasted AS o ON o.account_id = e.account_id AND o.end_date = e.end_date
-  WHERE o.known_date IS NULL OR o.known_date > p.known_until
+  JOIN term_ends AS e ON e.account_id = p.account_id AND e.known_date <= p.known_until
+  LEFT JOIN longer AS l ON l.account_id = e.account_id AND l.end_date = e.end_date
+  WHERE l.outlasted_date IS NULL OR l.outlasted_date > p.known_until
   GROUP BY p.account_id, p.month_number, p.is_history
 )
 SELECT
   p.account_id, p.month_number, p.is_history, k.keyman_weeks,
   CAST(COALESCE(d.milestone_count, 0) AS DOUBLE) / NULLIF((SELECT COUNT(*) FROM required), 0) AS onboarding_share,
-  COALESCE(n.renewals, 0) AS renewals,
+  COALESCE(n.renewals, 0) AS renewals, n.next_due_date,
   COALESCE(l.first_login_users, 0) AS first_login_users,
   COALESCE(s.survey_wait_days, 0) AS survey_wait_days
 FROM account_month AS p
@@ -86,5 +93,5 @@ LEFT JOIN asked AS s
   ON s.account_id = p.account_id AND s.month_number = p.month_number AND s.is_history = p.is_history
 LEFT JOIN onboarded AS d
   ON d.account_id = p.account_id AND d.month_number = p.month_number AND d.is_history = p.is_history
-LEFT JOIN renewed AS n
+LEFT JOIN due AS n
   ON n.account_id = p.account_id AND n.month_number = p.month_number AND n.is_history = p.is_history

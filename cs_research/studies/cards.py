@@ -1,5 +1,6 @@
 """Cards beside each other: what each says of the accounts today, where two disagree, what a new one would change."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -53,8 +54,9 @@ def tried(run: Any) -> tuple[models.Scorecard, models.Scorecard]:
     """Of a rescored run the card to compare with, and the one tried: its version before, else the leading card."""
     wanted, definitions = run.about["tried_card"], run.definitions
     new = next(card for card in definitions.cards if (card.name, card.version) == (wanted["name"], wanted["version"]))
-    before = [card for card in definitions.cards if card.name == new.name and card.version != new.version]
-    return before[-1] if before else definitions.scorecards[run.dataset["scorecard"]], new
+    without = replace(definitions, cards=tuple(card for card in definitions.cards if card != new))
+    led = without.in_use(f"{run.month:%Y-%m}").scorecards
+    return led.get(new.name, definitions.scorecards[run.dataset["scorecard"]]), new
 
 
 def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard, names: pd.DataFrame,

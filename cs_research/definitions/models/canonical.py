@@ -47,7 +47,7 @@ class Needs(Frozen):
 
     tables: tuple[Name, ...] = ()
     columns: tuple[Name, ...] = ()
-    role: Literal["login", "core_action", "key_feature"] | None = None
+    role: Literal["login", "core_action", "key_feature", "login_or_core_action"] | None = None
 
 
 class Measure(Frozen):

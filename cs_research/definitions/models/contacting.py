@@ -15,6 +15,7 @@ WEEK_FIELDS: dict[str, tuple[str, ...]] = {
     "contact_days": ("touches", "meetings"), "answered_days": ("touches", "meetings"),
     "keyman_relation": ("ratings",), "stop_request": ("ratings",),
 }
+HELD_FIELDS = ("months_since_meeting", "meetings_held")   # without a word on whether a meeting was held: not measured
 
 
 class Mark(Frozen):
