@@ -203,6 +203,19 @@ def test_a_card_takes_each_account_from_the_card_of_its_segment(tmp_path):
     assert behind[["account_id", "health"]].values.tolist() == [["a", 30.0], ["b", 16.0]]
 
 
+def test_a_choice_takes_the_version_in_use_and_before_the_first_that(tmp_path):
+    strict = STRICT.replace("name: dear", "name: strict").replace("name: strict", "name: strict\nin_use_from: 2026-03")
+    found = overlay(tmp_path, newer=STRICT, strict=strict, by_size=CHOICE)
+    rows = pd.DataFrame([("a", "dear", "1.0", 30.0), ("a", "dear", "2.0", 17.0)],
+                        columns=["account_id", "scorecard", "version", "health"])
+    rows = rows.assign(month=pd.Timestamp("2026-04-01"), segment="smb", stage="operation", quadrant="A")
+    in_use = found.in_use("2026-04")
+    taken = chosen(rows, in_use.scorecards["by_size"], in_use)
+    behind = indicators_chosen(rows.assign(indicator="D-1"), taken, in_use.scorecards["by_size"], in_use)
+    assert taken["health"].tolist() == behind["health"].tolist() == [17.0]
+    assert found.in_use("2026-02").scorecards["strict"].in_use_from == "2026-03"
+
+
 @pytest.mark.parametrize(("old", "new", "fault"), [
     ("- {card: dear}", "- {card: daer}", r"by_size.yml:9: key 'choose': no card 'daer' of the same total"),
     ("- {card: dear}", "- {card: usage}", r"by_size.yml:9: key 'choose': no card 'usage' of the same total"),

@@ -44,9 +44,10 @@ class Definitions:
     files: dict[str, Path]
 
     def in_use(self, month: str) -> "Definitions":
-        """The same, with the version of each card that leads in a month such as "2026-10"."""
-        begun = [card for card in self.cards if not card.in_use_from or card.in_use_from <= month]
-        return replace(self, scorecards=_latest(begun))
+        """The same, with the version of each card that leads in a month such as "2026-10"; before the first, that."""
+        begun = _latest(card for card in self.cards if not card.in_use_from or card.in_use_from <= month)
+        to_come = {card.name: card for card in sorted(self.cards, key=lambda c: c.in_use_from or "", reverse=True)}
+        return replace(self, scorecards={**to_come, **begun})
 
 
 def load_definitions(overlay: Path | None = None, is_copy: bool = False) -> Definitions:
