@@ -178,7 +178,7 @@ WAITING = ("from cs_research import open_run\nfrom cs_research.finding import Fi
            'run.record("one", Finding("share", "All is well.", n=len(run.scores)))')
 
 
-def until(happened: Callable[[], object], seconds: float = 30) -> Any:
+def until(happened: Callable[[], object], seconds: float = 240) -> Any:
     """Wait for something to happen; what it was."""
     end = time.monotonic() + seconds
     while not (seen := happened()):
