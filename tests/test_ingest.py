@@ -18,7 +18,7 @@ from small_data import CONTRACTS, entry, made, rows
 
 from cs_research.errors import Refused
 from cs_research.ingest import held, ingest, open_dataset
-from cs_research.ingest.records import count_records, lines_of, misread
+from cs_research.ingest.records import count_records, fault_of, lines_of, suspects
 from cs_research.ingest.rules import all_rules
 
 
@@ -303,13 +303,15 @@ def test_record_counter_agrees_with_the_csv_module(tmp_path_factory, table, line
     path.write_bytes(buffer.getvalue().encode())
     count = count_records(path)
     assert (count.records, count.unclosed_line) == (len(table), None)
-    lines, starts = lines_of(path, ",", np.arange(len(table)))
     data = path.read_bytes()
-    for cells, line, start in zip(table, lines, starts, strict=True):
-        assert data[:start].count(b"\n") == line - 1
-        assert next(csv.reader(io.StringIO(data[start:].decode(), newline=""))) == cells
-    assert len(misread(path, ",", 2)) == sum(cells[2] == "" for cells in table)
-    assert not misread(path, ",", 3)
+    lines = lines_of(path, ",", np.arange(len(table)))
+    starts = [sum(map(len, data.split(b"\n")[:line - 1])) + line - 1 for line in lines.tolist()]
+    found = list(suspects(path, ",", 3, dict.fromkeys(starts, "refused")))
+    assert [(item.record, item.error) for item in found] == [(nth, "refused") for nth in range(len(table))]
+    assert [next(csv.reader(io.StringIO(item.text.decode(), newline=""))) for item in found] == table
+    misread = [item.record for item in suspects(path, ",", 2, {}) if fault_of(item.text, ",", 2)]
+    assert misread == [nth for nth, cells in enumerate(table) if cells[2] == ""]
+    assert not any(fault_of(item.text, ",", 3) for item in found)
 
 
 DAMAGE = st.sampled_from(["", ",", '"', "\x00", "x", "-1", "2025-02-30", "\ufffd", "１２", "1e9", "\n", "合計", "  "])

@@ -34,10 +34,10 @@ class Corrections:
 
     def add(self, entry: int, raw: Raw) -> None:
         """Note the rows of a corrections file. Raises Rejected (F_COLUMN_MISSING)."""
-        if missing := [name for name in PLACE if name not in raw.names]:
+        if missing := [name for name in PLACE if name not in raw.opened.header]:
             raise Rejected("F_COLUMN_MISSING", f"missing {', '.join(missing)}: copy the rows from a quarantine file")
         for row, *values in self.con.execute(f"SELECT * FROM {raw.relation} ORDER BY _row").fetchall():
-            correction = Correction(entry, row, dict(zip(raw.names, values, strict=True)))
+            correction = Correction(entry, row, dict(zip(raw.opened.header, values, strict=True)))
             number = correction.cells["_record"] or ""
             mine = self.waiting.setdefault(correction.cells["_file"] or "", {})
             record = int(number) if number.isdecimal() else -row
@@ -59,9 +59,8 @@ class Corrections:
                 self._unfit(correction)
                 continue
             raw.was[record] = was[record]
-            raw.unloaded = [item for item in raw.unloaded if item.record != record]
-            self.con.execute("INSERT INTO warnings VALUES (?, ?, 0, '', 'W_REPAIRED', NULL)",
-                             [entry, raw.row_of(record)])
+            raw.unloaded.pop(record, None)
+            self.con.execute("INSERT INTO warnings VALUES (?, ?, 0, '', 'W_REPAIRED', NULL)", [entry, record])
         self.con.execute(f"""
             CREATE TEMP VIEW with_{raw.relation} AS SELECT * FROM {raw.relation}
             WHERE _row NOT IN (SELECT _row FROM fixed_{raw.relation}) UNION ALL FROM fixed_{raw.relation}""")
@@ -75,11 +74,9 @@ class Corrections:
 
     def _insert(self, raw: Raw, record: int, values: list[str | None]) -> bool:
         """Whether the values have the types of the file (those of Parquet are not all text)."""
-        if record in raw.gaps:
-            raw.joined.append(record)
         cells = ", ".join(f"CAST(? AS {kind})" for kind in raw.types)
         try:
-            self.con.execute(f"INSERT INTO fixed_{raw.relation} SELECT ?, {cells}", [raw.row_of(record), *values])
+            self.con.execute(f"INSERT INTO fixed_{raw.relation} SELECT ?, {cells}", [record, *values])
         except duckdb.ConversionException:
             return False
         return True
@@ -94,12 +91,11 @@ def fingerprints(con: duckdb.DuckDBPyConnection, raw: Raw, records: Iterable[int
 
     An empty cell and none are alike, as they are in CSV. Records that are not there are left out.
     """
-    found = {item.record: [item.text] for item in raw.unloaded}
-    rows = {raw.row_of(record): record for record in records if record > 0 and record not in raw.gaps}
-    cells = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.names)))
-    for row, *values in con.execute(f"SELECT _row, {cells} FROM {raw.relation} WHERE _row IN (SELECT unnest(?))",
-                                    [list(rows)]).fetchall():
-        found[rows[row]] = values
+    found: dict[int, list[str]] = {record: [item.text] for record, item in raw.unloaded.items()}
+    cells = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.types)))
+    for record, *values in con.execute(f"SELECT _row, {cells} FROM {raw.relation} WHERE _row IN (SELECT unnest(?))",
+                                       [list(records)]).fetchall():
+        found[record] = values
     digests = {record: hashlib.sha256("\x1f".join(cell or "" for cell in values).encode()).hexdigest()[:12]
                for record, values in found.items()}
     return {**digests, **raw.was}
@@ -107,10 +103,10 @@ def fingerprints(con: duckdb.DuckDBPyConnection, raw: Raw, records: Iterable[int
 
 def _values(cells: dict[str, str | None], raw: Raw) -> list[str | None] | None:
     """The corrected cells in the order of the file, or those of `_text`; None where they are not such a file's."""
-    if any(name not in cells for name in raw.names):
+    if any(name not in cells for name in raw.opened.header):
         return None
-    values = [cells[name] for name in raw.names]
+    values = [cells[name] for name in raw.opened.header]
     if any(values) or not cells.get("_text"):
         return values
     fields = next(csv.reader((cells["_text"] or "").splitlines(keepends=True), delimiter=raw.opened.delimiter), [])
-    return [text or None for text in fields] if len(fields) == len(raw.names) else None
+    return [text or None for text in fields] if len(fields) == len(raw.opened.header) else None

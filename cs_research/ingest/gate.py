@@ -9,13 +9,13 @@ import hashlib
 import io
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cs_research.ingest.mapping import Files, Limits
 from cs_research.ingest.records import count_records
-from cs_research.ingest.rules import Rejected
+from cs_research.ingest.rules import Rejected, first_line
 
 CHUNK = 1 << 20
 MAX_HEADER = 1_000_000
@@ -38,7 +38,6 @@ class Opened:
     skip: int = 0
     skipped_records: int = 0
     is_regular: bool = False
-    types: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -69,18 +68,16 @@ def _open_parquet(path: Path, spec: Files) -> Opened:
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        raise Rejected("F_PARQUET", _short(error)) from None
+        raise Rejected("F_PARQUET", first_line(error)) from None
     try:
         for _ in file.iter_batches(batch_size=1 << 17) if _has_checksums(path, file.metadata) else ():
             pass
     except (pa.ArrowException, OSError) as error:
         code = "F_PARQUET_CHECKSUM" if "checksum" in str(error).lower() or "CRC" in str(error) else "F_PARQUET"
-        raise Rejected(code, _short(error)) from None
-    schema = file.schema_arrow
+        raise Rejected(code, first_line(error)) from None
     if file.metadata.num_rows == 0 and not spec.allow_no_rows:
         raise Rejected("F_NO_ROWS", rows_in=0)
-    return Opened(path, "parquet", tuple(schema.names), file.metadata.num_rows,
-                  types={name: str(schema.field(name).type) for name in dict.fromkeys(schema.names)})
+    return Opened(path, "parquet", tuple(file.schema_arrow.names), file.metadata.num_rows)
 
 
 def _has_checksums(path: Path, metadata: Any) -> bool:
@@ -134,7 +131,7 @@ def _expanded(path: Path, limits: Limits, work: Path) -> Path:
                     data = unzip.decompress(chunk, CHUNK)
                 except zlib.error as error:
                     code = "F_NOT_CSV" if "header" in str(error) else "F_GZIP_CRC"
-                    raise Rejected(code, _short(error)) from None
+                    raise Rejected(code, first_line(error)) from None
                 out += len(data)
                 if out > limits.expanded_mb << 20 or out > max(limits.ratio * size, CHUNK):
                     raise Rejected("F_SIZE_LIMIT", f"more than {out:,} bytes from {size:,}")
@@ -226,7 +223,7 @@ def _decoded(path: Path, encoding: str, work: Path) -> Path:
             while text := old.read(CHUNK):
                 new.write(STRAY.sub(_byte, text) if is_cp932 else text)
     except (UnicodeError, LookupError) as error:
-        raise Rejected("F_ENCODING", _short(error)) from None
+        raise Rejected("F_ENCODING", first_line(error)) from None
     return target
 
 
@@ -272,9 +269,5 @@ def _header(path: Path, delimiter: str, skip_rows: int) -> tuple[tuple[str, ...]
                 return tuple(row), at
             skip_rows -= bool(row)
     except csv.Error as error:
-        raise Rejected("F_HEADER", _short(error)) from None
+        raise Rejected("F_HEADER", first_line(error)) from None
     raise Rejected("F_HEADER", "there is none")
-
-
-def _short(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 
 from cs_research.definitions.models import Column, Table
@@ -25,9 +26,8 @@ from cs_research.ingest.gate import Opened, open_file
 from cs_research.ingest.ledger import Entry, files_table, settle
 from cs_research.ingest.mapping import Files, TableFiles
 from cs_research.ingest.quarantine import write_quarantine
-from cs_research.ingest.queries import create_views, run_query
-from cs_research.ingest.readers import Raw, connect, load
-from cs_research.ingest.rules import Rejected, all_rules
+from cs_research.ingest.readers import Raw, connect, load, query
+from cs_research.ingest.rules import Rejected, all_rules, first_line
 
 HELD_ROWS = 300_000  # typed rows of a table up to this size are kept; those of a larger one made whenever they are read
 # what repeats less than this often in a row group is no gain as a dictionary, and costs most of the writing
@@ -117,7 +117,7 @@ class _Intake:
         for name, part in self.dataset.sources.items():
             self._take_source(name, part)
         if not self._any_rejected():
-            create_views(self.con, self.dataset)
+            self._create_views()
         sources_whole = not self._any_rejected()
         for name, part in self.dataset.tables.items():
             if not (isinstance(part.spec, TableFiles) and part.spec.query):
@@ -232,7 +232,7 @@ class _Intake:
 
     def _note_unloaded_ids(self, raw: Raw, position: int) -> None:
         """An account whose row could not be split is still seen: its events are no orphans."""
-        for item in raw.unloaded:
+        for item in raw.unloaded.values():
             fields = next(csv.reader([item.text], delimiter=raw.opened.delimiter), [])
             if len(fields) > position:
                 self.con.execute("INSERT INTO ids_seen VALUES (?)", [fields[position].strip()])
@@ -250,15 +250,19 @@ class _Intake:
         if views:
             self.con.execute(f"CREATE TEMP VIEW {identifier(name)} AS {' UNION ALL BY NAME '.join(views)}")
 
+    def _create_views(self) -> None:
+        for name, statement in self.dataset.views.items():
+            try:
+                self.con.execute(f"CREATE TEMP VIEW {identifier(name)} AS {statement}")
+            except duckdb.Error as error:
+                raise Refused(f"F_QUERY {self.dataset.folder / 'dataset.yml'}: views.{name}: {first_line(error)}",
+                              all_rules()["F_QUERY"].remedy) from None
+
     def _take_query(self, name: str, spec: TableFiles) -> None:
         """Run a query over sources; its output is judged like a file, with a ledger of its own."""
         with self._taking(f"query:{name}", name) as entry:
-            relation = f"raw_{entry.number}"
-            types = run_query(self.con, spec, relation)
-            count = self.con.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
-            opened = Opened(Path(), "query", tuple(types), count)
-            header = headers.matched(opened, self.tables[name], spec)
-            raw = Raw(opened, relation, opened.header, tuple(types.values()))
+            raw = query(self.con, spec, f"raw_{entry.number}")
+            header = headers.matched(raw.opened, self.tables[name], spec)
             self.corrections.apply(entry.number, entry.file, raw)
             self._judge(entry, raw, name, spec, header)
 

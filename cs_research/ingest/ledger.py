@@ -72,7 +72,7 @@ def settle(con: duckdb.DuckDBPyConnection, entry: Entry) -> None:
             f"SELECT code, count(DISTINCT _row) FROM {ledger} {mine} GROUP BY code").fetchall()))
     entry.codes.update(dict(con.execute(
         f"SELECT name, count(*) FROM excluded {mine} AND name = 'W_REPLACED' GROUP BY name").fetchall()))
-    entry.codes.update(item.code for item in raw.unloaded)
+    entry.codes.update(item.code for item in raw.unloaded.values())
     entry.rows = _places(con, entry)
     total = entry.accepted + entry.quarantined + entry.excluded
     assert total == entry.rows_in, f"{entry.file}: {entry.rows_in:,} rows in, {total:,} accounted for"
@@ -96,12 +96,10 @@ def _places(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[dict[str, Any]
             SELECT *, row_number() OVER (PARTITION BY code ORDER BY _row, position) AS nth
             FROM {WARNINGS} WHERE _file = {entry.number}) WHERE nth <= {SHOWN_WARNINGS}
         ORDER BY ALL""").fetchall()
-    if not found and not entry.raw.unloaded:
+    places = found + [(record, "", item.code, item.text[:1000]) for record, item in entry.raw.unloaded.items()]
+    if not places:
         return []
-    records = list(entry.raw.records_of(np.array([row[0] for row in found], dtype=np.int64)))
-    places = [(int(record), *row[1:]) for record, row in zip(records, found, strict=True)]
-    places += [(item.record, "", item.code, item.text[:1000]) for item in entry.raw.unloaded]
-    places.sort(key=lambda place: (place[0], place[1], place[2]))
+    places.sort(key=lambda place: place[:3])
     lines = entry.raw.lines_of(np.array([place[0] for place in places], dtype=np.int64))
     return [{"record": record, "line": int(line) or None, "column": column, "code": code, "value": value}
             for (record, column, code, value), line in zip(places, lines, strict=True)]

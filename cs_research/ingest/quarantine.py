@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
 from cs_research.ingest.corrections import fingerprints
 from cs_research.ingest.ledger import Entry
@@ -26,7 +25,7 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*FRONT, *entry.raw.names, "_text"])
+        writer.writerow([*FRONT, *entry.raw.opened.header, "_text"])
         writer.writerows(_rows(con, entry))
     return target
 
@@ -47,12 +46,11 @@ def _rows(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[list[object]]:
     for place in entry.rows:
         if not place["code"].startswith("W_"):
             places.setdefault(place["record"], []).append(place)
-    cells = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.names)))
+    cells = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.types)))
     faulty = con.execute(f"SELECT _row, {cells} FROM {raw.relation} "
                          f"WHERE _row IN (SELECT _row FROM faults WHERE _file = {entry.number})").fetchall()
-    numbers = raw.records_of(np.array([row[0] for row in faulty], dtype=np.int64))
-    whole = {int(number): [*row[1:], ""] for number, row in zip(numbers, faulty, strict=True)}
-    whole |= {item.record: [*[""] * len(raw.names), item.text] for item in raw.unloaded}
+    whole = {row: [*cells, ""] for row, *cells in faulty}
+    whole |= {record: [*[""] * len(raw.types), item.text] for record, item in raw.unloaded.items()}
     was = fingerprints(con, raw, whole)
     return [[entry.file, record, was[record], *_told(places[record]), *whole[record]] for record in sorted(whole)]
 

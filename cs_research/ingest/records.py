@@ -4,8 +4,7 @@ It may not interpret fields: a record ends at a newline outside quotes, and a wh
 """
 
 import csv
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 CHUNK = 1 << 24
-LINE_ENDS = re.compile(rb"[\r\n]*")
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,10 @@ class Block:
         return starts, ~blank if self.begins is None else self.begins & ~blank
 
     @property
-    def starts(self) -> np.ndarray:
-        """First byte of every record."""
+    def bounds(self) -> np.ndarray:
+        """First byte of every record, from the block's, and the end of the last."""
         starts, kept = self._kept
-        return starts[kept] + self.offset
+        return np.append(starts[kept], len(self.data))
 
     @property
     def lines(self) -> np.ndarray:
@@ -62,6 +60,15 @@ class Block:
         """Whether the records hold no quote and, added up, `each` delimiters."""
         found = np.count_nonzero(np.frombuffer(self.data, dtype=np.uint8) == delimiter[0])
         return self.begins is None and found == each * self.count
+
+
+@dataclass
+class Suspect:
+    """A whole record that may be at fault: its number (header = 0), its text, and the loader's error, if it has one."""
+
+    record: int
+    text: bytes
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -91,65 +98,66 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
     return Count(records, scan.unclosed_line, scan.ends_with_newline, is_regular)
 
 
-def locate(path: Path, delimiter: str, byte_starts: np.ndarray) -> np.ndarray:
-    """Record numbers (header = 0) of the records that start at these bytes (from 0), -1 where none does.
-
-    Only line ends may lie between: the loader counts blank lines, and the feed of CR LF, to the record after them.
-    """
-    found, starts = np.full(len(byte_starts), -1, dtype=np.int64), byte_starts.copy()
-    for block in _Scan(path, delimiter):
-        inside = np.flatnonzero((starts >= block.offset) & (starts < block.offset + len(block.data)))
-        starts[inside] = [block.offset + LINE_ENDS.match(block.data, start).end()
-                          for start in (starts[inside] - block.offset).tolist()]
-        hit = np.isin(starts, block.starts)
-        found[hit] = np.searchsorted(block.starts, starts[hit]) + block.first
-    return found
-
-
-def lines_of(path: Path, delimiter: str, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First line and first byte of the given records (header = 0)."""
-    lines, starts = np.zeros(len(records), dtype=np.int64), np.zeros(len(records), dtype=np.int64)
+def lines_of(path: Path, delimiter: str, records: np.ndarray) -> np.ndarray:
+    """First line of the given records (header = 0)."""
+    lines = np.zeros(len(records), dtype=np.int64)
     for block in _Scan(path, delimiter):
         here = (records >= block.first) & (records < block.first + block.count)
-        if here.any():
-            lines[here] = block.lines[records[here] - block.first]
-            starts[here] = block.starts[records[here] - block.first]
-    return lines, starts
+        lines[here] = block.lines[records[here] - block.first]
+    return lines
 
 
-def misread(path: Path, delimiter: str, field_count: int) -> dict[int, str]:
-    """The records (header = 0) that the loader reads wrongly without a word, each with the code of its fault.
+def suspects(path: Path, delimiter: str, field_count: int, errors: Mapping[int, str]) -> Iterator[Suspect]:
+    """The records that the loader refused (`errors` by the first byte), and those it may have misread without a word.
 
-    They end in one delimiter too many, or have space between a closing quote and the delimiter. In a regular file
-    whose records all have the fields of the header or more there are none.
+    These have as many delimiters as fields, or space after a quote. In a regular file whose records all have the
+    fields of the header or more there are none.
     """
-    found, mark = {}, delimiter.encode()
+    refused, mark, last = np.array(sorted(errors), dtype=np.int64), delimiter.encode(), None
     for block in _Scan(path, delimiter):
-        spaced = b'"' in block.data and (b'" ' in block.data or b'"\t' in block.data)
-        if spaced or any(mark + end in block.data for end in (b"\n", b"\r\n", b'""\n', b'""\r\n')):
-            suspects, bounds = _suspects(block, mark, field_count)
-            found |= {block.first + int(nth): _fault(block.data[bounds[nth]:bounds[nth + 1]], delimiter, field_count)
-                      for nth in suspects}
-    return {record: code for record, code in found.items() if code}
+        bounds = block.bounds
+        if last is not None:  # it may go on in this block
+            last.text += block.data[:bounds[0]]
+            if len(bounds) > 1:
+                yield last
+                last = None
+        here = refused[(refused >= block.offset) & (refused < block.offset + len(block.data))] - block.offset
+        found: dict[int, str | None] = {}
+        if _seems_misread(block.data, mark):
+            found = dict.fromkeys(_may_be_misread(block.data, bounds, mark, field_count))
+        for start, nth in zip(here.tolist(), np.searchsorted(bounds[:-1], here).tolist(), strict=True):
+            # the loader counts blank lines, and the feed of CR LF, to the record after them
+            if nth < len(bounds) - 1 and not block.data[start:bounds[nth]].strip(b"\r\n"):
+                found[nth] = errors[start + block.offset]
+        for nth, error in sorted(found.items()):
+            if last is not None:
+                yield last
+            last = Suspect(block.first + nth, block.data[bounds[nth]:bounds[nth + 1]], error)
+    if last is not None:
+        yield last
 
 
-def _suspects(block: Block, mark: bytes, field_count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Records of a block with as many delimiters as fields, or with space after a quote; the bounds of all."""
-    buffer = np.frombuffer(block.data, dtype=np.uint8)
-    bounds = np.append(block.starts - block.offset, len(buffer))
-    suspect = np.diff(np.searchsorted(np.flatnonzero(buffer == mark[0]), bounds)) >= field_count
-    spaces = np.flatnonzero((buffer[:-1] == 34) & ((buffer[1:] == 32) | (buffer[1:] == 9)))
-    suspect[np.searchsorted(bounds, spaces, side="right") - 1] = True
-    return np.flatnonzero(suspect), bounds
-
-
-def _fault(record: bytes, delimiter: str, field_count: int) -> str:
+def fault_of(record: bytes, delimiter: str, field_count: int) -> str:
+    """The code of what the loader misreads in a record: one delimiter too many at its end, or text after a quote."""
     lines = record.decode("utf-8", errors="replace").rstrip("\r\n").splitlines(keepends=True)
     try:
         fields = next(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
         return "R_QUOTE"
     return "R_FIELD_COUNT" if len(fields) == field_count + 1 and not fields[-1] else ""
+
+
+def _seems_misread(data: bytes, mark: bytes) -> bool:
+    spaced = b'"' in data and (b'" ' in data or b'"\t' in data)
+    return spaced or any(end in data for end in (mark + b"\n", mark + b"\r\n", mark + b'""\n', mark + b'""\r\n'))
+
+
+def _may_be_misread(data: bytes, bounds: np.ndarray, mark: bytes, field_count: int) -> list[int]:
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    found = np.diff(np.searchsorted(np.flatnonzero(buffer == mark[0]), bounds)) >= field_count
+    spaces = np.flatnonzero((buffer[:-1] == 34) & ((buffer[1:] == 32) | (buffer[1:] == 9)))
+    found[np.searchsorted(bounds, spaces, side="right") - 1] = True
+    return np.flatnonzero(found).tolist()
 
 
 def _line_bounds(data: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -81,7 +81,7 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
         told = con.execute(f"SELECT {', '.join(f'coalesce(bool_and({test}), true)' for test in plain.values()) or 1} "
                            f"FROM ({_stated(plan, relation, kept)})").fetchone()
         plan = replace(plan, plain=frozenset(name for name, is_so in zip(plain, told, strict=False) if is_so))
-        own = ", ".join(f"c{index}" for index in range(len(plan.raw.names)))
+        own = ", ".join(f"c{index}" for index in range(len(plan.raw.opened.header)))
         con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT _row, {own} FROM ({_stages(plan, relation, kept)}) "
                     f"WHERE {' OR '.join(f'({condition})' for condition in _conditions(plan))}")
     except (duckdb.IOException, duckdb.InvalidInputException) as error:  # a page of Parquet that cannot be read
@@ -94,19 +94,19 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
 
 def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: int, alias: str) -> None:
     """Judge a file of a source of queries, whose columns have no contract, and create the view `alias`."""
-    named = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(raw.names))
+    named = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(raw.opened.header))
     kept = _exclude(con, file, spec, f"SELECT _row, {named} FROM {raw.relation}")
     kept += f" AND _row NOT IN (SELECT _row FROM faults WHERE _file = {file})"
     checks = [(0, "", "NULL", code, condition) for code, condition in _row_faults(raw)]
-    text = [(index, raw.names[index], f"c{index}") for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
+    text = [(index, raw.opened.header[index], f"c{index}") for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
     checks += [(*place, "R_CONTROL_CHAR", matches(place[2], CONTROL_IN_TEXT)) for place in text]
     checks += [(*place, "R_TEXT_TOO_LONG", f"length({place[2]}) > {FIELD_LIMIT}") for place in text]
     for index, name, value, code, condition in checks:
         con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(name)}, '{code}', {value} "
                     f"FROM {raw.relation} WHERE ({condition}) AND {kept}")
     con.execute(f"""
-        CREATE TEMP VIEW {alias} AS SELECT _row + {file} * (1::BIGINT << 40) AS _row, {_source_columns(raw, spec)}
-        FROM {raw.relation} WHERE {kept}""")
+        CREATE TEMP VIEW {alias} AS SELECT _row + {file} * (1::BIGINT << 40) AS _row, _row AS _record,
+        {_source_columns(raw, spec)} FROM {raw.relation} WHERE {kept}""")
 
 
 def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
@@ -131,7 +131,7 @@ def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
 
 def _as_text(column: Column, spec: Files, raw: Raw, index: int) -> str:
     """A source column as text; a number is no id unless the mapping says so."""
-    kind, name = raw.types[index], raw.names[index]
+    kind, name = raw.types[index], raw.opened.header[index]
     if kind == "VARCHAR":
         return f"c{index}"
     if column.type == "id" or kind == "BLOB":
@@ -148,11 +148,8 @@ def _id_text(spec: Files, raw: Raw, index: int, name: str) -> str:
 
 
 def _source_columns(raw: Raw, spec: Files) -> str:
-    before = [record - nth for nth, record in enumerate(raw.gaps, 1)]
-    counted = f"_row + 1 + len(list_filter({before}, lambda gap: gap <= _row))" if before else "_row + 1"
-    late = f"CASE WHEN _row >= {raw.loaded} THEN {raw.joined}[_row - {raw.loaded} + 1] ELSE {counted} END"
-    shown = [f"{late if raw.joined else counted} AS _record"]
-    for index, (name, kind) in enumerate(zip(raw.names, raw.types, strict=True)):
+    shown = []
+    for index, (name, kind) in enumerate(zip(raw.opened.header, raw.types, strict=True)):
         is_id = name.lower().endswith("id") and kind in (*INTEGERS, "FLOAT", "DOUBLE")
         value = _id_text(spec, raw, index, name) if is_id or name in spec.id_from_integer else f"c{index}"
         shown.append(f"{value} AS {identifier(name)}")
@@ -161,7 +158,7 @@ def _source_columns(raw: Raw, spec: Files) -> str:
 
 def _named(plan: Plan, relation: str) -> str:
     """The source columns under their canonical names, the others under their own."""
-    extra = {name: f"c{index}" for index, name in enumerate(plan.raw.names) if name not in plan.cells}
+    extra = {name: f"c{index}" for index, name in enumerate(plan.raw.opened.header) if name not in plan.cells}
     sources = {**extra, **{name: source for name, (source, _) in plan.cells.items()}}
     named = ", ".join(f"{source} AS {identifier(name)}" for name, source in sources.items())
     return f"SELECT _row, {named} FROM {relation}"
@@ -201,13 +198,13 @@ def _conditions(plan: Plan) -> Iterator[str]:
     yield from (condition for _, _, condition in ROW_RULES.get(plan.name, ()))
     if plan.raw.opened.format == "csv" and plan.positions:  # the header again, where no value would tell
         name, index = min(plan.positions.items(), key=lambda item: item[1])
-        yield f"c{index} = {quoted(plan.raw.names[index])}"
+        yield f"c{index} = {quoted(plan.raw.opened.header[index])}"
 
 
 def _row_faults(raw: Raw) -> list[tuple[str, str]]:
     """Faults of a row as a whole, over the source columns."""
-    blank = " AND ".join(f"(c{i} IS NULL OR trim(CAST(c{i} AS VARCHAR)) = '')" for i in range(len(raw.names)))
-    again = " AND ".join(f"c{index} = {quoted(name)}" for index, name in enumerate(raw.names))
+    blank = " AND ".join(f"(c{i} IS NULL OR trim(CAST(c{i} AS VARCHAR)) = '')" for i in range(len(raw.opened.header)))
+    again = " AND ".join(f"c{index} = {quoted(name)}" for index, name in enumerate(raw.opened.header))
     return [("R_ROW_EMPTY", blank)] + ([("R_HEADER_REPEATED", again)] if raw.opened.format == "csv" else [])
 
 

@@ -60,3 +60,8 @@ def sentence(code: str, detail: str = "") -> str:
     """The rule's sentence with what was found."""
     text = all_rules()[code].sentence
     return f"{text} ({detail})" if detail else text
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
