@@ -119,10 +119,11 @@ def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> 
         GROUP BY ALL""").fetchall())
     refused, misread = _unloaded(opened, errors)
     count = _count(con, loaded)
-    if count == 0 and refused and all(item.code == "R_FIELD_COUNT" for item in refused.values()):
-        raise Rejected("F_FIELD_COUNT", f"{len(refused):,} rows against {len(opened.header)} header names")
+    unloaded = refused | misread
+    if unloaded and count == len(misread) and all(item.code == "R_FIELD_COUNT" for item in unloaded.values()):
+        raise Rejected("F_FIELD_COUNT", f"{len(unloaded):,} rows against {len(opened.header)} header names")
     _check_count(opened, count, len(refused))
-    if not (refused or misread):
+    if not unloaded:
         con.execute(f"CREATE TEMP VIEW {relation} AS SELECT rowid + 1 AS _row, * FROM {loaded}")
     else:
         taken = np.delete(np.arange(1, opened.records + 1), np.array(list(refused), dtype=np.int64) - 1)
@@ -131,7 +132,7 @@ def _load_csv(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> 
             CREATE TEMP TABLE {relation} AS SELECT taken._row, l.* FROM {loaded} l POSITIONAL JOIN taken
             WHERE taken._row NOT IN (SELECT unnest(?::BIGINT[]))""", [list(misread)])
         con.execute(f"DROP TABLE {loaded}")
-    return Raw(opened, relation, ("VARCHAR",) * len(opened.header), refused | misread)
+    return Raw(opened, relation, ("VARCHAR",) * len(opened.header), unloaded)
 
 
 def _unloaded(opened: Opened, errors: dict[int, str]) -> tuple[dict[int, Unloaded], dict[int, Unloaded]]:
