@@ -14,10 +14,10 @@ from rich.text import Text
 from cs_research.definitions.loader import load_definitions, read_definition
 from cs_research.errors import Refused
 from cs_research.ingest.dataset import Dataset
+from cs_research.ingest.ledger import COUNTS
 from cs_research.ingest.rules import all_rules
 
 EXAMPLES = 3
-COUNTS = ("rows_in", "accepted", "quarantined", "excluded")
 STYLES = {"accept": "green", "accept_warn": "yellow", "quarantine": "magenta", "reject_file": "red"}
 SEVERITY = {"F": "red", "R": "magenta", "W": "yellow"}
 

@@ -1,19 +1,23 @@
-"""Rows that were set aside, corrected by hand and laid in `corrections/`: each takes the place of the record it was.
+"""Rows that were set aside: written whole, corrected by hand, laid in `corrections/`, taken for the record they were.
 
 It may not take a row twice, nor put one in the place of a record that is no longer the one that was corrected.
 """
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 
+from cs_research.ingest.ledger import Entry
 from cs_research.ingest.readers import Raw
-from cs_research.ingest.rules import Rejected
+from cs_research.ingest.rules import Rejected, all_rules
 
 PLACE = ("_file", "_record", "_was")
+FRONT = (*PLACE, "_line", "_column", "_value", "_codes", "_remedy")
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,14 @@ class Corrections:
     con: duckdb.DuckDBPyConnection
     waiting: dict[str, dict[int, Correction]] = field(default_factory=dict)
 
-    def add(self, entry: int, raw: Raw) -> None:
+    def add(self, entry: Entry) -> None:
         """Note the rows of a corrections file. Raises Rejected (F_COLUMN_MISSING)."""
+        raw = entry.raw
+        assert raw is not None
         if missing := [name for name in PLACE if name not in raw.opened.header]:
             raise Rejected("F_COLUMN_MISSING", f"missing {', '.join(missing)}: copy the rows from a quarantine file")
         for row, *values in self.con.execute(f"SELECT * FROM {raw.relation} ORDER BY _row").fetchall():
-            correction = Correction(entry, row, dict(zip(raw.opened.header, values, strict=True)))
+            correction = Correction(entry.number, row, dict(zip(raw.opened.header, values, strict=True)))
             number = correction.cells["_record"] or ""
             mine = self.waiting.setdefault(correction.cells["_file"] or "", {})
             record = int(number) if number.isdecimal() else -row
@@ -45,10 +51,10 @@ class Corrections:
                 self._unfit(mine[record])
             mine[record] = correction
 
-    def apply(self, entry: int, file: str, raw: Raw) -> None:
+    def apply(self, entry: Entry) -> None:
         """Put the corrected rows of a loaded file in the place of their records, each told as W_REPAIRED."""
-        mine = self.waiting.pop(file, {})
-        if not mine:
+        raw, mine = entry.raw, self.waiting.pop(entry.file, {})
+        if not mine or raw is None:
             return
         was = fingerprints(self.con, raw, mine)
         columns = ", ".join(f"c{index} {kind}" for index, kind in enumerate(raw.types))
@@ -60,7 +66,7 @@ class Corrections:
                 continue
             raw.was[record] = was[record]
             raw.unloaded.pop(record, None)
-            self.con.execute("INSERT INTO warnings VALUES (?, ?, 0, '', 'W_REPAIRED', NULL)", [entry, record])
+            self.con.execute("INSERT INTO warnings VALUES (?, ?, 0, '', 'W_REPAIRED', NULL)", [entry.number, record])
         self.con.execute(f"""
             CREATE TEMP VIEW with_{raw.relation} AS SELECT * FROM {raw.relation}
             WHERE _row NOT IN (SELECT _row FROM fixed_{raw.relation}) UNION ALL FROM fixed_{raw.relation}""")
@@ -91,11 +97,7 @@ def fingerprints(con: duckdb.DuckDBPyConnection, raw: Raw, records: Iterable[int
 
     An empty cell and none are alike, as they are in CSV. Records that are not there are left out.
     """
-    found: dict[int, list[str]] = {record: [item.text] for record, item in raw.unloaded.items()}
-    cells = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.types)))
-    for record, *values in con.execute(f"SELECT _row, {cells} FROM {raw.relation} WHERE _row IN (SELECT unnest(?))",
-                                       [list(records)]).fetchall():
-        found[record] = values
+    found = {record: [item.text] for record, item in raw.unloaded.items()} | _cells(con, raw, records)
     digests = {record: hashlib.sha256("\x1f".join(cell or "" for cell in values).encode()).hexdigest()[:12]
                for record, values in found.items()}
     return {**digests, **raw.was}
@@ -110,3 +112,47 @@ def _values(cells: dict[str, str | None], raw: Raw) -> list[str | None] | None:
         return values
     fields = next(csv.reader((cells["_text"] or "").splitlines(keepends=True), delimiter=raw.opened.delimiter), [])
     return [text or None for text in fields] if len(fields) == len(raw.opened.header) else None
+
+
+def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path) -> None:
+    """Write the quarantined rows of one file, if there are any, to `folder`.
+
+    Columns: those of FRONT, the source columns as they stand, and `_text` for records that could not be split.
+    Corrected and laid in the `corrections/` of the data set, the file is read again (docs/bring-your-own-data.md).
+    """
+    raw = entry.raw
+    if not entry.quarantined or raw is None:
+        return
+    places: dict[int, list[dict]] = {}
+    for place in entry.rows:
+        if not place["code"].startswith("W_"):
+            places.setdefault(place["record"], []).append(place)
+    whole = {record: [*cells, ""] for record, cells in _cells(con, raw, places).items()}
+    whole |= {record: [*[""] * len(raw.types), item.text] for record, item in raw.unloaded.items()}
+    was = fingerprints(con, raw, whole)
+    target = folder / quarantine_name(entry.file)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*FRONT, *raw.opened.header, "_text"])
+        for record in sorted(whole):
+            first, codes = places[record][0], dict.fromkeys(place["code"] for place in places[record])
+            writer.writerow([entry.file, record, was[record], first["line"], first["column"], first["value"],
+                             " ".join(codes), "; ".join(all_rules()[code].remedy for code in codes), *whole[record]])
+
+
+def quarantine_name(file: str) -> str:
+    """Where the rows set aside of a file lie in the quarantine folder, which is laid out like the data set.
+
+    >>> quarantine_name("2025-05/touches.csv"), quarantine_name("query:touches")
+    ('2025-05/touches.csv.quarantine.csv', 'query_touches.quarantine.csv')
+    """
+    return re.sub("^query:", "query_", file) + ".quarantine.csv"
+
+
+def _cells(con: duckdb.DuckDBPyConnection, raw: Raw, records: Iterable[int]) -> dict[int, list[str | None]]:
+    """The source columns of loaded records, as text."""
+    shown = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(len(raw.types)))
+    found = con.execute(f"SELECT _row, {shown} FROM {raw.relation} WHERE _row IN (SELECT unnest(?::BIGINT[]))",
+                        [list(records)]).fetchall()
+    return {record: cells for record, *cells in found}

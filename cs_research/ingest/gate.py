@@ -5,6 +5,7 @@ It may not look at values. Raises Rejected with the code of rules.yml.
 
 import codecs
 import csv
+import gzip
 import hashlib
 import io
 import re
@@ -123,24 +124,19 @@ def _open_text(path: Path, spec: Files, limits: Limits, work: Path) -> Opened:
 def _expanded(path: Path, limits: Limits, work: Path) -> Path:
     """Expand gzip with its CRC checked and its size bounded; nothing of a damaged file is used."""
     target, size, out = work / f"{path.name}.plain", path.stat().st_size, 0
-    unzip = zlib.decompressobj(31)
-    with path.open("rb") as packed, target.open("wb") as plain:
-        while chunk := packed.read(1 << 16):
-            while chunk:
-                try:
-                    data = unzip.decompress(chunk, CHUNK)
-                except zlib.error as error:
-                    code = "F_NOT_CSV" if "header" in str(error) else "F_GZIP_CRC"
-                    raise Rejected(code, first_line(error)) from None
+    most = min(limits.expanded_mb << 20, max(limits.ratio * size, CHUNK))
+    try:
+        with gzip.open(path) as packed, target.open("wb") as plain:
+            while data := packed.read(CHUNK):
                 out += len(data)
-                if out > limits.expanded_mb << 20 or out > max(limits.ratio * size, CHUNK):
+                if out > most:
                     raise Rejected("F_SIZE_LIMIT", f"more than {out:,} bytes from {size:,}")
                 plain.write(data)
-                chunk = unzip.unconsumed_tail
-                if unzip.eof:
-                    chunk, unzip = unzip.unused_data, zlib.decompressobj(31) if unzip.unused_data else unzip
-    if not unzip.eof:
-        raise Rejected("F_GZIP_TRUNCATED")
+    except EOFError:
+        raise Rejected("F_GZIP_TRUNCATED") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        code = "F_NOT_CSV" if "Not a gzipped" in str(error) else "F_GZIP_CRC"
+        raise Rejected(code, first_line(error)) from None
     return target
 
 
@@ -172,7 +168,7 @@ def _as_utf8(path: Path, head: bytes, declared: str | None, work: Path) -> tuple
         for line in file:
             if not line.isascii():
                 text += 1
-                damaged += not _decodes(line, "utf-8")
+                damaged += line.decode("utf-8", errors="ignore").encode() != line
     if damaged * 2 <= text:  # mostly UTF-8: the loader sets the damaged rows aside
         return path, "utf-8"
     try:
@@ -200,14 +196,6 @@ def _is_utf8(path: Path) -> bool:
             while chunk := file.read(CHUNK << 2):
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _decodes(line: bytes, encoding: str) -> bool:
-    try:
-        line.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True

@@ -24,8 +24,14 @@ class Header:
     warnings: tuple[str, ...]
 
 
-def matched(opened: Opened, table: Table, spec: Files) -> Header:
-    """Match the header against the table. Raises Rejected (F_HEADER, F_HEADER_DUPLICATE, F_COLUMN_MISSING ...)."""
+def matched(opened: Opened, table: Table | None, spec: Files) -> Header:
+    """Match the header against the table; without one the names are free, but must be a header.
+
+    Raises Rejected (F_HEADER, F_HEADER_DUPLICATE, F_COLUMN_MISSING ...).
+    """
+    if table is None:
+        _check_header(opened, set(opened.header), set())
+        return Header({}, ())
     wanted = {name: spec.columns.get(name, name) for name in table.columns}
     _check_header(opened, set(wanted.values()), {spec.columns.get(c, c) for c in needed(table, spec)})
     exact = {name: index for index, name in enumerate(opened.header)}
@@ -47,11 +53,6 @@ def needed(table: Table, spec: Files) -> list[str]:
     """Columns that the source must have: those the table needs, and those whose header dataset.yml names."""
     return [name for name, column in table.columns.items()
             if (column.required or column.present or name in spec.columns) and name not in spec.defaults]
-
-
-def check_source_header(opened: Opened) -> None:
-    """A source of a query: names are free, but must be a header."""
-    _check_header(opened, set(opened.header), set())
 
 
 def readings(opened: Opened) -> Iterator[tuple[dict[str, str | int], list[str], list[list[str]]]]:

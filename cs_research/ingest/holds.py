@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from cs_research.ingest.corrections import quarantine_name
 from cs_research.ingest.intake import Ingested
-from cs_research.ingest.quarantine import quarantine_name
 
 QUARANTINE_SHARE = 0.01
 SHRUNKEN_SHARE = 0.1

@@ -6,7 +6,7 @@ It changes no value that it does not record, and writes nothing when a file is r
 import csv
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -20,12 +20,11 @@ from cs_research.definitions.models import Column, Table
 from cs_research.errors import CannotWrite, Refused
 from cs_research.ingest import across, headers, rows
 from cs_research.ingest.columns import identifier, quoted, zones
-from cs_research.ingest.corrections import Corrections
+from cs_research.ingest.corrections import Corrections, write_quarantine
 from cs_research.ingest.dataset import Dataset, Part
-from cs_research.ingest.gate import Opened, open_file
+from cs_research.ingest.gate import open_file
 from cs_research.ingest.ledger import Entry, files_table, settle
 from cs_research.ingest.mapping import Files, TableFiles
-from cs_research.ingest.quarantine import write_quarantine
 from cs_research.ingest.readers import Raw, connect, load, query
 from cs_research.ingest.rules import Rejected, all_rules, first_line
 
@@ -94,8 +93,9 @@ class _Intake:
         self.dataset, self.work, self.progress = dataset, work, progress
         self.con = connect(str(work), threads)
         self.entries: list[Entry] = []
-        self.tables: dict[str, Table] = {name: _with_delivery(dataset.definitions.tables[name])
-                                         for name in dataset.tables}
+        self.tables: dict[str, Table] = {
+            name: _as_judged(dataset.definitions.tables[name], dataset.definitions.touch_points.types)
+            for name in dataset.tables}
         self.zones = zones(self.con, dataset.zone, dataset.naive_zone)
         self.corrections = Corrections(self.con)
         self._judged: dict[str, list[str]] = {name: [] for name in dataset.tables}
@@ -191,43 +191,32 @@ class _Intake:
         except Rejected as fault:
             entry.reject(fault)
 
-    def _open(self, entry: Entry, path: Path, spec: Files) -> Opened:
+    def _read(self, entry: Entry, path: Path, spec: Files, table: Table | None = None) -> headers.Header:
+        """Pass a file through the gate, match its header (free where it is of no table) and load it."""
         opened = open_file(path, spec, self.dataset.limits, _made(self.work / str(entry.number)))
         entry.codes.update(opened.warnings)
-        return opened
-
-    def _load(self, entry: Entry, opened: Opened) -> Raw:
-        raw = load(self.con, opened, f"raw_{entry.number}")
-        self.corrections.apply(entry.number, entry.file, raw)
-        return raw
+        header = headers.matched(opened, table, spec)
+        entry.raw = load(self.con, opened, f"raw_{entry.number}")
+        return header
 
     def _take_corrections(self, path: Path) -> None:
         with self._taking(self.dataset.relative(path), "corrections") as entry:
-            opened = self._open(entry, path, Files())
-            headers.check_source_header(opened)
-            raw = load(self.con, opened, f"raw_{entry.number}")
-            self.corrections.add(entry.number, raw)
-            entry.raw = raw
+            self._read(entry, path, Files())
+            self.corrections.add(entry)
 
     def _take_file(self, name: str, spec: Files, path: Path) -> None:
         if (day := self.dataset.delivered(path)) and "delivered_at" not in spec.defaults:
             spec = spec.model_copy(update={"defaults": {**spec.defaults, "delivered_at": f"{day}T00:00:00Z"}})
         with self._taking(self.dataset.relative(path), name) as entry:
-            opened = self._open(entry, path, spec)
-            header = headers.matched(opened, self.tables[name], spec)
-            raw = self._load(entry, opened)
-            self._judge(entry, raw, name, spec, header)
+            header = self._read(entry, path, spec, self.tables[name])
+            self._judge(entry, spec, header)
             if name in across.OWNERS:
-                self._note_unloaded_ids(raw, header.positions["account_id"])
+                self._note_unloaded_ids(entry.raw, header.positions["account_id"])
 
-    def _judge(self, entry: Entry, raw: Raw, name: str, spec: Files, header: headers.Header) -> None:
-        columns = dict(self.tables[name].columns)
-        if (kind := columns.get("touch_type")) is not None and kind.values is None:
-            columns["touch_type"] = kind.model_copy(
-                update={"values": tuple(self.dataset.definitions.touch_points.types)})
-        plan = rows.Plan(raw, name, columns, spec, header.positions, self.zones)
-        self._judged[name].append(rows.judge(self.con, plan, entry.number))
-        entry.raw = raw
+    def _judge(self, entry: Entry, spec: Files, header: headers.Header) -> None:
+        self.corrections.apply(entry)
+        plan = rows.Plan(entry.raw, entry.table, self.tables[entry.table].columns, spec, header.positions, self.zones)
+        self._judged[entry.table].append(rows.judge(self.con, plan, entry.number))
         entry.codes.update(header.warnings)
 
     def _note_unloaded_ids(self, raw: Raw, position: int) -> None:
@@ -241,11 +230,9 @@ class _Intake:
         views = []
         for path in part.paths:
             with self._taking(self.dataset.relative(path), f"source {name}") as entry:
-                opened = self._open(entry, path, part.spec)
-                headers.check_source_header(opened)
-                raw = self._load(entry, opened)
-                rows.judge_source(self.con, raw, part.spec, entry.number, f"source_{entry.number}")
-                entry.raw = raw
+                self._read(entry, path, part.spec)
+                self.corrections.apply(entry)
+                rows.judge_source(self.con, entry.raw, part.spec, entry.number, f"source_{entry.number}")
                 views.append(f"SELECT * FROM source_{entry.number}")
         if views:
             self.con.execute(f"CREATE TEMP VIEW {identifier(name)} AS {' UNION ALL BY NAME '.join(views)}")
@@ -261,15 +248,16 @@ class _Intake:
     def _take_query(self, name: str, spec: TableFiles) -> None:
         """Run a query over sources; its output is judged like a file, with a ledger of its own."""
         with self._taking(f"query:{name}", name) as entry:
-            raw = query(self.con, spec, f"raw_{entry.number}")
-            header = headers.matched(raw.opened, self.tables[name], spec)
-            self.corrections.apply(entry.number, entry.file, raw)
-            self._judge(entry, raw, name, spec, header)
+            entry.raw = query(self.con, spec, f"raw_{entry.number}")
+            self._judge(entry, spec, headers.matched(entry.raw.opened, self.tables[name], spec))
 
 
-def _with_delivery(table: Table) -> Table:
-    """The table with the column that tells of which delivery a row is; it is not stored."""
-    return table.model_copy(update={"columns": {**table.columns, "delivered_at": Column(type="stamp")}})
+def _as_judged(table: Table, touch_types: Collection[str]) -> Table:
+    """The table with the column that tells of which delivery a row is (it is not stored), and with all touch types."""
+    columns = {**table.columns, "delivered_at": Column(type="stamp")}
+    if (kind := columns.get("touch_type")) is not None and kind.values is None:
+        columns["touch_type"] = kind.model_copy(update={"values": tuple(touch_types)})
+    return table.model_copy(update={"columns": columns})
 
 
 def _made(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from cs_research.ingest.readers import Raw
 from cs_research.ingest.rules import Rejected, sentence
 
 WARNINGS = "(FROM warnings ANTI JOIN faults USING (_file, _row))"  # what is set aside is not warned of
+COUNTS = ("rows_in", "accepted", "quarantined", "excluded")
 SHOWN_WARNINGS = 100  # places listed per code and file; all are counted
 
 
@@ -42,14 +43,14 @@ class Entry:
 
     def as_json(self) -> dict[str, Any]:
         """The file in the form of `check --json` (data contract)."""
-        return {"file": self.file, "table": self.table, "outcome": self.outcome, "rows_in": self.rows_in,
-                "accepted": self.accepted, "quarantined": self.quarantined, "excluded": self.excluded,
-                "codes": dict(sorted(self.codes.items())), "rows": self.rows}
+        return {"file": self.file, "table": self.table, "outcome": self.outcome,
+                **{name: getattr(self, name) for name in COUNTS}, "codes": dict(sorted(self.codes.items())),
+                "rows": self.rows}
 
     def reject(self, fault: Rejected) -> None:
         """Close the file as rejected."""
         self.rejected, self.detail, self.rows_in = fault.code, fault.detail, fault.rows_in
-        self.codes = Counter({fault.code: 1})
+        self.raw, self.codes = None, Counter({fault.code: 1})
         self.rows = [{"record": None, "line": fault.line, "column": "", "code": fault.code, "value": fault.detail}]
 
     def told(self) -> str:
@@ -61,17 +62,16 @@ def settle(con: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Close the books of a loaded file from the ledgers in DuckDB; raises AssertionError when they do not add up."""
     assert entry.raw is not None
     raw, mine = entry.raw, f"WHERE _file = {entry.number}"
-    entry.excluded = con.execute(f"SELECT count(DISTINCT _row) FROM excluded {mine}").fetchone()[0]
-    faulty = con.execute(f"SELECT count(DISTINCT _row) FROM faults {mine}").fetchone()[0]
-    entry.quarantined = faulty + len(raw.unloaded)
-    entry.rows_in = raw.opened.records
-    loaded = con.execute(f"SELECT count(*) FROM {raw.relation}").fetchone()[0]
+    (entry.excluded, faulty, loaded), = con.execute(f"""
+        SELECT (SELECT count(DISTINCT _row) FROM excluded {mine}), (SELECT count(DISTINCT _row) FROM faults {mine}),
+               (SELECT count(*) FROM {raw.relation})""").fetchall()
+    entry.rows_in, entry.quarantined = raw.opened.records, faulty + len(raw.unloaded)
     entry.accepted = loaded - faulty - entry.excluded
-    for ledger in ("faults", WARNINGS):
-        entry.codes.update(dict(con.execute(
-            f"SELECT code, count(DISTINCT _row) FROM {ledger} {mine} GROUP BY code").fetchall()))
-    entry.codes.update(dict(con.execute(
-        f"SELECT name, count(*) FROM excluded {mine} AND name = 'W_REPLACED' GROUP BY name").fetchall()))
+    entry.codes.update(dict(con.execute(f"""
+        SELECT code, count(DISTINCT _row) FROM (
+            SELECT code, _row FROM faults {mine} UNION ALL SELECT code, _row FROM {WARNINGS} {mine}
+            UNION ALL SELECT name, _row FROM excluded {mine} AND name = 'W_REPLACED')
+        GROUP BY code""").fetchall()))
     entry.codes.update(item.code for item in raw.unloaded.values())
     entry.rows = _places(con, entry)
     total = entry.accepted + entry.quarantined + entry.excluded
@@ -80,11 +80,9 @@ def settle(con: duckdb.DuckDBPyConnection, entry: Entry) -> None:
 
 def files_table(entries: list[Entry]) -> pd.DataFrame:
     """The table `files` of the data contract: one row per file, codes as JSON text."""
-    rows = [{"file": e.file, "table": e.table, "outcome": e.outcome, "rows_in": e.rows_in or 0, "accepted": e.accepted,
-             "quarantined": e.quarantined, "excluded": e.excluded, "codes": json.dumps(dict(sorted(e.codes.items())))}
-            for e in entries]
-    columns = ["file", "table", "outcome", "rows_in", "accepted", "quarantined", "excluded", "codes"]
-    return pd.DataFrame(rows, columns=columns).sort_values("file", ignore_index=True)
+    columns = ["file", "table", "outcome", *COUNTS, "codes"]
+    files = pd.DataFrame([entry.as_json() for entry in entries], columns=columns)
+    return files.assign(codes=files["codes"].map(json.dumps)).sort_values("file", ignore_index=True)
 
 
 def _places(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[dict[str, Any]]:
