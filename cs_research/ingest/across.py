@@ -46,9 +46,8 @@ def judge_across(con: duckdb.DuckDBPyConnection, tables: Tables, as_of: date, ow
         _cap_recipients(con)
     for name, table in tables.items():
         if any(latest[name].get(column, as_of) > as_of for column in _dating(table)):
-            con.execute(f"INSERT INTO warnings SELECT _file, _row, 0, '{later_column(table)}', 'W_AFTER_AS_OF', "
-                        f"CAST({later_column(table)} AS VARCHAR) FROM t_{name} t "
-                        f"WHERE NOT {visible(table, as_of)} AND {GOOD}")
+            shown = table.time if table.time and not table.ahead else "recorded_at"
+            _note(con, "warnings", f"t_{name}", shown, "W_AFTER_AS_OF", f"NOT {visible(table, as_of)}")
 
 
 def _latest(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> dict[str, date]:
@@ -56,11 +55,6 @@ def _latest(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> dict[str
     columns = [column for column, kind in table.columns.items() if kind.type == "stamp" or column == table.time]
     found = con.execute(f"SELECT {', '.join(f'max({column})::DATE' for column in columns)} FROM t_{name}").fetchone()
     return {column: day for column, day in zip(columns, found, strict=True) if day is not None}
-
-
-def later_column(table: Table) -> str:
-    """The column shown when a row lies after the as-of."""
-    return table.time if table.time and not table.ahead else "recorded_at"
 
 
 def visible(table: Table, as_of: date) -> str:
@@ -108,12 +102,13 @@ def _out_of_range(con: duckdb.DuckDBPyConnection, name: str, table: Table, lates
     limit = as_of + timedelta(days=AHEAD_DAYS)
     for column, day in latest.items():
         if day > limit and not (column == table.time and table.ahead and table.columns[column].type == "date"):
-            _fault(con, name, column, "R_TS_OUT_OF_RANGE", f"CAST({column} AS DATE) > DATE '{limit}'")
+            _note(con, "faults", f"t_{name}", column, "R_TS_OUT_OF_RANGE", f"CAST({column} AS DATE) > DATE '{limit}'")
 
 
-def _fault(con: duckdb.DuckDBPyConnection, table: str, column: str, code: str, condition: str) -> None:
-    con.execute(f"INSERT INTO faults SELECT _file, _row, 1, '{column}', '{code}', CAST({column} AS VARCHAR) "
-                f"FROM t_{table} t WHERE ({condition}) AND {GOOD}")
+def _note(con: duckdb.DuckDBPyConnection, ledger: str, relation: str, column: str, code: str, condition: str) -> None:
+    """Note the rows in which a condition holds and nothing was wrong, with the value of the column."""
+    con.execute(f"INSERT INTO {ledger} SELECT _file, _row, 1, '{column}', '{code}', CAST({column} AS VARCHAR) "
+                f"FROM {relation} t WHERE ({condition}) AND {GOOD}")
 
 
 def _collisions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
@@ -122,9 +117,9 @@ def _collisions(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
                 "AND w.column_name = 'account_id' AND w.code = 'W_NFKC_ID')"
     for name in OWNERS:
         if name in tables:
-            _fault(con, name, "account_id", "R_ID_COLLISION",
-                   f"{is_folded.format('t')} AND account_id IN "
-                   f"(SELECT account_id FROM t_{name} o WHERE NOT {is_folded.format('o')})")
+            _note(con, "faults", f"t_{name}", "account_id", "R_ID_COLLISION",
+                  f"{is_folded.format('t')} AND account_id IN "
+                  f"(SELECT account_id FROM t_{name} o WHERE NOT {is_folded.format('o')})")
 
 
 def _duplicates(con: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
@@ -173,9 +168,9 @@ def _sorted_hashes(con: duckdb.DuckDBPyConnection, query: str, name: str) -> np.
 
 def _orphans(con: duckdb.DuckDBPyConnection, name: str, tables: Tables) -> None:
     seen = " UNION ".join(f"SELECT account_id FROM t_{owner}" for owner in OWNERS if owner in tables)
-    _fault(con, name, "account_id", "R_ORPHAN_ACCOUNT",
-           f"account_id IS NOT NULL AND account_id NOT IN (SELECT account_id FROM ({seen} UNION FROM ids_seen) "
-           "WHERE account_id IS NOT NULL)")
+    _note(con, "faults", f"t_{name}", "account_id", "R_ORPHAN_ACCOUNT",
+          f"account_id IS NOT NULL AND account_id NOT IN (SELECT account_id FROM ({seen} UNION FROM ids_seen) "
+          "WHERE account_id IS NOT NULL)")
 
 
 def _warn_of_case(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
@@ -188,14 +183,12 @@ def _warn_of_case(con: duckdb.DuckDBPyConnection, tables: Tables) -> None:
 
 
 def _warn_of_terms(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    con.execute(f"""
-        INSERT INTO warnings SELECT _file, _row, 1, 'start_date', 'W_CONTRACT_OVERLAP', CAST(start_date AS VARCHAR)
-        FROM (SELECT *, max(coalesce(end_date, DATE '9999-12-31')) OVER (PARTITION BY account_id
-                  ORDER BY start_date, contract_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until
-              FROM t_contracts t WHERE {GOOD})
-        WHERE start_date < until;
-        INSERT INTO warnings SELECT _file, _row, 1, 'status', 'W_STATUS_CONFLICT', status FROM t_contracts t
-        WHERE status = 'churned' AND (end_date IS NULL OR end_date > DATE '{as_of}' + 1) AND {GOOD}""")
+    terms = f"""(SELECT *, max(coalesce(end_date, DATE '9999-12-31')) OVER (PARTITION BY account_id
+                    ORDER BY start_date, contract_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until
+                 FROM t_contracts t WHERE {GOOD})"""
+    _note(con, "warnings", terms, "start_date", "W_CONTRACT_OVERLAP", "start_date < until")
+    _note(con, "warnings", "t_contracts", "status", "W_STATUS_CONFLICT",
+          f"status = 'churned' AND (end_date IS NULL OR end_date > DATE '{as_of}' + 1)")
 
 
 def _cap_recipients(con: duckdb.DuckDBPyConnection) -> None:
@@ -207,6 +200,5 @@ def _cap_recipients(con: duckdb.DuckDBPyConnection) -> None:
             AND CAST(t.occurred_at AS DATE) >= c.start_date
             AND CAST(t.occurred_at AS DATE) < coalesce(c.end_date, DATE '9999-12-31')
         WHERE t.recipients > 1 AND {GOOD}
-        GROUP BY t._file, t._row HAVING any_value(t.recipients) > sum(c.seats);
-        INSERT INTO warnings SELECT _file, _row, 1, 'recipients', 'W_RECIPIENTS', CAST(recipients AS VARCHAR)
-        FROM over_seats""")
+        GROUP BY t._file, t._row HAVING any_value(t.recipients) > sum(c.seats)""")
+    _note(con, "warnings", "over_seats", "recipients", "W_RECIPIENTS", "true")

@@ -18,7 +18,8 @@ CHUNK = 1 << 24
 class Block:
     """Whole lines of the file from byte `offset`, line `line` and record `first` on.
 
-    `begins` tells which lines begin a record; None: each does that is not blank.
+    `begins` tells which lines begin a record; None: each does that is not blank. `open_since`: the line of a quote
+    that is still open where the block ends.
     """
 
     data: bytes
@@ -26,6 +27,7 @@ class Block:
     line: int
     first: int
     begins: np.ndarray | None
+    open_since: int | None
 
     @cached_property
     def _kept(self) -> tuple[np.ndarray, np.ndarray]:
@@ -90,18 +92,18 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
     >>> count_records(Path("contracts.csv")).records  # header and 12 rows
     13
     """
-    scan, mark, records, is_regular, each = _Scan(path, delimiter), delimiter.encode(), 0, True, None
-    for block in scan:
+    mark, records, end, open_since, is_regular, each = delimiter.encode(), 0, 0, None, True, None
+    for block in _blocks(path, delimiter):
         each = block.data[:block.data.find(b"\n")].count(mark) if each is None else each
         is_regular = is_regular and block.has_delimiters(mark, each)
-        records = block.first + block.count
-    return Count(records, scan.unclosed_line, scan.ends_with_newline, is_regular)
+        records, end, open_since = block.first + block.count, block.offset + len(block.data), block.open_since
+    return Count(records, open_since, end == path.stat().st_size, is_regular)
 
 
 def lines_of(path: Path, delimiter: str, records: np.ndarray) -> np.ndarray:
     """First line of the given records (header = 0)."""
     lines = np.zeros(len(records), dtype=np.int64)
-    for block in _Scan(path, delimiter):
+    for block in _blocks(path, delimiter):
         here = (records >= block.first) & (records < block.first + block.count)
         lines[here] = block.lines[records[here] - block.first]
     return lines
@@ -114,7 +116,7 @@ def suspects(path: Path, delimiter: str, field_count: int, errors: Mapping[int, 
     fields of the header or more there are none.
     """
     refused, mark, last = np.array(sorted(errors), dtype=np.int64), delimiter.encode(), None
-    for block in _Scan(path, delimiter):
+    for block in _blocks(path, delimiter):
         bounds = block.bounds
         if last is not None:  # it may go on in this block
             last.text += block.data[:bounds[0]]
@@ -165,59 +167,54 @@ def _line_bounds(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(([0], ends[:-1] + 1)), ends
 
 
-class _Scan:
-    """Walks the file in chunks of whole lines, carrying the state of an open quote from one to the next."""
+def _blocks(path: Path, delimiter: str) -> Iterator[Block]:
+    """The file in blocks of whole lines, the state of an open quote carried from one to the next."""
+    offset, line, first, open_since = 0, 1, 0, None
+    for data in _whole_lines(path):
+        begins = None
+        if b'"' in data or open_since is not None:
+            begins, open_since = _record_begins(data, line, open_since, delimiter.encode())
+        block = Block(data, offset, line, first, begins, open_since)
+        yield block
+        offset, line, first = offset + len(data), line + data.count(b"\n"), first + block.count
 
-    def __init__(self, path: Path, delimiter: str):
-        self.path, self.delimiter = path, delimiter.encode()
-        self.unclosed_line: int | None = None
-        self.ends_with_newline = True
-        self._open_since: int | None = None
 
-    def __iter__(self) -> Iterator[Block]:
-        offset, line, first = 0, 1, 0
-        for data in self._whole_lines():
-            has_quotes = b'"' in data or self._open_since is not None
-            block = Block(data, offset, line, first, self._record_begins(data, line) if has_quotes else None)
-            yield block
-            offset, line, first = offset + len(data), line + data.count(b"\n"), first + block.count
-        self.unclosed_line = self._open_since
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            cut = chunk.rfind(b"\n") + 1
+            if cut:
+                yield rest + chunk[:cut]
+                rest = chunk[cut:]
+            else:
+                rest += chunk
+    if rest:
+        yield rest + b"\n"
 
-    def _whole_lines(self) -> Iterator[bytes]:
-        rest = b""
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                cut = chunk.rfind(b"\n") + 1
-                if cut:
-                    yield rest + chunk[:cut]
-                    rest = chunk[cut:]
-                else:
-                    rest += chunk
-        if rest:
-            self.ends_with_newline = False
-            yield rest + b"\n"
 
-    def _record_begins(self, data: bytes, line: int) -> np.ndarray:
-        """Which lines begin a record: those whose start lies outside quotes."""
-        starts, ends = _line_bounds(data)
-        quotes = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 34)
-        counts = np.diff(np.searchsorted(quotes, np.concatenate((starts, [len(data)]))))
-        begins = np.ones(len(ends), dtype=bool)
-        open_at = -1 if self._open_since is not None else None
-        for index in np.flatnonzero(counts % 2):  # only a line with an odd number of quotes changes the state
-            if open_at is not None:
-                begins[open_at + 1:index + 1] = False
-                open_at, self._open_since = None, None
-            elif self._opens(data[starts[index]:ends[index]]):
-                open_at, self._open_since = int(index), line + int(index)
+def _record_begins(data: bytes, line: int, open_since: int | None, mark: bytes) -> tuple[np.ndarray, int | None]:
+    """Which lines begin a record: those whose start lies outside quotes; the line since which a quote is open."""
+    starts, ends = _line_bounds(data)
+    quotes = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 34)
+    counts = np.diff(np.searchsorted(quotes, np.append(starts, len(data))))
+    begins = np.ones(len(ends), dtype=bool)
+    open_at = None if open_since is None else -1
+    for index in np.flatnonzero(counts % 2).tolist():  # only a line with an odd number of quotes changes the state
         if open_at is not None:
-            begins[open_at + 1:] = False
-        return begins
+            begins[open_at + 1:index + 1] = False
+            open_at = open_since = None
+        elif _opens(data[starts[index]:ends[index]], mark):
+            open_at, open_since = index, line + index
+    if open_at is not None:
+        begins[open_at + 1:] = False
+    return begins, open_since
 
-    def _opens(self, text: bytes) -> bool:
-        """Whether a line with an odd number of quotes ends inside a quoted field, or merely holds an inch sign."""
-        inside = False
-        for field in text.split(self.delimiter):
-            if inside or field.lstrip(b" ").startswith(b'"'):
-                inside ^= field.count(b'"') % 2 == 1
-        return inside
+
+def _opens(text: bytes, mark: bytes) -> bool:
+    """Whether a line with an odd number of quotes ends inside a quoted field, or merely holds an inch sign."""
+    inside = False
+    for field in text.split(mark):
+        if inside or field.lstrip(b" ").startswith(b'"'):
+            inside ^= field.count(b'"') % 2 == 1
+    return inside

@@ -26,7 +26,7 @@ from cs_research.ingest.columns import (
 )
 from cs_research.ingest.mapping import Files
 from cs_research.ingest.readers import Raw
-from cs_research.ingest.rules import Rejected
+from cs_research.ingest.rules import Rejected, first_line
 
 FIELD_LIMIT = 32_767
 # rules over several columns of one row: table -> (column that is shown, code, condition over values)
@@ -74,39 +74,38 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
     One pass tells which columns are plain in every row, the next finds odd rows without the steps that only other
     columns need, and only odd rows are looked at for what is odd in them.
     """
-    relation = plan.raw.relation
-    kept = _exclude(con, file, plan.spec, _named(plan, relation))
+    kept = _exclude(con, file, plan.spec, plan.raw, _named(plan))
     plain = {name: judged.steps[0][1] for name, (_, judged) in plan.cells.items() if judged.plain}
     try:
         told = con.execute(f"SELECT {', '.join(f'coalesce(bool_and({test}), true)' for test in plain.values()) or 1} "
-                           f"FROM ({_stated(plan, relation, kept)})").fetchone()
+                           f"FROM ({_stated(plan, kept)})").fetchone()
         plan = replace(plan, plain=frozenset(name for name, is_so in zip(plain, told, strict=False) if is_so))
         own = ", ".join(f"c{index}" for index in range(len(plan.raw.opened.header)))
-        con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT _row, {own} FROM ({_stages(plan, relation, kept)}) "
+        con.execute(f"CREATE OR REPLACE TEMP TABLE odd AS SELECT _row, {own} FROM ({_stages(plan, kept)}) "
                     f"WHERE {' OR '.join(f'({condition})' for condition in _conditions(plan))}")
     except (duckdb.IOException, duckdb.InvalidInputException) as error:  # a page of Parquet that cannot be read
-        raise Rejected("F_PARQUET", str(error).splitlines()[0]) from None
+        raise Rejected("F_PARQUET", first_line(error)) from None
     if con.execute("SELECT count(*) FROM odd").fetchone()[0]:
         _look_again(con, plan, file)
     values = ", ".join(f"{name}_v::{SQL_TYPES[column.type]} AS {name}" for name, column in plan.columns.items())
-    return f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, relation, kept)})"
+    return f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, kept)})"
 
 
 def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: int, alias: str) -> None:
     """Judge a file of a source of queries, whose columns have no contract, and create the view `alias`."""
     named = ", ".join(f"c{index} AS {identifier(name)}" for index, name in enumerate(raw.opened.header))
-    kept = _exclude(con, file, spec, f"SELECT _row, {named} FROM {raw.relation}")
-    kept += f" AND _row NOT IN (SELECT _row FROM faults WHERE _file = {file})"
+    kept = _exclude(con, file, spec, raw, named)
+    good = f"FROM {kept} WHERE _row NOT IN (SELECT _row FROM faults WHERE _file = {file})"
     checks = [(0, "", "NULL", code, condition) for code, condition in _row_faults(raw)]
     text = [(index, raw.opened.header[index], f"c{index}") for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
     checks += [(*place, "R_CONTROL_CHAR", matches(place[2], CONTROL_IN_TEXT)) for place in text]
     checks += [(*place, "R_TEXT_TOO_LONG", f"length({place[2]}) > {FIELD_LIMIT}") for place in text]
     for index, name, value, code, condition in checks:
         con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(name)}, '{code}', {value} "
-                    f"FROM {raw.relation} WHERE ({condition}) AND {kept}")
+                    f"{good} AND ({condition})")
     con.execute(f"""
         CREATE TEMP VIEW {alias} AS SELECT _row + {file} * (1::BIGINT << 40) AS _row, _row AS _record,
-        {_source_columns(raw, spec)} FROM {raw.relation} WHERE {kept}""")
+        {_source_columns(raw, spec)} {good}""")
 
 
 def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
@@ -156,35 +155,34 @@ def _source_columns(raw: Raw, spec: Files) -> str:
     return ", ".join(shown)
 
 
-def _named(plan: Plan, relation: str) -> str:
+def _named(plan: Plan) -> str:
     """The source columns under their canonical names, the others under their own."""
     extra = {name: f"c{index}" for index, name in enumerate(plan.raw.opened.header) if name not in plan.cells}
     sources = {**extra, **{name: source for name, (source, _) in plan.cells.items()}}
-    named = ", ".join(f"{source} AS {identifier(name)}" for name, source in sources.items())
-    return f"SELECT _row, {named} FROM {relation}"
+    return ", ".join(f"{source} AS {identifier(name)}" for name, source in sources.items())
 
 
-def _stated(plan: Plan, relation: str, kept: str) -> str:
+def _stated(plan: Plan, relation: str) -> str:
     stated = ", ".join(f"{source} AS {name}_s" for name, (source, _) in plan.cells.items())
-    return f"SELECT *, {stated} FROM {relation} WHERE {kept}"
+    return f"SELECT *, {stated} FROM {relation}"
 
 
-def _stages(plan: Plan, relation: str, kept: str = "true") -> str:
+def _stages(plan: Plan, relation: str) -> str:
     """Nested selects: source columns, then the steps of all columns side by side."""
-    sql = _stated(plan, relation, kept)
+    sql = _stated(plan, relation)
     for level in zip_longest(*(judged.steps for _, judged in plan.cells.values())):
         sql = f"SELECT *, {', '.join(f'{step[1]} AS {step[0]}' for step in level if step)} FROM ({sql})"
     return sql
 
 
-def _exclude(con: duckdb.DuckDBPyConnection, file: int, spec: Files, named: str) -> str:
-    """Note the rows that a named condition leaves out; SQL that holds for the others."""
+def _exclude(con: duckdb.DuckDBPyConnection, file: int, spec: Files, raw: Raw, named: str) -> str:
+    """Note the rows that a named condition over the columns `named` leaves out; SQL of the others."""
     if not spec.exclude:
-        return "true"
+        return raw.relation
     cases = " ".join(f"WHEN ({item.where}) THEN {quoted(item.name)}" for item in spec.exclude)
-    con.execute(f"INSERT INTO excluded SELECT {file}, _row, _name "
-                f"FROM (SELECT _row, CASE {cases} END AS _name FROM ({named})) WHERE _name IS NOT NULL")
-    return f"_row NOT IN (SELECT _row FROM excluded WHERE _file = {file})"
+    con.execute(f"INSERT INTO excluded SELECT {file}, _row, _name FROM (SELECT _row, CASE {cases} END AS _name "
+                f"FROM (SELECT _row, {named} FROM {raw.relation})) WHERE _name IS NOT NULL")
+    return f"(FROM {raw.relation} WHERE _row NOT IN (SELECT _row FROM excluded WHERE _file = {file}))"
 
 
 def _conditions(plan: Plan) -> Iterator[str]:
