@@ -29,8 +29,8 @@ from cs_research.ingest.readers import Raw
 from cs_research.ingest.rules import Rejected, first_line
 
 FIELD_LIMIT = 32_767
-# rules over several columns of one row: table -> (column that is shown, code, condition over values)
-ROW_RULES = {"contracts": [("end_date", "R_PERIOD_NEGATIVE", "end_date_v < start_date_v")]}
+# rules over several columns of one row: table -> column that is shown -> rule over values
+ROW_RULES = {"contracts": {"end_date": Rule("R_PERIOD_NEGATIVE", "end_date_v < start_date_v", True)}}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class Plan:
     @cached_property
     def cells(self) -> dict[str, tuple[str, Judged]]:
         """For every canonical column the SQL of its source and its judgement. Raises Rejected (F_COLUMN_TYPE)."""
-        return {name: _cell(self, name, column) for name, column in self.columns.items()}
+        cells = {name: _cell(self, name, column) for name, column in self.columns.items()}
+        for name, rule in ROW_RULES.get(self.name, {}).items():
+            cells[name][1].rules.append(rule)
+        return cells
 
 
 def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
@@ -130,19 +133,17 @@ def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
 
 def _as_text(column: Column, spec: Files, raw: Raw, index: int) -> str:
     """A source column as text; a number is no id unless the mapping says so."""
-    kind, name = raw.types[index], raw.opened.header[index]
+    kind = raw.types[index]
     if kind == "VARCHAR":
         return f"c{index}"
-    if column.type == "id" or kind == "BLOB":
-        return _id_text(spec, raw, index, name)
-    return f"CAST(c{index} AS VARCHAR)"
+    return _id_text(spec, raw, index) if column.type == "id" or kind == "BLOB" else f"CAST(c{index} AS VARCHAR)"
 
 
-def _id_text(spec: Files, raw: Raw, index: int, name: str) -> str:
-    if name not in spec.id_from_integer or raw.types[index] not in INTEGERS:
-        raise Rejected("F_COLUMN_TYPE", f"column {name!r} is {raw.types[index]}")
-    width = spec.id_width.get(name, 0)
-    text = f"CAST(c{index} AS VARCHAR)"
+def _id_text(spec: Files, raw: Raw, index: int) -> str:
+    name, kind = raw.opened.header[index], raw.types[index]
+    if name not in spec.id_from_integer or kind not in INTEGERS:
+        raise Rejected("F_COLUMN_TYPE", f"column {name!r} is {kind}")
+    width, text = spec.id_width.get(name, 0), f"CAST(c{index} AS VARCHAR)"
     return f"CASE WHEN length({text}) < {width} THEN lpad({text}, {width}, '0') ELSE {text} END" if width else text
 
 
@@ -150,7 +151,7 @@ def _source_columns(raw: Raw, spec: Files) -> str:
     shown = []
     for index, (name, kind) in enumerate(zip(raw.opened.header, raw.types, strict=True)):
         is_id = name.lower().endswith("id") and kind in (*INTEGERS, "FLOAT", "DOUBLE")
-        value = _id_text(spec, raw, index, name) if is_id or name in spec.id_from_integer else f"c{index}"
+        value = _id_text(spec, raw, index) if is_id or name in spec.id_from_integer else f"c{index}"
         shown.append(f"{value} AS {identifier(name)}")
     return ", ".join(shown)
 
@@ -193,7 +194,6 @@ def _conditions(plan: Plan) -> Iterator[str]:
             plain = " OR ".join(rule.condition for rule in judged.rules if rule.of_plain) or "false"
             every = f"CASE WHEN {judged.plain} THEN {plain} ELSE {every} END"
         yield every
-    yield from (condition for _, _, condition in ROW_RULES.get(plan.name, ()))
     if plan.raw.opened.format == "csv" and plan.positions:  # the header again, where no value would tell
         name, index = min(plan.positions.items(), key=lambda item: item[1])
         yield f"c{index} = {quoted(plan.raw.opened.header[index])}"
@@ -214,10 +214,11 @@ def _look_again(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE seen AS FROM ({_stages(plan, 'odd')}) WHERE NOT {whole}")
     found: dict[str, list[str]] = {"faults": [], "warnings": []}
     for position, (name, (_, judged)) in enumerate(plan.cells.items(), 1):
-        faults = [*judged.of("R"), *(Rule(*rule) for column, *rule in ROW_RULES.get(plan.name, ()) if column == name)]
-        cases = [faults] if faults else []  # the first fault that holds is the cell's
-        for ledger, rules in (*(("faults", case) for case in cases), *(("warnings", [w]) for w in judged.of("W"))):
-            code = " ".join(f"WHEN {condition} THEN '{code}'" for code, condition, _ in rules)
+        cases = [("warnings", [rule]) for rule in judged.of("W")]
+        if faults := judged.of("R"):  # the first that holds is the cell's
+            cases.append(("faults", faults))
+        for ledger, rules in cases:
+            code = " ".join(f"WHEN {rule.condition} THEN '{rule.code}'" for rule in rules)
             found[ledger].append(f"{{position: {position}, name: '{name}', code: CASE {code} END, "
                                  f"value: CAST({name}_s AS VARCHAR)}}")
     for ledger, findings in found.items():
