@@ -341,3 +341,11 @@ def test_what_stands_between_a_closing_quote_and_the_delimiter_is_not_lost(tmp_p
     faults = [(place["line"], place["code"]) for place in found["rows"] if place["code"][0] == "R"]
     assert faults == [(3, "R_QUOTE")]
     assert (found["rows_in"], found["accepted"], found["rows"][0]["value"]) == (3, 2, text.splitlines()[2])
+
+
+def test_a_last_record_of_two_lines_without_a_final_newline_is_judged_whole(tmp_path):
+    trailing, last = "009,C3,2025-01-01,,1,1,active,", '010,"C\n4" ,2025-01-01,,1,1,'
+    found = entry(made(tmp_path, contracts=f"{CONTRACTS}{trailing}\n{last}"), "contracts.csv")
+    assert [(place["line"], place["code"], place["value"]) for place in found["rows"]] == [
+        (4, "R_FIELD_COUNT", trailing), (5, "R_QUOTE", last)]
+    assert (found["rows_in"], found["accepted"]) == (4, 2)

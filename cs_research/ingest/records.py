@@ -105,7 +105,8 @@ def lines_of(path: Path, delimiter: str, records: np.ndarray) -> np.ndarray:
     lines = np.zeros(len(records), dtype=np.int64)
     for block in _blocks(path, delimiter):
         here = (records >= block.first) & (records < block.first + block.count)
-        lines[here] = block.lines[records[here] - block.first]
+        if here.any():
+            lines[here] = block.lines[records[here] - block.first]
     return lines
 
 
@@ -132,9 +133,11 @@ def suspects(path: Path, delimiter: str, field_count: int, errors: Mapping[int, 
             if nth < len(bounds) - 1 and not block.data[start:bounds[nth]].strip(b"\r\n"):
                 found[nth] = errors[start + block.offset]
         for nth, error in sorted(found.items()):
-            if last is not None:
-                yield last
-            last = Suspect(block.first + nth, block.data[bounds[nth]:bounds[nth + 1]], error)
+            suspect = Suspect(block.first + nth, block.data[bounds[nth]:bounds[nth + 1]], error)
+            if nth < len(bounds) - 2:
+                yield suspect
+            else:
+                last = suspect
     if last is not None:
         yield last
 
@@ -158,7 +161,8 @@ def _may_be_misread(data: bytes, bounds: np.ndarray, mark: bytes, field_count: i
     buffer = np.frombuffer(data, dtype=np.uint8)
     found = np.diff(np.searchsorted(np.flatnonzero(buffer == mark[0]), bounds)) >= field_count
     spaces = np.flatnonzero((buffer[:-1] == 34) & ((buffer[1:] == 32) | (buffer[1:] == 9)))
-    found[np.searchsorted(bounds, spaces, side="right") - 1] = True
+    within = np.searchsorted(bounds, spaces, side="right") - 1  # -1: in a record that began in an earlier block
+    found[within[within >= 0]] = True
     return np.flatnonzero(found).tolist()
 
 
@@ -183,6 +187,8 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
     rest = b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
+            if len(chunk) < CHUNK and not chunk.endswith(b"\n"):  # the end of the file, in one block with its record
+                chunk += b"\n"
             cut = chunk.rfind(b"\n") + 1
             if cut:
                 yield rest + chunk[:cut]
