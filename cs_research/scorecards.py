@@ -48,7 +48,7 @@ def health(indicator_rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame
     exception that lowered health). health is empty where less than `min_measured_share` of the indicators is measured.
     """
     rows = indicator_rows.assign(outcome=indicator_rows["is_measured"] & indicator_rows["indicator"].isin(
-        [i.id for i in card.indicators if i.group in card.outcome_groups]))
+        card.within(card.outcome_groups)))
     total = rows.groupby(KEY, as_index=False).agg(
         health=("contribution", "sum"), measured=("is_measured", "mean"), outcome=("outcome", "any"))
     if card.combine == "bad_run":
@@ -181,11 +181,10 @@ def _capped(score: pd.Series, rows: pd.DataFrame, keys: pd.DataFrame,
             card: models.Scorecard) -> tuple[pd.Series, pd.Series]:
     """Health under the card's exceptions, and the name of the one that lowered it the most."""
     capped_by = pd.Series(None, index=score.index, dtype="str")
-    group = rows["indicator"].map({i.id: i.group for i in card.indicators})
     for exception in card.exceptions:
         hit = rows["band"].isin(exception.bands)
         if exception.among:
-            hit &= rows["indicator"].isin(exception.among) | group.isin(exception.among)
+            hit &= rows["indicator"].isin(card.within(exception.among))
         hits = pd.MultiIndex.from_frame(rows.loc[hit, KEY].drop_duplicates())
         lower = pd.MultiIndex.from_frame(keys).isin(hits) & (score > exception.health_at_most)
         score, capped_by = score.mask(lower, exception.health_at_most), capped_by.mask(lower, exception.name)

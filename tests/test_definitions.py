@@ -102,3 +102,99 @@ def test_lines_are_known_for_every_key(tmp_path):
     data, lines = strict_yaml.read_yaml(path)
     assert data == {"a": ({"b": 1, "c": "two"},)}
     assert lines[("a", 0, "c")] == 3
+
+
+EVENTS = ("kind: events\nlogin: []\ncore_action: []\nkey_feature: []\n"
+          "counters:\n  calls: {about: calls, event_types: [call]}\n")
+RATINGS = "kind: ratings\nkinds:\n  mood: {about: mood}\n"
+RULE = "when: [{field: health, below: 17.5}]"             # alerts.yml:9
+FACTOR = "when: [{field: meetings_held, at_most: 0}]"     # response_points.yml:25
+BEFORE = "[{name: renewal, title: {en: R, ja: R}, during: renewal_due}]"
+OTHER = {"events": EVENTS, "ratings": RATINGS,
+         "stages": f"kind: stages\nversion: mine\nrenewal_due_days: 90\nby: event\nstages: {BEFORE}\n"}
+
+
+def overlaid_refusal(folder: Path, kind: str, found: str, wrong: str) -> str:
+    """How a data set's own file of a kind, the default but for one passage, is refused."""
+    text = OTHER.get(kind) or (DEFAULTS / f"{kind}.yml").read_text(encoding="utf-8")
+    assert found in text
+    changed = text.replace('version: "1.0"', "version: mine").replace(found, wrong, 1)
+    (folder / f"{kind}.yml").write_text(changed, encoding="utf-8")
+    with pytest.raises(Refused, match=r"F_CONFIG") as error:
+        load_definitions(folder)
+    return str(error.value).replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize(("kind", "found", "name", "line", "there"), [
+    ("events", "calls", "seats", 6, "in measures.yml"),
+    ("events", "calls", "arr", 6, "as a column of panel, scores or weeks"),
+    ("events", "calls", "quadrant", 6, "as a column"), ("events", "calls", "owner", 6, "as a column"),
+    ("events", "calls", "meetings_held", 6, "as a column"),
+    ("events", "calls", "stop_request", 6, "in ratings.yml"),
+    ("events", "calls", "mail_open_rate", 6, "in touch_points.yml"),
+    ("events", "calls", "mail_sent_count", 6, "in touch_points.yml"),
+    ("ratings", "mood", "stock", 3, "in measures.yml"), ("ratings", "mood", "health", 3, "as a column"),
+    ("touch_points", "mail_open_rate", "stock", 29, "in measures.yml"),
+])
+def test_one_name_for_two_measures_is_refused(tmp_path, kind, found, name, line, there):
+    told = overlaid_refusal(tmp_path, kind, found, name)
+    assert told.startswith(f"F_CONFIG {kind}.yml:{line}: '{name}' is there already, {there}")
+
+
+@pytest.mark.parametrize(("test", "line", "sentence"), [
+    ("field: health_band, at_least: 3", 9, "key 'rules.0.when.0.at_least': expected among: [...], health_band is a word"),
+    ("field: quadrant, falls_by: 1", 9, "key 'rules.0.when.0.falls_by': expected among"),
+    ("field: segment, above: 1", 9, "expected among"), ("field: dear.A-2.band, below: 2", 9, "expected among"),
+    ("field: health, among: [red]", 9, "key 'rules.0.when.0.among': expected a number to compare with, health is no"),
+    ("field: stock, among: [low]", 9, "expected a number"), ("field: dear.A-2, among: [low]", 9, "expected a number"),
+    ("field: health_band, among: [red, rouge]", 9, "'rouge' is no word of health_band ("),
+    ("field: dear.health_band, among: [3bad]", 9, "'3bad' is no word of dear.health_band (red, orange, yellow, green)"),
+    ("field: usage.health_band, among: [rot]", 9, "'rot' is no word"),
+    ("field: feature_health.login.band, among: [red]", 9, "feature_health.login.band (bad, normal, good)"),
+    ("field: quadrant, among: [E]", 9, "'E' is no word of quadrant (A, B, C, D)"),
+    ("field: stage, among: [trial]", 9, "'trial' is no word of stage (introduction, operation, utilisation, estab"),
+    ("field: health_band, among: []", 9, "key 'rules.0.when.0.among'"),
+    ("field: health, below: 9, months: 3", 9, "expected 'months' only with rises_by or falls_by"),
+    ("field: health, falls_by: 9, months: 0", 9, "key 'rules.0.when.0.months': input should be greater than or equal"),
+])
+def test_a_test_that_its_field_cannot_pass_is_refused(tmp_path, test, line, sentence):
+    told = overlaid_refusal(tmp_path, "alerts", RULE, f"when: [{{{test}}}]")
+    assert told.startswith(f"F_CONFIG alerts.yml:{line}: ") and sentence in told
+
+
+@pytest.mark.parametrize("test", [
+    "field: segment, among: [whatever]", "field: health_band, among: [3bad, red]", "field: quadrant, among: [D, B]",
+    "field: stage, among: [operation]", "field: health, falls_by: 5", "field: is_renewal_due, at_least: 1"])
+def test_a_test_that_its_field_can_pass_is_taken(tmp_path, test):
+    text = (DEFAULTS / "alerts.yml").read_text(encoding="utf-8").replace('"1.0"', "mine")
+    (tmp_path / "alerts.yml").write_text(text.replace(RULE, f"when: [{{{test}}}]", 1), encoding="utf-8")
+    assert load_definitions(tmp_path).alerts.rules[0].when[0].tests
+
+
+@pytest.mark.parametrize(("kind", "found", "wrong", "line", "sentence"), [
+    ("alerts", RULE, "when: []", 9, "key 'rules.0.when'"),
+    ("alerts", "until: [{field: health, at_least: 20}]", "until: [{field: stage, at_least: 20}]", 10,
+     "key 'rules.0.until.0.at_least': expected among"),
+    ("response_points", FACTOR, "when: []", 25, "key 'factors.5.when'"),
+    ("response_points", FACTOR, "when: [{field: meetings_held, among: [none]}]", 25, "key 'factors.5.when.0.among'"),
+    ("response_points", FACTOR, "when: [{field: feature_health.health_band, at_most: 1}]", 25,
+     "key 'factors.5.when.0.at_most': expected among"),
+    ("response_points", "among: [3bad]", "among: [4bad]", 19, "'4bad' is no word of feature_health.health_band"),
+    ("response_points", "when: [{field: stop_request, at_least: 1}]", "when: []", 34, "key 'suppressed.0.when'"),
+    ("stages", BEFORE, "[]", 5, "key 'stages': expected 'stages' that follow one another"),
+    ("stages", "R}", "S}", 5, "key 'stages': expected 'stages' that follow one another"),
+    ("touch_points", "of: mail_open_count", "of: call_connect_rate", 29, "'call_connect_rate' is a reaction"),
+    ("touch_points", "of: mail_open_count", "of: mail_open_rate", 29, "'mail_open_rate' is a reaction"),
+    ("touch_points", "{at: 0.6, points: 2}", "{at: 0.6, points: 4}", 9, "expected 'levels' with rising at"),
+    ("touch_points", "{at: 0.6, points: 2}", "{at: 0.2, points: 2}", 9, "expected 'levels' with rising at"),
+    ("touch_points", "ladder: video,", "ladder: video, points: 2,", 8, "give either 'points' or levels"),
+])
+def test_what_would_mean_nothing_is_refused_with_its_line(tmp_path, kind, found, wrong, line, sentence):
+    told = overlaid_refusal(tmp_path, kind, found, wrong)
+    assert told.startswith(f"F_CONFIG {kind}.yml:{line}: ") and sentence in told
+
+
+def test_a_stage_named_twice_is_refused(tmp_path):
+    text = (DEFAULTS / "stages.yml").read_text(encoding="utf-8").replace("name: operation", "name: introduction")
+    assert refusal(tmp_path, text, "stages.yml").startswith(
+        "F_CONFIG stages.yml:5: key 'stages.0.name': the stage 'introduction' stands twice")

@@ -141,6 +141,9 @@ DEAR_TEXT = DEFAULTS.files["scorecard dear 1.0"].read_text(encoding="utf-8")
 STRICT = DEAR_TEXT.replace('"1.0"', '"2.0"').replace("indicators:\n", f"exceptions:\n{EXCEPTION}indicators:\n")
 
 
+GROUPS_TEXT = DEFAULTS.files["scorecard groups 1.0"].read_text(encoding="utf-8").replace('"1.0"', '"2.0"')
+
+
 def overlay(folder: Path, **files: str):
     for name, text in files.items():
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
@@ -157,6 +160,29 @@ def test_one_red_makes_red_and_says_so(tmp_path):
     assert both["capped_by"].fillna("").tolist() == ["", "one_red"]
     rows = indicators(sheet(card, [{**best, "stock": 0}]), card)
     assert rows["contribution"].sum() == pytest.approx(37), "contributions are those before exceptions"
+
+
+@pytest.mark.parametrize(("among", "capped"), [("process", True), ("usage", True), ("feature_use", True),
+                                               ("outcome", False), ("onboarding", False)])
+def test_an_exception_of_a_group_means_everything_within_it(tmp_path, among, capped):
+    # Nobody uses the key feature: red in the group usage, which lies within process; all else is the best.
+    best = {**FULL, "goals_achieved": 2, "active_users": 10, "key_users": 0, "surveys_answered": 4,
+            "decision_maker_months": 0, "keyman_relation": 3}
+    capping = f"exceptions:\n  - {{name: red, among: [{among}], bands: [red], health_at_most: 30}}\nindicators:\n"
+    card = overlay(tmp_path, card=GROUPS_TEXT.replace("indicators:\n", capping, 1)).scorecards["groups"]
+    row = scored(card, [best]).iloc[0]
+    assert (row.health == 30) == capped and (row.capped_by == "red") == capped
+
+
+def test_outcome_groups_may_be_groups_of_groups(tmp_path):
+    card = GROUPS.model_copy(update={"outcome_groups": ("process",)})
+    few = {**FULL, "active_users": None, "milestones_due": None}
+    assert scored(card, [FULL, few])["is_usage_only"].tolist() == [False, True]
+
+
+def test_the_words_of_a_relation_have_three_of_the_four_colours():
+    rows = indicators(sheet(GROUPS, [{**FULL, "keyman_relation": value} for value in (1, 2, 3)]), GROUPS)
+    assert rows.loc[rows["indicator"] == "keyman_relation", "band"].tolist() == ["red", "yellow", "green"]
 
 
 def test_versions_stand_beside_each_other_and_the_month_tells_which_leads(tmp_path):
@@ -220,19 +246,23 @@ def test_a_choice_takes_the_version_in_use_and_before_the_first_that(tmp_path):
     ("- {card: dear}", "- {card: daer}", r"by_size.yml:9: key 'choose': no card 'daer' of the same total"),
     ("- {card: dear}", "- {card: usage}", r"by_size.yml:9: key 'choose': no card 'usage' of the same total"),
     ("  - {card: dear}\n", "", "a last choice without segment and stage"),
+    ("segment: enterprise", "stage: operations", r"by_size.yml:8: key 'operations': expected a stage of stages.yml"),
+    ("choose:", "outcome_groups: [ROI]\nchoose:", r"by_size.yml:7: key 'outcome_groups': expected no 'outcome_groups'"),
+    ("choose:", "indicators:\n  - {id: a, name: {en: a, ja: a}, group: g, value: stock, cuts: [1, 2, 3]}\nchoose:",
+     r"by_size.yml:7: key 'indicators': expected no 'indicators' on a card that takes its score from others"),
 ])
 def test_a_choice_that_leaves_someone_out_is_refused(tmp_path, old, new, fault):
     with pytest.raises(Refused, match=fault):
         overlay(tmp_path, strict=STRICT.replace("name: dear", "name: strict"), by_size=CHOICE.replace(old, new))
 
 
-GROUPS_TEXT = DEFAULTS.files["scorecard groups 1.0"].read_text(encoding="utf-8").replace('"1.0"', '"2.0"')
+FEATURES_TEXT = DEFAULTS.files["scorecard feature_health 1.0"].read_text(encoding="utf-8").replace('"1.0"', '"2.0"')
 USAGE_TEXT = DEFAULTS.files["scorecard usage 1.0"].read_text(encoding="utf-8").replace('"1.0"', '"2.0"')
 
 
 @pytest.mark.parametrize(("text", "old", "new", "fault"), [
     (DEAR_TEXT, "[17.5, 25.0, 32.5]", "[25.0, 17.5, 32.5]", "rising overall_cuts"),
-    (DEAR_TEXT, "[17.5, 25.0, 32.5]", "[17.5, 25.0, 42.5]", "overall_cuts from 0 to the total, 40"),
+    (DEAR_TEXT, "[17.5, 25.0, 32.5]", "[17.5, 25.0, 42.5]", "card.yml:6: key 'overall_cuts': expected 'overall_cuts' from 0 to the total, 40"),
     (DEAR_TEXT, "cuts: [0.25, 0.50, 0.75]", "cuts: [0.50, 0.25, 0.75]", "cuts ordered from the worst"),
     (GROUPS_TEXT, "weight: 2", "weight: 0", "greater than 0"),
     (GROUPS_TEXT, "within: process", "within: processes", "must lie within a group of the card"),
@@ -241,6 +271,19 @@ USAGE_TEXT = DEFAULTS.files["scorecard usage 1.0"].read_text(encoding="utf-8").r
     (USAGE_TEXT, "[[0, 0], [400, 100]]", "[[400, 0], [0, 100]]", "rising values"),
     (USAGE_TEXT, "[[0, 0], [400, 100]]", "[[0, 100], [400, 0]]", "points of the scale that go one way"),
     (STRICT, "bands: [red]", "bands: [rouge]", "names 'rouge', which the card does not have"),
+    (STRICT, "bands: [red]", "bands: []", r"card.yml:9: key 'exceptions.0.bands'"),
+    (STRICT, "at_most: 17.0", "at_most: 41", r"card.yml:9: key 'exceptions.0.health_at_most'.* from 0 to the total, 40"),
+    (STRICT, "at_most: 17.0", "at_most: -1", r"card.yml:9: key 'exceptions.0.health_at_most'"),
+    (GROUPS_TEXT, "quadrant_cut: 60.0", "quadrant_cut: 101", r"card.yml:8: key 'quadrant_cut': .* total, 100"),
+    (GROUPS_TEXT, "quadrant_cut: 60.0", "quadrant_cut: -5", r"card.yml:8: key 'quadrant_cut'"),
+    (GROUPS_TEXT, "total: 100.0", "total: 0", r"card.yml:6: key 'total': .* greater than 0"),
+    (GROUPS_TEXT, "[relationship, outcome]", "[relation]", r"card.yml:9: key 'outcome_groups.0': 'relation' of outcome"),
+    (GROUPS_TEXT, "id: account_usage", "id: usage", r"card.yml:.*'usage' is an indicator and something else"),
+    (DEAR_TEXT, "id: D-2", "id: health_band", r"'health_band' is an indicator and something else"),
+    (FEATURES_TEXT, "total: 3.0", "total: 6.0", r"card.yml:6: key 'combine': .*'bad_run' overall_cuts 1, 2, ... up to"),
+    (FEATURES_TEXT, "[1.0, 2.0, 3.0]", "[0.5, 2.0, 3.0]", r"card.yml:6: key 'combine'"),
+    (FEATURES_TEXT, "[3bad, 2bad, ", "[3bad, 3bad, ", r"card.yml:8: key 'bands': expected each of 'bands' once"),
+    (FEATURES_TEXT, "[bad, normal, good]", "[bad, good, good]", r"card.yml:9: key 'indicator_bands'"),
 ])
 def test_a_card_that_cannot_be_meant_is_refused(tmp_path, text, old, new, fault):
     assert old in text

@@ -2,20 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from dataclasses import fields as dataclass_fields
-from difflib import get_close_matches
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cs_research.definitions import models, strict_yaml
-
-DEFAULTS = Path(__file__).parent / "defaults"
-# Columns of the leading card's scores that a condition may test.
-SCORE_FIELDS = ("health", "health_band", "measured_share", "quadrant", "stage", "segment", "is_renewal_due",
-                "age_months", "arr")
+from cs_research.definitions.agreement import DEFAULTS, Found, line_of, near, refuse_disagreement
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ def load_definitions(overlay: Path | None = None, is_copy: bool = False) -> Defi
     >>> load_definitions().scorecards["dear"].indicators[0].cuts
     (0.25, 0.5, 0.75)
     """
-    found: dict[str, tuple[Path, Any]] = {}
+    found: Found = {}
     for folder in filter(None, (DEFAULTS, overlay)):
         seen: dict[str, Path] = {}
         for key, path, definition in _read_folder(folder):
@@ -80,14 +74,14 @@ def with_card(definitions: Definitions, path: Path, month: str) -> Definitions:
     """
     card, found = read_definition(path), {key: (at, read_definition(at)) for key, at in definitions.files.items()}
     if not isinstance(card, models.Scorecard):
-        raise strict_yaml.refusal(path, _line_of("kind", path), "key 'kind': expected scorecard")
+        raise strict_yaml.refusal(path, line_of("kind", path), "key 'kind': expected scorecard")
     key = f"scorecard {card.name} {card.version}"
     if key in found:
-        raise strict_yaml.refusal(path, _line_of("version", path),
+        raise strict_yaml.refusal(path, line_of("version", path),
                                   f"key 'version': {card.name} {card.version} is in use; give a changed card a new one")
     both = _assembled({**found, key: (path, card)}).in_use(month)
     if getattr(both.scorecards.get(card.name), "version", None) != card.version:
-        raise strict_yaml.refusal(path, _line_of("version", path), f"key 'in_use_from': {card.version} would not lead "
+        raise strict_yaml.refusal(path, line_of("version", path), f"key 'in_use_from': {card.version} would not lead "
                                   f"in {month}; give a month up to that and after the other versions'")
     return both
 
@@ -119,59 +113,20 @@ def _refuse_same_version(path: Path, definition: Any, default: Any) -> None:
     """A version names one content for ever, so that a score's version says what it was made by."""
     version = getattr(definition, "version", None)
     if version and version == default.version and definition != default:
-        raise strict_yaml.refusal(path, _line_of("version", path),
+        raise strict_yaml.refusal(path, line_of("version", path),
                                   f"key 'version': {version} is the package's own and reads otherwise; give a new one")
 
 
-def _assembled(found: dict[str, tuple[Path, Any]]) -> Definitions:
+def _assembled(found: Found) -> Definitions:
     one = {key: definition for key, (_, definition) in found.items()}
     cards = tuple(d for d in one.values() if d.kind == "scorecard")
     cards = tuple(_composed(card, cards, found) if card.choose else card for card in cards)
-    touch = one["touch_points"]
-    measures = {**one["measures"].measures, **one["events"].counters, **one["ratings"].kinds, **touch.counts,
-                **touch.reactions}
-    for key, (path, definition) in found.items():
-        known = measures if definition.kind == "scorecard" else {
-            **measures, **_fields_of_scores(cards), **(models.WEEK_FIELDS if key == "response_points" else {})}
-        for name in getattr(definition, "reads", ()):
-            if name not in known:
-                raise strict_yaml.refusal(path, _line_of(name, path),
-                                          f"{key} reads '{name}', which no file declares{_near(name, known)}")
-    _refuse_other_stages(found)
-    _refuse_other_touches(found)
+    refuse_disagreement(found, cards)
     given = {"tables", "measures", "cards", "scorecards", "files"}
-    single = {field.name for field in dataclass_fields(Definitions)} - given
+    single = {field.name for field in fields(Definitions)} - given
     return Definitions(
         tables=one["tables"].tables, measures=one["measures"].measures, cards=cards, scorecards=_latest(cards),
         files={key: path for key, (path, _) in found.items()}, **{kind: one[kind] for kind in single})
-
-
-def _refuse_other_touches(found: dict[str, tuple[Path, Any]]) -> None:
-    """A contact is a touch of a declared type."""
-    path, plan = found["response_points"]
-    declared, known = found["touch_points"][0].name, found["touch_points"][1].types
-    for name in (*plan.contact_types, *plan.answered_types):
-        if name not in known:
-            raise strict_yaml.refusal(path, _line_of(name, path),
-                                      f"'{name}' is no touch type of {declared}{_near(name, known)}")
-
-
-def _refuse_other_stages(found: dict[str, tuple[Path, Any]]) -> None:
-    """Who is in charge, what opens an alert and what the roadmap says are said for the stages that there are."""
-    path, plan = found["stages"]
-    said = {"segments": [name for teams in found["segments"][1].teams.values() for name in teams],
-            "alerts": [name for rule in found["alerts"][1].rules for name in rule.stages],
-            "roadmap": [stage.stage for stage in found["roadmap"][1].stages]}
-    for kind, names in said.items():
-        at, definition = found[kind]
-        own = f"; lay a {kind}.yml of your own beside it" if DEFAULTS in at.parents else ""
-        if unknown := [name for name in names if name not in plan.names]:
-            raise strict_yaml.refusal(at, _line_of(unknown[0], at), f"key '{unknown[0]}': expected a stage of "
-                                      f"{path.name} ({', '.join(plan.names)}){own}")
-        for segment, teams in definition.teams.items() if kind == "segments" else ():
-            if lacking := [name for name in plan.names if name not in teams]:
-                raise strict_yaml.refusal(at, _line_of(segment, at), f"key 'teams.{segment}': expected a team for "
-                                          f"every stage of {path.name}, none for '{lacking[0]}'{own}")
 
 
 def _latest(cards: Iterable[models.Scorecard]) -> dict[str, models.Scorecard]:
@@ -184,8 +139,7 @@ def _order(version: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"[.-]", version)]
 
 
-def _composed(card: models.Scorecard, cards: Iterable[models.Scorecard],
-              found: dict[str, tuple[Path, Any]]) -> models.Scorecard:
+def _composed(card: models.Scorecard, cards: Iterable[models.Scorecard], found: Found) -> models.Scorecard:
     """A card that chooses among others, with the indicators of all of them."""
     path = found[f"scorecard {card.name} {card.version}"][0]
     known = _latest(other for other in cards if not other.choose)
@@ -193,28 +147,7 @@ def _composed(card: models.Scorecard, cards: Iterable[models.Scorecard],
         other = known.get(choice.card)
         if other is None or (other.total, other.overall_cuts, other.bands) != (
                 card.total, card.overall_cuts, card.bands):
-            fault = f"no card '{choice.card}' of the same total, overall_cuts and bands{_near(choice.card, known)}"
-            raise strict_yaml.refusal(path, _line_of(choice.card, path), f"key 'choose': {fault}")
+            fault = f"no card '{choice.card}' of the same total, overall_cuts and bands{near(choice.card, known)}"
+            raise strict_yaml.refusal(path, line_of(choice.card, path), f"key 'choose': {fault}")
     union = {i.id: i for choice in reversed(card.choose) for i in known[choice.card].indicators}
     return card.model_copy(update={"indicators": tuple(union.values())})
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f", did you mean '{near[0]}'?" if near else ""
-
-
-def _fields_of_scores(cards: Iterable[models.Scorecard]) -> dict[str, None]:
-    """The names, beside measures, that a condition may test (fields.py)."""
-    names = [*SCORE_FIELDS]
-    for card in cards:
-        names += [f"{card.name}.{name}" for name in ("health", "health_band", "measured_share")]
-        names += [f"{card.name}.{i.id}{end}" for i in card.indicators for end in ("", ".band")]
-    return dict.fromkeys(names)
-
-
-def _line_of(name: str, path: Path) -> int:
-    """The first line of a definition file where a name stands as a word; 1 where it is spelt otherwise."""
-    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if word.search(line)), 1)

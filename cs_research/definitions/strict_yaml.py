@@ -48,11 +48,13 @@ def validated(data: Any, model: type[Model], path: Path, lines: Lines) -> Model:
 
 
 def _named_in(fault: dict, data: Any) -> tuple:
-    """Where a fault lies: within its block at the value that its message quotes first, if one is there."""
+    """Where a fault lies: within its block at the value or the key that its message quotes first, if one is there."""
     loc, quoted = fault["loc"], re.search(r"'([^']+)'", fault["msg"])
     if quoted is None or fault["type"] != "value_error":
         return loc
-    return next((at for at, value in _scalars(data) if at[:len(loc)] == loc and value == quoted[1]), loc)
+    name, inside = quoted[1], [(at, value) for at, value in _scalars(data) if at[:len(loc)] == loc]
+    keys = (at[:at.index(name, len(loc)) + 1] for at, _ in inside if name in at[len(loc):])
+    return next((at for at, value in inside if value == name and at != ("kind",)), next(keys, loc))
 
 
 def _scalars(block: Any, at: tuple = ()) -> Iterator[tuple[tuple, Any]]:

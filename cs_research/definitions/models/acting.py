@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cs_research.definitions.models.base import Count, Frozen, Name, Text
+from cs_research.definitions.models.base import Frozen, Name, Text
 
+Months = Annotated[int, Field(ge=1)]
 _TESTS = ("at_least", "at_most", "above", "below", "among", "rises_by", "falls_by")
 
 
@@ -20,15 +21,17 @@ class Condition(Frozen):
     at_most: float | None = None
     above: float | None = None
     below: float | None = None
-    among: tuple[str, ...] | None = None
+    among: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     rises_by: float | None = Field(None, gt=0)
     falls_by: float | None = Field(None, gt=0)
-    months: Count = 1
+    months: Months = 1
 
     @model_validator(mode="after")
     def _is_one_test(self) -> "Condition":
         if len(self.tests) != 1:
             raise ValueError(f"expected exactly one of {', '.join(_TESTS)}")
+        if "months" in self.model_fields_set and self.rises_by is None and self.falls_by is None:
+            raise ValueError("expected 'months' only with rises_by or falls_by")
         return self
 
     @property
@@ -39,8 +42,6 @@ class Condition(Frozen):
 
 When = tuple[Condition, ...]
 """All of them must hold."""
-
-Months = Annotated[int, Field(ge=1)]
 
 
 class AlertRule(Frozen):
@@ -83,6 +84,12 @@ class Alerts(Frozen):
         return self
 
     @property
+    def conditions(self) -> dict[tuple[str | int, ...], Condition]:
+        """Where each condition stands in the file -> the condition."""
+        return {("rules", n, key, m): condition for n, rule in enumerate(self.rules)
+                for key, when in (("when", rule.when), ("until", rule.until)) for m, condition in enumerate(when)}
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Names of the fields that the rules test, each once."""
-        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads))
+        return tuple(dict.fromkeys(condition.field for condition in self.conditions.values()))

@@ -1,5 +1,6 @@
 """Scorecards: indicators, their points, the groups they add up in, and the bands of the total."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -82,14 +83,14 @@ class Group(Frozen):
 
 
 class CardException(Frozen):
-    """Where an indicator (`among`: ids or groups; none: any) has one of the bands, health is at most so high.
+    """Where an indicator (`among`: ids or groups, of groups too; none: any) has one of the bands, health is capped.
 
     "One red makes red" is `{name: one_red, bands: [red], health_at_most: 17.0}` on a card whose red ends at 17.5.
     """
 
     name: Name
     among: tuple[Name, ...] = ()
-    bands: tuple[Band, ...]
+    bands: Annotated[tuple[Band, ...], Field(min_length=1)]
     health_at_most: float
 
 
@@ -102,7 +103,7 @@ class Choice(Frozen):
 
 
 class Scorecard(Frozen):
-    """A health score.
+    """A health score. `outcome_groups`: without any indicator measured in these it is of usage only.
 
     `combine`: `mean` is the weighted mean of what each indicator earns of its best, times `total`; `bad_run` counts
     the months in the worst colour (002). A card that is made of `choose` takes each account's score from another
@@ -116,7 +117,7 @@ class Scorecard(Frozen):
     source: str
     in_use_from: Month | None = None
     combine: Literal["mean", "bad_run"] = "mean"
-    total: float = 40.0
+    total: Annotated[float, Field(gt=0)] = 40.0
     bands: tuple[Band, ...] = ("red", "orange", "yellow", "green")
     indicator_bands: tuple[Band, ...] = ("red", "orange", "yellow", "green")
     overall_cuts: tuple[float, ...]
@@ -134,13 +135,30 @@ class Scorecard(Frozen):
         cuts = list(self.overall_cuts)
         if len(cuts) != len(self.bands) - 1 or cuts != sorted(set(cuts)):
             raise ValueError("expected rising overall_cuts, one fewer than bands")
-        if cuts and not 0 <= cuts[0] <= cuts[-1] <= self.total:
-            raise ValueError(f"expected overall_cuts from 0 to the total, {self.total:g}")
+        if self.combine == "bad_run" and (cuts != [*range(1, len(cuts) + 1)] or self.total != len(cuts)):
+            raise ValueError("expected with combine: 'bad_run' overall_cuts 1, 2, ... up to the total")
+        if repeated := [key for key in ("bands", "indicator_bands") if len({*getattr(self, key)}) < len(
+                getattr(self, key))]:
+            raise ValueError(f"expected each of '{repeated[0]}' once")
+        self._refuse_choices()
+        self._refuse_groups()
+        self._refuse_indicators()
+        self._refuse_points_off_the_card()
+        return self
+
+    def _refuse_choices(self) -> None:
         if self.choose and (self.choose[-1].segment or self.choose[-1].stage):
             raise ValueError("expected a last choice without segment and stage, the default")
-        self._refuse_indicators()
-        self._refuse_groups()
-        return self
+        for key in ("indicators", "groups", "exceptions", "outcome_groups") if self.choose else ():
+            if getattr(self, key):
+                raise ValueError(f"expected no '{key}' on a card that takes its score from others (choose)")
+
+    def _refuse_points_off_the_card(self) -> None:
+        points = [("overall_cuts", cut) for cut in self.overall_cuts]
+        points += [("health_at_most", exception.health_at_most) for exception in self.exceptions]
+        for key, value in [*points, ("quadrant_cut", self.quadrant_cut or 0)]:
+            if not 0 <= value <= self.total:
+                raise ValueError(f"expected '{key}' from 0 to the total, {self.total:g}")
 
     def _refuse_indicators(self) -> None:
         ids = [indicator.id for indicator in self.indicators]
@@ -148,9 +166,13 @@ class Scorecard(Frozen):
             raise ValueError("expected at least one indicator, each id once")
         if any(len(i.points) != len(self.indicator_bands) for i in self.indicators):
             raise ValueError("expected one entry of points per band in every indicator")
-        names = {*ids, *(i.group for i in self.indicators)}
+        if twice := [name for name in ids if name in (*self.groups, "health", "health_band", "measured_share")]:
+            raise ValueError(f"'{twice[0]}' is an indicator and something else of the card")
+        if empty := [name for name in self.outcome_groups if not self.within((name,))]:
+            raise ValueError(f"'{empty[0]}' of outcome_groups has no indicator")
         for exception in self.exceptions:
-            unknown = [*(set(exception.among) - names), *(set(exception.bands) - set(self.indicator_bands))]
+            unknown = [name for name in exception.among if not self.within((name,))]
+            unknown += [band for band in exception.bands if band not in self.indicator_bands]
             if unknown:
                 raise ValueError(f"exception '{exception.name}' names '{unknown[0]}', which the card does not have")
 
@@ -171,6 +193,16 @@ class Scorecard(Frozen):
         """Names of the measures that the card reads, each once."""
         names = [m for i in self.indicators for m in (i.value, i.numerator, i.denominator) if m]
         return tuple(dict.fromkeys(names))
+
+    def within(self, names: Iterable[str]) -> list[str]:
+        """Ids of the indicators that are named or lie in a group so named, however deep."""
+        return [i.id for i in self.indicators if not {i.id, *self._groups_of(i)}.isdisjoint(names)]
+
+    def _groups_of(self, indicator: Indicator) -> Iterable[str]:
+        name: str | None = indicator.group
+        while name:
+            yield name
+            name = self.groups[name].within if name in self.groups else None
 
     @property
     def parts(self) -> dict[str, str]:

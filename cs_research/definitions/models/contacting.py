@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cs_research.definitions.models.acting import When
+from cs_research.definitions.models.acting import Condition, When
 from cs_research.definitions.models.base import Count, Frozen, Name, Text
 
 # What is known of an account on the eve of a week (sql/contact_week.sql), and the tables that each is made from.
@@ -23,7 +23,7 @@ class Mark(Frozen):
 
     name: Name
     title: Text
-    when: When
+    when: Annotated[When, Field(min_length=1)]
 
 
 class Factor(Mark):
@@ -95,5 +95,12 @@ class ResponsePoints(Frozen):
     @property
     def reads(self) -> tuple[str, ...]:
         """The fields of the last closed month that the conditions test, each once."""
-        names = [c.field for mark in self.marks for c in mark.when if c.field not in WEEK_FIELDS]
+        names = [c.field for c in self.conditions.values() if c.field not in WEEK_FIELDS]
         return tuple(dict.fromkeys(names))
+
+    @property
+    def conditions(self) -> dict[tuple[str | int, ...], Condition]:
+        """Where each condition stands in the file -> the condition."""
+        parts = {"factors": self.factors, "suppressed": self.suppressed, "flags": self.flags}
+        return {(part, n, "when", m): condition for part, marks in parts.items() for n, mark in enumerate(marks)
+                for m, condition in enumerate(mark.when)}

@@ -28,6 +28,15 @@ class TouchType(Frozen):
     per_recipient: bool = True
     synced: bool = True
 
+    @model_validator(mode="after")
+    def _earns_in_one_way(self) -> "TouchType":
+        if self.levels and self.points:
+            raise ValueError("give either 'points' or levels")
+        shares, points = [level.at for level in self.levels], [level.points for level in self.levels]
+        if shares != sorted(set(shares)) or points != sorted(points):
+            raise ValueError("expected 'levels' with rising at, and points that never fall")
+        return self
+
 
 class Reaction(Frozen):
     """A reaction rate (003): `of` over `per`, each the `<touch type>_count` of the month or a measure."""
@@ -58,6 +67,13 @@ class TouchPoints(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names of the measures that the reactions read beside those counts."""
         return tuple(side for r in self.reactions.values() for side in (r.of, r.per) if side not in self.counts)
+
+    @model_validator(mode="after")
+    def _reactions_are_of_touches(self) -> "TouchPoints":
+        for name, reaction in self.reactions.items():
+            if side := {reaction.of, reaction.per} & {*self.reactions}:
+                raise ValueError(f"'{name}': expected counts or measures, '{min(side)}' is a reaction")
+        return self
 
     @model_validator(mode="after")
     def _ladders_are_one(self) -> "TouchPoints":
@@ -167,6 +183,10 @@ class Stages(Frozen):
 
     @model_validator(mode="after")
     def _has_no_gap(self) -> "Stages":
+        if not self.lifecycle:
+            raise ValueError("expected 'stages' that follow one another, beside those during renewal_due")
+        if twice := [name for name in self.names if self.names.count(name) > 1]:
+            raise ValueError(f"the stage '{twice[0]}' stands twice")
         (self._covers_every_age if self.by == "age" else self._runs_from_event_to_event)()
         return self
 
