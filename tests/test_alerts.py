@@ -145,3 +145,32 @@ def test_what_alerts_ask_for_is_counted_by_hand(tmp_path):
 @pytest.mark.parametrize("rule", DEFAULTS.alerts.rules, ids=lambda rule: rule.id)
 def test_every_rule_names_an_action_and_says_when_it_is_resolved(rule):
     assert rule.action.en and rule.action.ja and rule.title.ja
+
+
+def told_of(rule: str, **fields) -> list[tuple]:
+    """(opened, closed) of a rule of the package's own on one account's months from January on, months as MM."""
+    months = pd.date_range("2026-01-01", periods=len(next(iter(fields.values()))), freq="MS")
+    rows = pd.DataFrame({"account_id": "001", "month": months, "stage": "operation", "segment": "smb", "owner": "Sato",
+                         **fields})
+    mine = DEFAULTS.alerts.model_copy(update={"rules": tuple(r for r in DEFAULTS.alerts.rules if r.id == rule)})
+    table = alerts(rows, mine, DEFAULTS.segments, months[-1])
+    return [(f"{row.opened_date:%m}", f"{row.closed_date:%m}" if pd.notna(row.closed_date) else "")
+            for row in table.itertuples()]
+
+
+@pytest.mark.parametrize(("stock", "expected"), [
+    ([100, 100, 399, 399, 350, 400, 300], [("03", "06")]),   # at age 2 only; 300 later is no sign of a bad start
+    ([100, 100, 400, 300, 300, 300, 300], []), ([100, 100, None, 300, 300, 300, 300], []),
+    ([100, 100, 399, 350, 350, 350, 350], [("03", "")]),
+])
+def test_too_little_stock_is_told_two_months_after_the_start(stock, expected):
+    assert told_of("stock_low", **{"age_months": range(7), "dear.A-2": pd.Series(stock, dtype=float)}) == expected
+
+
+def test_a_goal_achieved_in_the_first_months_is_told():
+    # Achieved in February: in the last three months until April.
+    assert told_of("goal_achieved", goals_achieved_3m=[0.0, 1, 1, 1, 0]) == [("02", "05")]
+
+
+def test_seats_nearly_all_activated_are_told_whatever_the_contract_rate():
+    assert told_of("activation_high", **{"dear.D-2": [0.94, 0.95, 0.90, 0.89]}) == [("02", "04")]

@@ -30,9 +30,9 @@ def refusal(tmp_path: Path, text: str | bytes, name: str = "card.yml") -> str:
     ("    denominator: target_users\n", "", 9, "give either value, or numerator and denominator"),
     ('version: "', "version: 7 #", 3, "key 'version'"),
     ("id: D-2", "id: D-1", 1, "each id once"),
-    ("cuts: [100, 250, 400]", "cut: [100, 250, 400]", 67, "key 'indicators.7.cut': is not a key of this kind of file"),
-    ("cuts: [100, 250, 400]", "cuts: 100", 67, "key 'indicators.7.cuts': expected a list in [ ]"),
-    ("better: lower", "better: smaller", 51, "key 'indicators.5.better'"),
+    ("cuts: [100, 250, 400]", "cut: [100, 250, 400]", 68, "key 'indicators.7.cut': is not a key of this kind of file"),
+    ("cuts: [100, 250, 400]", "cuts: 100", 68, "key 'indicators.7.cuts': expected a list in [ ]"),
+    ("better: lower", "better: smaller", 52, "key 'indicators.5.better'"),
 ])
 def test_a_wrong_card_is_refused_with_its_line_and_key(tmp_path, found, wrong, line, sentence):
     assert found in CARD
@@ -142,7 +142,7 @@ def test_one_name_for_two_measures_is_refused(tmp_path, kind, found, name, line,
 
 
 @pytest.mark.parametrize(("test", "line", "sentence"), [
-    ("field: health_band, at_least: 3", 9, "key 'rules.0.when.0.at_least': expected among: [...], health_band is a word"),
+    ("field: health_band, at_least: 3", 9, "expected among: [...], health_band is a word and no number"),
     ("field: quadrant, falls_by: 1", 9, "key 'rules.0.when.0.falls_by': expected among"),
     ("field: segment, above: 1", 9, "expected among"), ("field: dear.A-2.band, below: 2", 9, "expected among"),
     ("field: health, among: [red]", 9, "key 'rules.0.when.0.among': expected a number to compare with, health is no"),

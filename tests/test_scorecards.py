@@ -262,7 +262,7 @@ USAGE_TEXT = DEFAULTS.files["scorecard usage 1.0"].read_text(encoding="utf-8").r
 
 @pytest.mark.parametrize(("text", "old", "new", "fault"), [
     (DEAR_TEXT, "[17.5, 25.0, 32.5]", "[25.0, 17.5, 32.5]", "rising overall_cuts"),
-    (DEAR_TEXT, "[17.5, 25.0, 32.5]", "[17.5, 25.0, 42.5]", "card.yml:6: key 'overall_cuts': expected 'overall_cuts' from 0 to the total, 40"),
+    (DEAR_TEXT, "[17.5, 25.0, 32.5]", "[17.5, 25.0, 42.5]", "card.yml:6: key 'overall_cuts': .* to the total, 40"),
     (DEAR_TEXT, "cuts: [0.25, 0.50, 0.75]", "cuts: [0.50, 0.25, 0.75]", "cuts ordered from the worst"),
     (GROUPS_TEXT, "weight: 2", "weight: 0", "greater than 0"),
     (GROUPS_TEXT, "within: process", "within: processes", "must lie within a group of the card"),
@@ -272,12 +272,12 @@ USAGE_TEXT = DEFAULTS.files["scorecard usage 1.0"].read_text(encoding="utf-8").r
     (USAGE_TEXT, "[[0, 0], [400, 100]]", "[[0, 100], [400, 0]]", "points of the scale that go one way"),
     (STRICT, "bands: [red]", "bands: [rouge]", "names 'rouge', which the card does not have"),
     (STRICT, "bands: [red]", "bands: []", r"card.yml:9: key 'exceptions.0.bands'"),
-    (STRICT, "at_most: 17.0", "at_most: 41", r"card.yml:9: key 'exceptions.0.health_at_most'.* from 0 to the total, 40"),
+    (STRICT, "at_most: 17.0", "at_most: 41", r"card.yml:9: key 'exceptions.0.health_at_most'.* to the total, 40"),
     (STRICT, "at_most: 17.0", "at_most: -1", r"card.yml:9: key 'exceptions.0.health_at_most'"),
     (GROUPS_TEXT, "quadrant_cut: 60.0", "quadrant_cut: 101", r"card.yml:8: key 'quadrant_cut': .* total, 100"),
     (GROUPS_TEXT, "quadrant_cut: 60.0", "quadrant_cut: -5", r"card.yml:8: key 'quadrant_cut'"),
     (GROUPS_TEXT, "total: 100.0", "total: 0", r"card.yml:6: key 'total': .* greater than 0"),
-    (GROUPS_TEXT, "[relationship, outcome]", "[relation]", r"card.yml:9: key 'outcome_groups.0': 'relation' of outcome"),
+    (GROUPS_TEXT, "[relationship, outcome]", "[relation]", r"card.yml:9: key 'outcome_groups.0': 'relation' of"),
     (GROUPS_TEXT, "id: account_usage", "id: usage", r"card.yml:.*'usage' is an indicator and something else"),
     (DEAR_TEXT, "id: D-2", "id: health_band", r"'health_band' is an indicator and something else"),
     (FEATURES_TEXT, "total: 3.0", "total: 6.0", r"card.yml:6: key 'combine': .*'bad_run' overall_cuts 1, 2, ... up to"),

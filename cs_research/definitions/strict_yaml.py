@@ -61,7 +61,7 @@ def _scalars(block: Any, at: tuple = ()) -> Iterator[tuple[tuple, Any]]:
     inside = block.items() if isinstance(block, dict) else enumerate(block) if isinstance(block, tuple) else ()
     for key, value in inside:
         yield from _scalars(value, (*at, key))
-    if not inside:
+    if not (inside and block):
         yield at, block
 
 
