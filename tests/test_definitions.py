@@ -198,3 +198,8 @@ def test_a_stage_named_twice_is_refused(tmp_path):
     text = (DEFAULTS / "stages.yml").read_text(encoding="utf-8").replace("name: operation", "name: introduction")
     assert refusal(tmp_path, text, "stages.yml").startswith(
         "F_CONFIG stages.yml:5: key 'stages.0.name': the stage 'introduction' stands twice")
+
+
+@pytest.mark.parametrize("name", ["crm", "oulad"])
+def test_the_definitions_of_the_data_sets_are_taken(name):
+    assert load_definitions(Path(__file__).parents[1] / "data" / name / "definitions").cards

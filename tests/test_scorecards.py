@@ -174,6 +174,11 @@ def test_an_exception_of_a_group_means_everything_within_it(tmp_path, among, cap
     assert (row.health == 30) == capped and (row.capped_by == "red") == capped
 
 
+def test_a_card_without_any_of_its_outcome_groups_is_of_usage_only(tmp_path):
+    text = GROUPS_TEXT.replace("[relationship, outcome]", "[ROI]")
+    assert scored(overlay(tmp_path, card=text).scorecards["groups"], [FULL])["is_usage_only"].tolist() == [True]
+
+
 def test_outcome_groups_may_be_groups_of_groups(tmp_path):
     card = GROUPS.model_copy(update={"outcome_groups": ("process",)})
     few = {**FULL, "active_users": None, "milestones_due": None}
@@ -277,7 +282,7 @@ USAGE_TEXT = DEFAULTS.files["scorecard usage 1.0"].read_text(encoding="utf-8").r
     (GROUPS_TEXT, "quadrant_cut: 60.0", "quadrant_cut: 101", r"card.yml:8: key 'quadrant_cut': .* total, 100"),
     (GROUPS_TEXT, "quadrant_cut: 60.0", "quadrant_cut: -5", r"card.yml:8: key 'quadrant_cut'"),
     (GROUPS_TEXT, "total: 100.0", "total: 0", r"card.yml:6: key 'total': .* greater than 0"),
-    (GROUPS_TEXT, "[relationship, outcome]", "[relation]", r"card.yml:9: key 'outcome_groups.0': 'relation' of"),
+    (GROUPS_TEXT, "[relationship, outcome]", "[outcome, relation]", r"card.yml:9: key 'outcome_groups.1': 'relation'"),
     (GROUPS_TEXT, "id: account_usage", "id: usage", r"card.yml:.*'usage' is an indicator and something else"),
     (DEAR_TEXT, "id: D-2", "id: health_band", r"'health_band' is an indicator and something else"),
     (FEATURES_TEXT, "total: 3.0", "total: 6.0", r"card.yml:6: key 'combine': .*'bad_run' overall_cuts 1, 2, ... up to"),

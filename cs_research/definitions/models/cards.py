@@ -103,7 +103,8 @@ class Choice(Frozen):
 
 
 class Scorecard(Frozen):
-    """A health score. `outcome_groups`: without any indicator measured in these it is of usage only.
+    """A health score. `outcome_groups`: without an indicator measured in these it is of usage only,
+    always so where the card has none of them.
 
     `combine`: `mean` is the weighted mean of what each indicator earns of its best, times `total`; `bad_run` counts
     the months in the worst colour (002). A card that is made of `choose` takes each account's score from another
@@ -168,7 +169,8 @@ class Scorecard(Frozen):
             raise ValueError("expected one entry of points per band in every indicator")
         if twice := [name for name in ids if name in (*self.groups, "health", "health_band", "measured_share")]:
             raise ValueError(f"'{twice[0]}' is an indicator and something else of the card")
-        if empty := [name for name in self.outcome_groups if not self.within((name,))]:
+        empty = [name for name in self.outcome_groups if not self.within((name,))]
+        if empty and self.within(self.outcome_groups):
             raise ValueError(f"'{empty[0]}' of outcome_groups has no indicator")
         for exception in self.exceptions:
             unknown = [name for name in exception.among if not self.within((name,))]
