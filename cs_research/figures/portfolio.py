@@ -134,16 +134,6 @@ def draw_moves(finding: Finding, title: str = "Moves into and out of healthy and
     return chart[0]
 
 
-def draw_retention(finding: Finding) -> Chart:
-    """GRR, NRR and the accounts kept over twelve months, by month (money.retention_by_month)."""
-    rows, key, title = finding.rows, "retention", "Kept over twelve months: revenue and accounts"
-    if not rows:
-        return nothing(key, title, finding)
-    kept = [None if row["logo_churn"] is None else 1 - row["logo_churn"] for row in rows]
-    lines = {"NRR": [row["nrr"] for row in rows], "GRR": [row["grr"] for row in rows], "accounts": kept}
-    return _lines(key, title, [row["month"][:7] for row in rows], lines, level=1)
-
-
 def draw_cards(finding: Finding) -> Chart:
     """Mean health by two cards, as shares of their totals, by month (cards.both_by_month)."""
     rows, key, title = finding.rows, "cards", "Mean health by both cards, as a share of the total"
@@ -151,11 +141,11 @@ def draw_cards(finding: Finding) -> Chart:
         return nothing(key, title, finding)
     lines = {finding.details["names"][which]: [row[which] for row in rows] for which in ("new", "old")}
     changed = [number for number, row in enumerate(rows) if row["is_changed"]]
-    return _lines(key, title, [row["month"][:7] for row in rows], lines, changed=changed)
+    return lines_by_month(key, title, [row["month"][:7] for row in rows], lines, changed=changed)
 
 
-def _lines(key: str, title: str, months: list[str], lines: dict[str, list[float | None]],
-           level: float | None = None, changed: Sequence[int] = ()) -> Chart:
+def lines_by_month(key: str, title: str, months: list[str], lines: dict[str, list[float | None]],
+                   level: float | None = None, changed: Sequence[int] = ()) -> Chart:
     """Shares by month, each line with its name and last value at its end; those that end in nothing are left out."""
     lines = {name: values for name, values in lines.items() if values[-1] is not None}
     words = f"{months[-1]}: " + ", ".join(f"{name} {percent(values[-1])}" for name, values in lines.items())
@@ -171,49 +161,6 @@ def _lines(key: str, title: str, months: list[str], lines: dict[str, list[float 
         mark_changes(axes, changed)
         axes.set_xlim(-0.3, len(months) - 0.9)
         percent_axis(axes.yaxis)
-        some_months(axes, months)
-    return chart[0]
-
-
-def draw_bridge(finding: Finding) -> Chart:
-    """ARR from the opening to the closing, each step from where the last one ended (money.bridge)."""
-    rows, key, title = finding.rows, "bridge", "ARR from a year ago to now"
-    if not rows:
-        return nothing(key, title, finding)
-    unit, word = next((u, w) for u, w in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"), (1, ""))
-                      if abs(rows[-1]["arr"]) >= u or u == 1)
-    digits = 1 if max(abs(row["arr"]) for row in rows) >= 10 * unit else 2
-    words = "; ".join(f"{row['step']} {number(row['arr'] / unit, digits)}" for row in rows) + f" {word}"
-    with drawing(key, title, words, 300) as (axes, chart):
-        level = 0.0
-        for x, row in enumerate(rows):
-            amount, is_end = row["arr"] / unit, row["step"] in ("opening", "closing")
-            colour = COLOURS["hex"] if is_end else COLOURS["accent"] if amount > 0 else COLOURS["lost"]
-            axes.bar(x, amount, bottom=0 if is_end else level, color=colour, width=0.62)
-            level = amount if is_end else level + amount
-            top = max(level, level - (0 if is_end else amount))
-            axes.text(x, top, number(amount, digits), ha="center", va="bottom")
-        axes.set_xticks(range(len(rows)), [row["step"] for row in rows])
-        axes.set_ylabel(f"ARR, {word}".rstrip(", "))
-        axes.margins(y=0.12)
-    return chart[0]
-
-
-def draw_renewals(finding: Finding) -> Chart:
-    """Renewals due by month and how they ended, lost at the bottom (money.renewals)."""
-    rows, key, title = finding.rows, "renewals", "Renewals due by month and how they ended"
-    if not rows:
-        return nothing(key, title, finding)
-    months, base = [row["month"][:7] for row in rows], [0] * len(rows)
-    total = {name: sum(row[name] for row in rows) for name in ("churned", "contracted", "renewed", "expanded")}
-    words = ", ".join(f"{name} {count(n)}" for name, n in total.items())
-    with drawing(key, title, words, 280, right=0.82) as (axes, chart):
-        for name, colour in zip(total, ("lost", "hex", "due", "accent"), strict=True):
-            heights = [row[name] for row in rows]
-            label = f"{name} {count(total[name])}"
-            axes.bar(months, heights, bottom=base, color=COLOURS[colour], width=0.72, label=label)
-            base = [low + high for low, high in zip(base, heights, strict=True)]
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True, handlelength=1)
         some_months(axes, months)
     return chart[0]
 

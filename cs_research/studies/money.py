@@ -1,30 +1,35 @@
 """Revenue and accounts kept: the retention table in words, with intervals from the accounts behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.finding import CLOSE, Estimate, Finding, count, with_interval
+from cs_research.finding import CLOSE, Estimate, Finding, count, percent, with_interval
 from cs_research.history import CLOSED
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import known_chance, under_floor
 
 YEAR = 12
+BASES = {"trailing_12": "accounts of a year before", "month": "accounts of a month before",
+         "renewals_due": "renewals due in twelve months"}
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """The accounts under contract at the opening whose fate is known; `vanished` counts those that left unexplained.
+    """The accounts of the opening, or the renewals due, whose fate is known; `vanished` counts those unexplained.
 
-    rows: account_id, cluster, opening, closing (ARR, 0 when gone), is_here (all the time).
+    rows: account_id, cluster, opening, closing (ARR, 0 when gone), is_here (all the time). `who` they are and `over`
+    what they are watched, in words.
     """
 
     rows: pd.DataFrame
     vanished: int
+    who: str = "under contract a year before"
+    over: str = "over twelve months"
 
     @property
     def accounts(self) -> int:
@@ -34,16 +39,16 @@ class Cohort:
     def without_rate(self, name: str, definitions: Definitions) -> Finding | None:
         """The Finding where no rate can be had, None when one can."""
         if not self.accounts:
-            return Finding.not_measured(name, "no account was under contract a year before")
+            return Finding.not_measured(name, f"no account was {self.who}")
         if is_too_unknown(self.vanished, self.accounts, definitions):
             return Finding.not_measured(
                 name, f"{count(self.vanished)} of {count(self.accounts, 'account')} left with an unknown outcome")
-        return under_floor(name, len(self.rows), definitions, "under contract a year before")
+        return under_floor(name, self.rows["account_id"].nunique(), definitions, self.who)
 
     def notes(self) -> list[str]:
         """Whom the rates are of, in words."""
         unknown = f"; {count(self.vanished)} that left with an unknown outcome are in no rate" if self.vanished else ""
-        return [f"Of the {count(len(self.rows), 'account')} under contract a year before{unknown}."]
+        return [f"Of the {count(len(self.rows), 'account')} {self.who}{unknown}."]
 
 
 def is_too_unknown(unknown: int, of: int, definitions: Definitions) -> bool:
@@ -68,17 +73,33 @@ def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, mo
     both["is_here"] = (both.pop("_merge") == "both") & ~churned
     both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
     vanished = ~both["is_here"] & unknown
-    return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()))
+    words = () if months == YEAR else ("under contract a month before", "over the month")
+    return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()), *words)
+
+
+def cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date) -> Cohort:
+    """Those whom the rates of a month are of, by `retention_basis` of the outcomes: the accounts of a year before
+    (trailing_12), of a month before (month), or the renewals due in twelve months whose grace is over (renewals_due).
+    """
+    basis = definitions.outcomes.retention_basis
+    if basis != "renewals_due":
+        return opening_cohort(scores, outcomes, month, YEAR if basis == "trailing_12" else 1)
+    due, _ = due_in_a_year(outcomes, month)
+    owners = scores.sort_values("month").drop_duplicates("account_id", keep="last")[["account_id", "owner"]]
+    rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
+    rows = rows.rename(columns={"arr_before": "opening", "arr_after": "closing"})
+    return Cohort(rows.assign(cluster=clusters(rows), is_here=rows["outcome"] != "churned"),
+                  int((due["outcome"] == "unknown").sum()), "up for renewal in twelve months", "of the renewals due")
 
 
 def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date,
                  gross: bool = False) -> Finding:
-    """NRR of the last twelve months, or GRR (`gross`), of the accounts under contract a year ago.
+    """NRR, or GRR (`gross`), of the cohort that `retention_basis` names.
 
-    The estimate equals the retention table's trailing_12; the interval comes from the accounts behind it.
+    The estimate equals the retention table's of that basis; the interval comes from the accounts behind it.
     """
     title = "gross revenue retention" if gross else "net revenue retention"
-    name, group = title.replace(" ", "_"), opening_cohort(scores, outcomes, month)
+    name, group = title.replace(" ", "_"), cohort(scores, outcomes, definitions, month)
     rows = group.rows
     silent = group.without_rate(name, definitions)
     if silent:
@@ -87,18 +108,18 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
         return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
     kept = rows[["opening", "closing"]].min(axis=1) if gross else rows["closing"]
     estimate = known_chance(stats.total_ratio(kept, rows["opening"], rows["cluster"]), definitions)
-    sentence = f"{title.capitalize()} over twelve months is {with_interval(estimate)}."
+    sentence = f"{title.capitalize()} {group.over} is {with_interval(estimate)}."
     return _finding(name, sentence, estimate, group.notes())
 
 
 def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
-    """Share of the accounts under contract a year ago that are no longer there (logo churn)."""
-    group = opening_cohort(scores, outcomes, month)
+    """Logo churn: the share of the cohort that `retention_basis` names that is no longer there."""
+    group = cohort(scores, outcomes, definitions, month)
     silent = group.without_rate("logo_churn", definitions)
     if silent:
         return silent
     estimate = known_chance(stats.rate(~group.rows["is_here"], group.rows["cluster"]), definitions)
-    sentence = f"{with_interval(estimate)} of the accounts of a year ago have left."
+    sentence = f"{with_interval(estimate)} of the accounts {group.who} have left."
     return _finding("logo_churn", sentence, estimate, ["Accounts, not revenue.", *group.notes()])
 
 
@@ -138,8 +159,10 @@ def due_in_a_year(outcomes: pd.DataFrame, month: date) -> tuple[pd.DataFrame, pd
     return due[due["due_date"] < still_open] if pd.notna(still_open) else due, still_open
 
 
-def retention_by_month(retention: pd.DataFrame, month: date, basis: str = "trailing_12") -> Finding:
-    """GRR, NRR and churn by month from the retention table, all segments together."""
+def retention_by_month(retention: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
+    """GRR, NRR and churn by month from the retention table by `retention_basis`, all segments together. `details`:
+    `level`, what the yearly line of churn leaves (None for renewals due: the line is of a year), and `over` what."""
+    basis, churn = definitions.outcomes.retention_basis, definitions.outcomes.churn_line
     rows = retention[(retention["basis"] == basis) & (retention["segment"] == "all")
                      & (retention["month"] <= pd.Timestamp(month))].sort_values("month")
     rows = rows[rows["logos_opening"] > 0]
@@ -148,11 +171,13 @@ def retention_by_month(retention: pd.DataFrame, month: date, basis: str = "trail
     if pd.isna(rows["logo_churn"].iloc[-1]):
         return Finding.not_measured("retention_by_month", "too many accounts left with an unknown outcome")
     last = rows.iloc[-1]
-    sentence = (f"{count(len(rows), 'month')}, each with the twelve before it; the last one opened with "
-                f"{count(int(last['logos_opening']), 'account')}.")
+    level, over = {"trailing_12": (1 - churn, "over twelve months"), "month": (1 - churn / YEAR, "over the month"),
+                   "renewals_due": (None, "of the renewals due")}[basis]
+    each = "each with the twelve before it; the last one opened with" if basis == "trailing_12" else "the last one of"
+    sentence = f"{count(len(rows), 'month')}, {each} {count(int(last['logos_opening']), 'account')}."
     columns = ["month", "grr", "nrr", "logo_churn", "arr_churn", "logos_opening"]
     return Finding("retention_by_month", sentence, n=int(last["logos_opening"]),
-                   details={"rows": rows[columns].to_dict("records")})
+                   details={"rows": rows[columns].to_dict("records"), "level": level, "over": over})
 
 
 def bridge(retention: pd.DataFrame, month: date) -> Finding:
@@ -173,6 +198,99 @@ def bridge(retention: pd.DataFrame, month: date) -> Finding:
                 f"{told['churned']} by churn.")
     return Finding("arr_bridge", sentence, n=int(one["logos_opening"]),
                    details={"rows": [{"step": name, "arr": amount} for name, amount in steps]})
+
+
+def by_every_definition(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                        month: date) -> Finding:
+    """Logo churn, GRR and NRR by every `retention_basis`, for churn is ambiguous (004): the one that leads comes first.
+    Rows: basis, n (accounts or renewals), rate (logo churn), lower, upper, grr, nrr."""
+    lead, rows, told = definitions.outcomes.retention_basis, [], []
+    for basis in sorted(BASES, key=lambda name: name != lead):
+        one = replace(definitions, outcomes=definitions.outcomes.model_copy(update={"retention_basis": basis}))
+        lost = accounts_lost(scores, outcomes, one, month)
+        gross, net = (revenue_kept(scores, outcomes, one, month, gross) for gross in (True, False))
+        told.append(lost.sentence)
+        rows.append({"basis": BASES[basis], "n": lost.n, "rate": lost.estimate, "lower": lost.lower,
+                     "upper": lost.upper, "grr": gross.estimate, "nrr": net.estimate})
+    return Finding("churn_by_definition", " ".join(told), details={"rows": rows})
+
+
+def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                   month: date) -> Finding:
+    """Logo and ARR churn of each month's opening, against the yearly line divided by twelve (004). Rows: month,
+    logo_churn, arr_churn, logos_opening; the estimate is that of the last twelve months together, in logos."""
+    rows = retention[(retention["basis"] == "month") & (retention["segment"] == "all") & retention["logo_churn"].notna()
+                     & (retention["month"] <= pd.Timestamp(month))].sort_values("month")
+    rows = rows[rows["logos_opening"].map(definitions.claims.are_enough)]
+    if rows.empty:
+        return Finding.not_measured("churn_by_month", "no month opened with enough accounts and known outcomes")
+    months, yearly = rows["month"].tail(YEAR), definitions.outcomes.churn_line
+    last = pd.concat([opening_cohort(scores, outcomes, each, 1).rows for each in months])
+    estimate = known_chance(stats.rate(~last["is_here"], last["cluster"]), definitions)
+    sentence = (f"Logo churn by month is {with_interval(estimate)}, of the openings of {count(len(months), 'month')} "
+                f"together; the line of {percent(yearly)} a year is {percent(yearly / YEAR)} a month.")
+    table = rows[["month", "logo_churn", "arr_churn", "logos_opening"]].to_dict("records")
+    found = _finding("churn_by_month", sentence, estimate, [], table)
+    return replace(found, details={**found.details, "line": yearly / YEAR})
+
+
+def kept_by_band(scores: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                 bands: tuple[str, ...], month: date) -> Finding:
+    """NRR over twelve months by the health band of the opening, as it stood then. Rows: band, n, opening, rate (NRR),
+    lower, upper; rate and interval empty under the floor. The openings add up to that of all accounts."""
+    name, group = "nrr_by_band", opening_cohort(scores, outcomes, month)
+    if silent := group.without_rate(name, definitions):
+        return silent
+    if group.rows[["opening", "closing"]].isna().any(axis=None) or group.rows["opening"].sum() <= 0:
+        return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
+    then = history.loc[history["month"] == pd.Timestamp(month) - pd.DateOffset(months=YEAR)]
+    band = group.rows["account_id"].map(then.set_index("account_id")["health_band"]).astype(object).fillna("no score")
+    rows, told = [], []
+    for which in [*bands, "no score"]:
+        mine = group.rows[band == which]
+        estimate = stats.NOTHING
+        if definitions.claims.are_enough(len(mine)):
+            estimate = known_chance(stats.total_ratio(mine["closing"], mine["opening"], mine["cluster"]), definitions)
+            told.append(f"{which} {with_interval(estimate)}")
+        rows.append({"band": which, "n": len(mine), "opening": mine["opening"].sum(), "rate": estimate.value,
+                     "lower": estimate.lower, "upper": estimate.upper})
+    sentence = f"NRR over twelve months by the band of a year ago: {'; '.join(told)}." if told else \
+        f"Too few to say: no band held {definitions.claims.min_accounts} accounts a year ago."
+    return Finding(name, sentence, n=len(group.rows), details={"rows": rows, "notes": group.notes()})
+
+
+def lifetime_value(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date,
+                   currency: str = "") -> Finding:
+    """LTV = yearly revenue per account / yearly churn (004), by logo churn; without a churn a lower bound only.
+
+    The interval is that of the churn; the revenue per account is the mean ARR of the month, taken as it is.
+    """
+    group, now = opening_cohort(scores, outcomes, month), scores.loc[scores["month"] == pd.Timestamp(month), "arr"]
+    if silent := group.without_rate("lifetime_value", definitions):
+        return silent
+    if now.empty or now.isna().any():
+        return Finding.not_measured("lifetime_value", "the contracts hold no money (mrr) for all accounts")
+    churn, revenue = known_chance(stats.rate(~group.rows["is_here"], group.rows["cluster"]), definitions), now.mean()
+    low, high = (revenue / x if x else None for x in (churn.upper, churn.lower))
+    each = f"{amount(revenue, currency)} a year per account"
+    if not churn.value:
+        bound = f"LTV is at least {amount(low, currency)}" if low else "LTV has no bound that the data could give"
+        sentence = f"{bound}: {each}, and none of {count(churn.n, 'account')} left in twelve months."
+        return _finding("lifetime_value", sentence, Estimate(None, low, None, churn.n, churn.clusters), group.notes())
+    shown = f" (95% interval {amount(low, currency)} to {amount(high, currency)})" if low and high else ""
+    sentence = (f"LTV is {amount(revenue / churn.value, currency)}{shown}: {each} over a yearly logo churn of "
+                f"{with_interval(churn)}.")
+    return _finding("lifetime_value", sentence, Estimate(revenue / churn.value, low, high, churn.n, churn.clusters),
+                    group.notes())
+
+
+def amount(value: float, currency: str = "") -> str:
+    """A sum of money with its currency, to four figures that count.
+
+    >>> amount(1_234_567, "JPY"), amount(950)
+    ('JPY 1,235,000', '950')
+    """
+    return f"{currency} {count(float(f'{value:.4g}'))}".strip()
 
 
 def _finding(name: str, sentence: str, estimate: Estimate, notes: list[str],

@@ -42,6 +42,7 @@ class Outcomes(Frozen):
     is_renewable: bool = True
     max_unknown_share: Share
     churn_line: Annotated[float, Field(gt=0, le=1)] = 0.10   # yearly churn to reach before investing in growth (004)
+    retention_basis: Literal["trailing_12", "month", "renewals_due"] = "trailing_12"   # whose GRR, NRR and churn lead
     reading: Reading
     onboarding: Onboarding
 
