@@ -129,7 +129,7 @@ def test_the_target_is_renewals_and_the_last_year_per_head_and_product():
                                "arr_new": 240.0, "arr_expansion": 120.0}])
     scores = pd.DataFrame([score(a, "2026-10-01", owner=o) for a, o in (("a", "M"), ("b", "N"))])
     # New: 240 / (2 heads x 3 products) = 40; next year 3 heads x 3 products: 360. Add-on: 120 / 6 x 9 = 180.
-    aimed = forecast.target(found, scores, retention, 3, day("2026-10-01"), "JPY", ("3", ""))
+    aimed = forecast.target(found, scores, retention, 3, day("2026-10-01"), "JPY", "3 x 3")
     assert [row["arr"] for row in aimed.rows] == [found.estimate, 180.0, 360.0]
     assert aimed.estimate == pytest.approx(found.estimate + 540)
     alone = forecast.target(found, scores.assign(owner=None), retention, 0, day("2026-10-01"))

@@ -5,6 +5,7 @@ when every term that ends up to then was renewed, also those that short terms br
 to be renewed is that of past renewals with the same band as far ahead, near (up to 3 months) or not.
 """
 
+import math
 from datetime import date
 
 import numpy as np
@@ -65,9 +66,9 @@ def too_few_known(known: pd.DataFrame, definitions: Definitions) -> Finding | No
 
 
 def target(renewed: Finding, scores: pd.DataFrame, retention: pd.DataFrame, products: int, month: date,
-           currency: str = "", planned: tuple[str, str] = ("", "")) -> Finding:
+           currency: str = "", planned: str = "") -> Finding:
     """Next year's ARR to aim at: renewals due x renewal rate + add-on + new (004), the last two as in the last twelve
-    months per head and product, times the heads and products `planned` (empty: as many as today).
+    months per head and product, times heads and products as `planned`, such as "12 x 3" (empty: as many as today).
 
     In: the renewal forecast; `products` now sold (0: not told apart). Rows: part, basis, arr.
     """
@@ -78,7 +79,7 @@ def target(renewed: Finding, scores: pd.DataFrame, retention: pd.DataFrame, prod
         return Finding.not_measured("target", f"it needs {lacks}")
     heads = scores.loc[scores["month"] == pd.Timestamp(month), "owner"].nunique()
     today = (heads or 1) * (products or 1)
-    ahead = int(planned[0] or heads or 1) * int(planned[1] or products or 1)
+    ahead = math.prod(int(part) for part in planned.split("x")) if planned else today
     due = renewed.rows[-1]["due"]
     rows = [{"part": "renewals", "basis": f"{amount(due, currency)} due x {percent(renewed.estimate / due)}",
              "arr": renewed.estimate}]

@@ -28,7 +28,7 @@ class Cohort:
 
     rows: pd.DataFrame
     vanished: int
-    who: str = "under contract a year before"
+    who: str = "accounts under contract a year before"
     over: str = "over twelve months"
 
     @property
@@ -39,16 +39,16 @@ class Cohort:
     def without_rate(self, name: str, definitions: Definitions) -> Finding | None:
         """The Finding where no rate can be had, None when one can."""
         if not self.accounts:
-            return Finding.not_measured(name, f"no account was {self.who}")
+            return Finding.not_measured(name, f"there are no {self.who}")
         if is_too_unknown(self.vanished, self.accounts, definitions):
-            return Finding.not_measured(
-                name, f"{count(self.vanished)} of {count(self.accounts, 'account')} left with an unknown outcome")
-        return under_floor(name, self.rows["account_id"].nunique(), definitions, self.who)
+            return Finding.not_measured(name, f"{count(self.vanished)} of {count(self.accounts)} {self.who.split()[0]} "
+                                              "left with an unknown outcome")
+        return under_floor(name, self.rows["account_id"].nunique(), definitions, f"behind {self.who}")
 
     def notes(self) -> list[str]:
         """Whom the rates are of, in words."""
         unknown = f"; {count(self.vanished)} that left with an unknown outcome are in no rate" if self.vanished else ""
-        return [f"Of the {count(len(self.rows), 'account')} {self.who}{unknown}."]
+        return [f"Of the {count(len(self.rows))} {self.who}{unknown}."]
 
 
 def is_too_unknown(unknown: int, of: int, definitions: Definitions) -> bool:
@@ -73,7 +73,7 @@ def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, mo
     both["is_here"] = (both.pop("_merge") == "both") & ~churned
     both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
     vanished = ~both["is_here"] & unknown
-    words = () if months == YEAR else ("under contract a month before", "over the month")
+    words = () if months == YEAR else ("accounts under contract a month before", "over the month")
     return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()), *words)
 
 
@@ -89,7 +89,7 @@ def cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definition
     rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
     rows = rows.rename(columns={"arr_before": "opening", "arr_after": "closing"})
     return Cohort(rows.assign(cluster=clusters(rows), is_here=rows["outcome"] != "churned"),
-                  int((due["outcome"] == "unknown").sum()), "up for renewal in twelve months", "of the renewals due")
+                  int((due["outcome"] == "unknown").sum()), "renewals due in twelve months", "of the renewals due")
 
 
 def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date,
@@ -119,8 +119,8 @@ def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     if silent:
         return silent
     estimate = known_chance(stats.rate(~group.rows["is_here"], group.rows["cluster"]), definitions)
-    sentence = f"{with_interval(estimate)} of the accounts {group.who} have left."
-    return _finding("logo_churn", sentence, estimate, ["Accounts, not revenue.", *group.notes()])
+    sentence = f"{with_interval(estimate)} of the {group.who} were lost."
+    return _finding("logo_churn", sentence, estimate, ["Counted, not weighed by revenue.", *group.notes()])
 
 
 def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, definitions: Definitions, month: date) -> Finding:

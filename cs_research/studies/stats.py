@@ -125,6 +125,23 @@ def mean_ratio(values: pd.Series, chosen: pd.Series, cluster: pd.Series) -> Esti
     return interval(high / low, relative * high / low, cluster, LOG)
 
 
+def adjusted_slope(after: Any, on: Any, controls: Any, cluster: Any) -> Estimate:
+    """The least-squares slope of `after` on `on` at equal `controls` (one column each, a constant is added), clustered;
+    no value where either does not vary at equal controls.
+
+    >>> adjusted_slope([1., 2, 3, 6], [0., 1, 0, 1], [[0.], [0], [1], [1]], list("abcd")).value.__round__(3)
+    2.0
+    """
+    design = np.column_stack([np.ones(len(after)), np.asarray(controls, dtype=float)])
+    pair = np.column_stack([on, after]).astype(float)
+    x, y = (pair - design @ np.linalg.lstsq(design, pair, rcond=None)[0]).T
+    weight = float(x @ x)
+    if min(weight, float(y @ y)) < 1e-9 * len(pair):
+        return NOTHING
+    value = float(x @ y) / weight
+    return interval(value, x * (y - value * x) / weight, cluster)
+
+
 def total_ratio(numerator: pd.Series, denominator: pd.Series, cluster: pd.Series) -> Estimate:
     """Sum of `numerator` over sum of `denominator`, such as the ARR kept of the ARR at the opening.
 

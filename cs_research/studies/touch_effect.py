@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding, count, with_interval
-from cs_research.scorecards import TOLERANCE
 from cs_research.studies import stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, health_without
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few
@@ -85,12 +84,6 @@ def conditional_association(panel: pd.DataFrame, total: float) -> Estimate:
     named = panel[["segment", "band_before", "month"]].astype(object).fillna("none").astype(str)
     quarters = (panel[lags] / total * 4).clip(0, 3.99).astype(int).astype(str).add_prefix("quarter_")
     groups = pd.get_dummies(pd.concat([named, quarters], axis=1), drop_first=True, dtype=float)
-    controls = np.column_stack([np.ones(len(panel)), panel[["age", "size", *lags]], groups])
-    pair = panel[["touch", "after"]].to_numpy(dtype=float)
-    touch, after = (pair - controls @ np.linalg.lstsq(controls, pair, rcond=None)[0]).T
-    weight = float(touch @ touch)
-    if min(weight, float(after @ after)) < TOLERANCE * len(panel):
-        return stats.NOTHING
-    slope = float(touch @ after) / weight
+    controls = np.column_stack([panel[["age", "size", *lags]], groups])
     unit = float(np.log(2))
-    return stats.interval(slope * unit, unit * touch * (after - slope * touch) / weight, panel["cluster"])
+    return stats.adjusted_slope(panel["after"] * unit, panel["touch"], controls, panel["cluster"])
