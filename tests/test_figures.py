@@ -50,6 +50,10 @@ CHARTS = {
     "retention": lambda: figures.draw_retention(finding(
         *(month(m, grr=0.8, nrr=0.9, logo_churn=0.2) for m in ("2026-09", "2026-10")))),
     "no money": lambda: figures.draw_retention(finding(month("2026-10", grr=None, nrr=None, logo_churn=0.2))),
+    "churn": lambda: figures.draw_churn(
+        finding(*(month(m, logo_churn=0.02, arr_churn=None) for m in ("2026-09", "2026-10")), line=0.1 / 12)),
+    "forecast": lambda: figures.draw_forecast(finding(*(
+        month(f"2026-1{n}", months=n, due=9e6 * n, kept=7e6 * n, lower=6e6, upper=8e6 * n) for n in (1, 2))), "JPY"),
     "bridge": lambda: figures.draw_bridge(finding(*({"step": s, "arr": a} for s, a in (
         ("opening", 100e6), ("new", 30e6), ("expansion", 20e6), ("contraction", -5e6), ("churned", -25e6),
         ("closing", 120e6))))),

@@ -70,6 +70,15 @@ def test_no_page_shows_an_empty_number(named_run):
     assert SAYS[name] in index and len(index.encode()) < 500_000
 
 
+def test_every_bridge_adds_up_to_the_unit(named_run):
+    rows = named_run[1].retention.dropna(subset=["arr_opening"])
+    up = rows[["arr_opening", "arr_new", "arr_expansion"]].sum(axis=1)
+    down = rows["arr_contraction"] + rows["arr_churned"]
+    assert ((up - down - rows["arr_closing"]).abs() < 0.005).all() and rows.empty == (named_run[0] == "oulad")
+    logos = rows["logos_opening"] + rows["logos_new"] - rows["logos_churned"]
+    assert (logos == rows["logos_closing"]).all()
+
+
 def test_every_claim_has_a_verdict_and_a_sentence(named_run):
     run = named_run[1]
     for claim in run.definitions.claims.claims:

@@ -55,12 +55,14 @@ class Due:
             self.bands.append(Band("", len(unscored), float(unscored["due"].sum()), stats.NOTHING, False))
 
     def _rows(self) -> pd.DataFrame:
-        """One row per renewal: account_id, due_date, health_band, due (ARR, or 1 where money is not measured)."""
+        """One row per renewal: account_id, due_date, health_band, is_short (comes up again within the days), due
+        (ARR, or 1 where money is not measured)."""
         ends = self.view.run.outcomes
         ends = ends[(ends["due_date"] > self.view.month_end) & (ends["due_date"] <= self.last_day)
                     & (ends["outcome"] == "not_due")]
         now = self.view.now[["health_band", "arr"]].reset_index()
-        rows = ends[["account_id", "due_date"]].merge(now, on="account_id")
+        is_short = (ends["due_date"] - ends["term_start"]).dt.days < self.days
+        rows = ends[["account_id", "due_date"]].assign(is_short=is_short).merge(now, on="account_id")
         rows["due"] = rows["arr"] if self.view.has_money else 1.0
         return rows.sort_values(["due_date", "account_id"], ignore_index=True)
 
@@ -153,6 +155,8 @@ def renewals_section(due: Due) -> dict:
     what = say("r_arr" if due.view.has_money else "r_renewals")
     caption = say("r_caption", n=due.past, what=what, lag=_lag(due)) if any(b.lost is not None for b in due.bands) \
         else say("r_caption_none", what=what)
+    if short := int(due.rows["is_short"].sum()):
+        caption += Markup(" ") + say("r_short", n=short, days=due.days)
     return {**section, "title": _title(due, day, n), "bars": [_bar(due, band, scale) for band in due.bands if band.n],
             "caption": caption, "total": _total(due, n), "rows": _largest(due), "heads": _heads(due)}
 
