@@ -115,7 +115,8 @@ class Table:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate")
+SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate",
+          "expanded_rate", "expanded_lower", "expanded_upper", "worst_share")
 HEADS = {"n": "n", "arr": "ARR", "rate": "rate", "lower": "95% from", "upper": "95% to"}
 
 

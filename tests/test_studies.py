@@ -468,7 +468,9 @@ def test_training_and_test_share_neither_accounts_nor_time():
 def test_a_good_card_is_kept_and_one_that_a_single_indicator_beats_is_investigated():
     good = card_check.card_and_churn(checked(0.0))
     assert good.verdict == "keep" and good.estimate > 0.6
-    assert [row["what"] for row in good.rows] == ["the card", "equal weights", "best single indicator (D-1)"]
+    assert [row["what"] for row in good.rows] == [
+        "the card", "equal weights", "best single indicator (D-1)", "ceiling: logistic regression",
+        "ceiling: boosted trees"]
     assert good.rows[2]["card_less_this"] == 0  # the card is D-1 here
     assert card_check.card_and_churn(checked(1.0)).verdict == "investigate"
 

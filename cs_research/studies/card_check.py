@@ -11,10 +11,11 @@ import pandas as pd
 
 from cs_research.finding import Estimate, Finding, count, with_interval
 from cs_research.studies import stats
-from cs_research.studies.evidence import Evidence, Readings
+from cs_research.studies.evidence import KEY, Evidence, Readings
 from cs_research.studies.judging import too_few
 
 NAME = "card_foretells_churn"
+CEILING = "ceiling"
 
 
 def half_of(account_ids: pd.Series) -> pd.Series:
@@ -51,7 +52,7 @@ def card_and_churn(evidence: Evidence) -> Finding:
     if few:
         return few
     card = stats.auc(-test["health"], events, test["cluster"])
-    table = [_line("the card", card, None), *_baselines(evidence, train, test)]
+    table = [_line("the card", card, None), *_baselines(evidence, train, test), *_expansion(test)]
     floor = evidence.definitions.claims.min_clusters
     verdict = _verdict(card, table, floor)
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
@@ -61,25 +62,48 @@ def card_and_churn(evidence: Evidence) -> Finding:
 
 
 def _baselines(evidence: Evidence, train: pd.DataFrame, test: pd.DataFrame) -> list[dict[str, Any]]:
-    shares = _point_shares(evidence)
+    shares = indicator_points(evidence)
     early, late = (rows[["account_id", "month"]].merge(shares, how="left", on=["account_id", "month"])
                    .set_index(rows.index)[shares.columns[2:]] for rows in (train, test))
     measured = [name for name in late if early[name].notna().any() and late[name].notna().mean() >= 0.5]
+    before = evidence.history.assign(month=evidence.history["month"] + pd.DateOffset(months=1))[[*KEY, "health"]]
+    month_before = test[KEY].merge(before, on=KEY, how="left").set_index(test.index)["health"]
     lines = [_compared("equal weights", late.mean(axis=1, skipna=True), test)]
+    if month_before.notna().mean() >= 0.5:
+        lines.insert(0, _compared("the card a month earlier", month_before, test))
     chosen = {name: stats.auc(-early[name].fillna(early[name].mean()), train["is_churned"], train["cluster"]).value
               for name in measured}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if chosen:
         best = max(chosen, key=lambda name: (chosen[name], name))
         lines.append(_compared(f"best single indicator ({best})", late[best].fillna(early[best].mean()), test))
+        lines += [_compared(f"{CEILING}: {words}", -chances, test)
+                  for words, chances in learned(early[measured], train["is_churned"].astype(int), late[measured])]
     return lines
 
 
-def _point_shares(evidence: Evidence) -> pd.DataFrame:
+def learned(early: pd.DataFrame, events: pd.Series, late: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    """Chances on `late` by a logistic regression and by boosted trees, both learned on `early` (points, may be empty).
+
+    What the same indicators can reach without a card. Nothing where `early` holds fewer than 10 of either outcome.
+    """
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    if min(events.sum(), (1 - events).sum()) < 10:
+        return []
+    means = early.mean()
+    models = {"logistic regression": LogisticRegression(max_iter=1000),
+              "boosted trees": GradientBoostingClassifier(n_estimators=60, random_state=1)}
+    return [(words, pd.Series(model.fit(early.fillna(means), events).predict_proba(late.fillna(means))[:, 1],
+                              index=late.index)) for words, model in models.items()]
+
+
+def indicator_points(evidence: Evidence) -> pd.DataFrame:
     """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
     best = {indicator.id: indicator.best for indicator in evidence.card.indicators}
     rows = evidence.indicators
-    rows = rows.assign(share=rows["points"] / rows["indicator"].map(best))
+    rows = rows.assign(share=rows["points"] / rows["indicator"].map(best).astype(float))
     wide = rows.pivot(index=["account_id", "month"], columns="indicator", values="share").reset_index()
     return wide.rename_axis(columns=None)
 
@@ -91,6 +115,12 @@ def _compared(words: str, score: pd.Series, test: pd.DataFrame) -> dict[str, Any
     return _line(words, stats.auc(-score, events, test["cluster"]), less)
 
 
+def _expansion(test: pd.DataFrame) -> list[dict[str, Any]]:
+    known = test[test["is_expanded"].notna()]
+    found = stats.auc(known["health"], known["is_expanded"].astype(bool), known["cluster"])
+    return [] if found.value is None else [_line("the card, of who expands", found, None)]
+
+
 def _line(words: str, estimate: Estimate, less: Estimate | None) -> dict[str, Any]:
     line = {"what": words, "estimate": estimate.value, "lower": estimate.lower, "upper": estimate.upper,
             "n": estimate.n}
@@ -98,10 +128,16 @@ def _line(words: str, estimate: Estimate, less: Estimate | None) -> dict[str, An
                                       "less_upper": less.upper}
 
 
+def _better(table: list[dict[str, Any]]) -> list[str]:
+    """The simple baselines that beat the card beyond chance; a ceiling may."""
+    return [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0
+            and not line["what"].startswith(CEILING)]
+
+
 def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int) -> str:
     if card.clusters < min_clusters or card.lower is None:
         return "cannot_tell"
-    if card.upper <= 0.5 or any(line.get("less_upper") is not None and line["less_upper"] < 0 for line in table):
+    if card.upper <= 0.5 or _better(table):
         return "investigate"
     return "keep" if card.lower > 0.5 else "cannot_tell"
 
@@ -112,7 +148,7 @@ def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_cluste
     if verdict == "cannot_tell":
         is_known = card.lower is not None and card.clusters >= min_clusters
         return "no better than a coin beyond chance" if is_known else "too few groups to judge chance by"
-    better = [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0]
+    better = _better(table)
     return f"{' and '.join(better)} does better" if better else "worse than a coin"
 
 

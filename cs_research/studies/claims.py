@@ -6,7 +6,7 @@
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.finding import VERDICTS, Finding, number, percent, with_interval
+from cs_research.finding import VERDICTS, Finding, count, number, percent, percents, with_interval
 from cs_research.studies import landmark, onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few
@@ -95,6 +95,69 @@ def touch_and_churn(evidence: Evidence) -> Finding:
     table = [{"group": label, **rate_row(rows[mask], "is_churned", evidence.definitions.claims)}
              for label, mask in (("least touch (third)", low), ("all others", ~low))]
     return claim_finding(evidence, name, sentence, estimate, verdict, unit="points", rows=table, notes=notes)
+
+
+# ---------------------------------------------------------------- beside the claims
+
+
+def along_score(evidence: Evidence) -> Finding:
+    """Churn and expansion by tenths of the score, from the lowest; the estimate is churn in the lowest.
+
+    `series`: churned and, where it can be seen, expanded: x (mean score), n, events, rate, lower, upper.
+    """
+    name, rows, rules = "rates_along_score", _with_health(evidence), evidence.definitions.claims
+    few = too_few(evidence, name, rows["account_id"].nunique(), "with a score before a known outcome")
+    if few:
+        return few
+    tenth = pd.qcut(rows["health"].rank(), 10, labels=False, duplicates="drop")
+    events = ["is_churned"] + ["is_expanded"] * bool(rows["is_expanded"].notna().all())
+    series = {event.removeprefix("is_"): [
+        {"x": float(part["health"].mean()), **rate_row(part, event, rules)} for _, part in rows.groupby(tenth)]
+        for event in events}
+    series = {event: [point for point in points if point["rate"] is not None] for event, points in series.items()}
+    if not series["churned"]:
+        return cannot_measure(name, f"fewer than {rules.min_accounts} accounts in every tenth of the score")
+    ends = [points[end] for points in series.values() for end in (0, -1)]
+    said = [f"{percent(p['rate'])} (95% interval {percents(p['lower'], p['upper'])}, n = {count(p['n'])})"
+            if p["lower"] is not None else f"{percent(p['rate'])} (n = {count(p['n'])})" for p in ends]
+    parts = [f"{low} {event} at the lowest and {high} at the highest scores" for event, low, high in zip(
+        series, said[::2], said[1::2], strict=True)]
+    return Finding(name, f"{'; '.join(parts)}.", ends[0]["rate"], ends[0]["lower"], ends[0]["upper"], len(rows),
+                   details={"series": series, "notes": evidence.readings.notes()})
+
+
+def by_reading(evidence: Evidence) -> Finding:
+    """Churn and expansion by colour: read as the data set says, at twice the distance, by first and later renewals.
+
+    `rows`: read, group, n, events, rate, lower, upper (churn) and the same of expansion (expanded, ...). The estimate:
+    churn in the worst colour at twice the distance. Churn before a reading is counted, in notes.
+    """
+    name, plan, rules = "churn_by_reading", evidence.definitions.outcomes.reading, evidence.definitions.claims
+    if plan.mode != "renewal":
+        return Finding.not_measured(name, "this data set is not read by renewal")
+    near, far = evidence, evidence.read_before(2 * plan.months_before)
+    due = near.outcomes.groupby("account_id")["due_date"].min()
+    rows, early = _with_health(near), _with_health(far)
+    is_first = rows["due_date"] == rows["account_id"].map(due.astype("datetime64[us]").to_dict())
+    views = {f"{plan.months_before} months before": rows, f"{2 * plan.months_before} months before": early,
+             "first renewals": rows[is_first], "later renewals": rows[~is_first]}
+    few = too_few(evidence, name, early["account_id"].nunique(), "with a score so early", near.readings.notes())
+    if few:
+        return few
+    table = [{"read": view, "group": band, **rate_row(part := some[some["health_band"] == band], "is_churned", rules),
+              **{f"expanded_{key}": value for key, value in (
+                  rate_row(part, "is_expanded", rules) if part["is_expanded"].notna().all() else {}).items()}}
+             for view, some in views.items() for band in evidence.card.bands]
+    worst = early[early["health_band"] == evidence.card.bands[0]]
+    found = stats.rate(worst["is_churned"], worst["cluster"])
+    if not rules.are_enough(worst["account_id"].nunique()):
+        found = stats.NOTHING
+    gone = far.readings.left_out["left before the reading"], near.readings.left_out["left before the reading"]
+    said = "too few" if found.value is None else with_interval(found)
+    return Finding(name, f"Read {2 * plan.months_before} months before the renewal, {evidence.card.bands[0]} accounts "
+                   f"churned in {said}. Gone before that reading: {count(gone[0])} ({count(gone[1])} by the later).",
+                   found.value, found.lower, found.upper, found.n,
+                   details={"rows": table, "notes": far.readings.notes()})
 
 
 # ---------------------------------------------------------------- shared by the claims

@@ -1,6 +1,6 @@
 """What a study looks at: the history of one card, what became of the accounts, and how the two are joined."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -46,7 +46,7 @@ class Evidence:
 
     history (one row per account and month), indicators and measures, all three as they stood when their month
     closed; outcomes (account_id, due_date, outcome, term_start, ...); milestones (None: not delivered); facts
-    (account_id, industry, goal, as they are today; None: unknown).
+    (account_id, account_name, industry, goal, as they are today; None: unknown); contracts (as delivered).
     """
 
     history: pd.DataFrame
@@ -58,6 +58,7 @@ class Evidence:
     scorecard: str
     as_of: date
     facts: pd.DataFrame | None = None
+    contracts: pd.DataFrame | None = None
 
     @classmethod
     def from_run(cls, run: Any, scorecard: str = "", month: date | None = None) -> "Evidence":
@@ -67,7 +68,8 @@ class Evidence:
         measures = up_to(run.measures[run.measures["is_history"]], month).reset_index(drop=True)
         history, indicators = (of_card(table, card, month) for table in (run.history, run.history_indicators))
         return cls(history, run.outcomes, indicators, measures, run.canonical("milestones"), run.definitions,
-                   card.name, seen_until(run, month), run.account_facts)
+                   card.name, seen_until(run, month), run.account_facts,
+                   run.canonical("contracts"))
 
     @property
     def card(self) -> models.Scorecard:
@@ -78,6 +80,12 @@ class Evidence:
     def readings(self) -> Readings:
         """Scores joined to outcomes by the reading mode of the data set."""
         return readings(self.history, self.outcomes, self.definitions, self.as_of)
+
+    def read_before(self, months: int) -> "Evidence":
+        """The same, with the score read so many months before each renewal."""
+        reading = self.definitions.outcomes.reading.model_copy(update={"months_before": months})
+        outcomes = self.definitions.outcomes.model_copy(update={"reading": reading})
+        return replace(self, definitions=replace(self.definitions, outcomes=outcomes))
 
 
 def seen_until(run: Any, month: date | None = None) -> date:

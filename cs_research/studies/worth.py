@@ -1,0 +1,173 @@
+"""What a list by the score would catch, for whom the score works, and whether it is still the same (methods 2)."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from cs_research.finding import Estimate, Finding, count, number, percent, with_interval
+from cs_research.studies import stats
+from cs_research.studies.calibration import logit
+from cs_research.studies.card_check import split
+from cs_research.studies.evidence import KEY, Evidence
+from cs_research.studies.judging import cannot_measure, known_chance, too_few, under_floor
+
+WEEKS = 52 / 12     # of a month
+BLIND_SHARE = 0.1   # of the accounts that a list holds where no manager is known
+SHIFTED = 0.25      # PSI: by convention another population
+
+
+def list_by_score(evidence: Evidence) -> Finding:
+    """What a list of the lowest scores, as long as managers can see in a month, would have caught, out of time.
+
+    The estimate is its lift: how many times more often than a list by lot it is right. `rows`: what, estimate, lower,
+    upper, n of precision, lift, share of churned accounts caught, and the Brier score of the chances that the score
+    gives beside that of the bare rate, both learned on earlier windows of other accounts.
+    """
+    name = "list_by_score"
+    train, test = split(evidence.readings)
+    smaller = min(rows[rows["is_churned"].astype(bool) == left]["account_id"].nunique()
+                  for rows in (train, test) for left in (True, False))
+    few = too_few(evidence, name, smaller, "churned or stayed (the fewer) among the earlier or the later windows",
+                  evidence.readings.notes())
+    if few:
+        return few
+    if train["health"].nunique() < 2 or test["health"].nunique() < 2:
+        return cannot_measure(name, "the score hardly varies", evidence.readings.notes())
+    share, capacity = _capacity(evidence)
+    who = test["is_churned"].astype(float), test["cluster"]
+    level, slope, _ = logit(train["health"].to_numpy(float), train["is_churned"].to_numpy(float))
+    said, bare = expit(level + slope * test["health"]), pd.Series(train["is_churned"].mean(), index=test.index)
+    lines = {**at_capacity(test["health"], *who, share), "Brier score": brier(said, *who),
+             "Brier score of the bare rate": brier(bare, *who)}
+    lines = {words: known_chance(one, evidence.definitions) for words, one in lines.items()}
+    table = [{"what": words, "form": "number", "estimate": one.value, "lower": one.lower, "upper": one.upper,
+              "n": one.n} for words, one in lines.items()]
+    lift = lines["lift"]
+    sentence = (f"A list of the {percent(share)} of accounts with the lowest scores would have been right in "
+                f"{with_interval(lines['precision'])}, {with_interval(lift, 'ratio')} times as often as one by lot.")
+    return Finding(name, sentence, lift.value, lift.lower, lift.upper, lift.n, details={"rows": table, "notes": [
+        f"Tested on {count(len(test))} later windows of accounts that taught nothing. {capacity}",
+        *evidence.readings.notes()[1:]]})
+
+
+def brier(chance: pd.Series, events: pd.Series, cluster: pd.Series) -> Estimate:
+    """Mean square of what came less its chance (Brier 1950); 0 is perfect."""
+    square = np.square(np.asarray(events, dtype=float) - np.asarray(chance, dtype=float))
+    return stats.interval(square.mean(), (square - square.mean()) / len(square), cluster)
+
+
+def at_capacity(score: pd.Series, events: pd.Series, cluster: pd.Series, share: float) -> dict[str, Estimate]:
+    """Precision, lift and share caught of a list of the lowest scores that holds a share of all rows.
+
+    Rows that tie at the end of the list are on it in part.
+    >>> found = at_capacity(pd.Series([1, 2, 3, 4]), pd.Series([1, 0, 1, 0]), pd.Series(list("abcd")), 0.25)
+    >>> [found[name].value for name in found]
+    [1.0, 2.0, 0.5]
+    """
+    y, cut = np.asarray(events, dtype=float), score.sort_values().iloc[min(int(share * len(score)), len(score) - 1)]
+    is_tied = (score == cut).to_numpy()
+    listed = np.where(score < cut, 1.0, is_tied * (share * len(y) - (score < cut).sum()) / is_tied.sum())
+    precision = stats.total_ratio(listed * y, listed, cluster)
+    lift = precision.value / y.mean()
+    pull = listed * (y - precision.value) / listed.sum() / y.mean() - lift * (y - y.mean()) / y.sum()
+    return {"precision": precision, "lift": stats.interval(lift, pull, cluster, stats.LOG),
+            "share caught": stats.total_ratio(listed * y, y, cluster)}
+
+
+def _capacity(evidence: Evidence) -> tuple[float, str]:
+    """The share of the accounts that managers can see in a month, and how it comes about."""
+    weekly, last = evidence.definitions.response_points.capacity_per_manager, evidence.history["month"].max()
+    book = evidence.history[evidence.history["month"] == last]
+    if book["owner"].isna().all():
+        return BLIND_SHARE, f"No manager is known: the list holds {percent(BLIND_SHARE)} of the accounts."
+    share = min(1.0, weekly * WEEKS * book["owner"].nunique() / book["owner"].notna().sum())
+    return share, (f"Capacity: {count(weekly)} accounts a week and manager, {percent(share)} of the accounts in a month"
+                   f"{', all of them: a list then tells nothing' if share == 1 else ''}.")
+
+
+# ---------------------------------------------------------------- for whom, and still
+
+
+def by_subgroup(evidence: Evidence) -> Finding:
+    """Pairs in the right order within each segment, stage and third of size (ARR, else seats), over all windows."""
+    name, rows = "order_by_subgroup", evidence.readings.rows
+    rows = rows[rows["health"].notna()].merge(evidence.history[[*KEY, "arr", "seats"]], on=KEY)
+    few = too_few(evidence, name, rows["account_id"].nunique(), "with a score and a known outcome")
+    if few:
+        return few
+    size, what = (rows["arr"], "ARR") if rows["arr"].notna().any() else (rows["seats"], "seats")
+    third = pd.cut(size.rank(pct=True), [0, 1 / 3, 2 / 3, 1], labels=[f"{w} third by {what}" for w in (
+        "lowest", "middle", "top")])
+    groups = [("all", pd.Series(True, index=rows.index))] + [
+        (f"{label}{value}", column == value) for label, column in (
+            ("", rows["segment"]), ("stage ", rows["stage"]), ("", third.astype(object)))
+        if column.nunique() > 1 for value in dict.fromkeys(column.dropna().sort_values())]
+    table = []
+    for words, mask in groups:
+        inside, churned = rows[mask], rows[mask]["is_churned"].astype(bool)
+        fewer = min(inside[churned]["account_id"].nunique(), inside[~churned]["account_id"].nunique())
+        is_enough = evidence.definitions.claims.are_enough(fewer)
+        one = stats.auc(-inside["health"], churned, inside["cluster"]) if is_enough else stats.NOTHING
+        one = known_chance(one, evidence.definitions)
+        table.append({"what": words, "n": len(inside), "estimate": one.value, "lower": one.lower, "upper": one.upper})
+    known = [line for line in table[1:] if line["estimate"] is not None]
+    if table[0]["estimate"] is None:
+        return cannot_measure(name, "fewer than 10 accounts churned, or stayed")
+    low = min(known, key=lambda line: line["estimate"], default=None)
+    first = Estimate(*(table[0][x] for x in ("estimate", "lower", "upper", "n")), rows["cluster"].nunique())
+    weakest = "" if low is None else (f", the fewest in {low['what']}: " + with_interval(Estimate(
+        low["estimate"], low["lower"], low["upper"], low["n"], 0)))
+    return Finding(name, f"The score has {with_interval(first)} of pairs in the right order{weakest}.", first.value,
+                   first.lower, first.upper, first.n, details={"rows": table})
+
+
+def drift(evidence: Evidence) -> Finding:
+    """Population stability index of the colours of the score and of each indicator: the first year against the last.
+
+    `rows`: what, estimate (PSI), by_chance (of as many accounts from one population), n_then, n_now, worst_then,
+    worst_now (the share in the worst colour). Under 0.1 alike, over 0.25 another population.
+    """
+    name, card, history = "drift", evidence.card, evidence.history
+    scored = history[history["health_band"].notna()]
+    months = scored["month"].drop_duplicates().sort_values()
+    if len(months) < 24:
+        return Finding.not_measured(name, f"two years of scores are needed and there are {count(len(months), 'month')}")
+    first, last = months.iloc[11], months.iloc[-12]
+    bands = evidence.indicators[evidence.indicators["band"].notna()]
+    table = [{"what": what, **_shift(rows[rows["month"] <= first], rows[rows["month"] >= last], column, names)}
+             for what, rows, column, names in (("the score", scored, "health_band", card.bands), *(
+                 (i.id, bands[bands["indicator"] == i.id], "band", card.indicator_bands) for i in card.indicators))]
+    table = [line for line in table if line["n_then"] and line["n_now"]]
+    few = under_floor(name, min(table[0]["n_then"], table[0]["n_now"]) if table else 0, evidence.definitions,
+                      "in the first or the last year")
+    if few:
+        return few
+    moved = [line["what"] for line in table[1:] if line["estimate"] > SHIFTED]
+    whole = table[0]
+    sentence = (f"Between the first year of scores and the last, the colours of the score shifted by "
+                f"{number(whole['estimate'], 2)} (PSI; by chance about {number(whole['by_chance'], 2)}; "
+                f"over {SHIFTED} is another population)"
+                f"{': most in ' + ', '.join(moved) if moved else ''}.")
+    return Finding(name, sentence, whole["estimate"], n=whole["n_then"] + whole["n_now"], details={"rows": table})
+
+
+def psi(then: Any, now: Any) -> float:
+    """Population stability index of two rows of counts; half a count more in each keeps empty ones finite.
+
+    >>> round(psi([50, 50], [50, 50]), 3), round(psi([80, 20], [20, 80]), 2)
+    (0.0, 1.63)
+    """
+    before, after = ((np.asarray(x, dtype=float) + 0.5) / (np.sum(x) + 0.5 * len(x)) for x in (then, now))
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def _shift(then: pd.DataFrame, now: pd.DataFrame, column: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """PSI of account-months; what chance would make of it counts accounts, whose months are alike."""
+    counts = [rows[column].value_counts().reindex(names, fill_value=0) for rows in (then, now)]
+    accounts = [rows["account_id"].nunique() for rows in (then, now)]
+    by_chance = (len(names) - 1) * sum(1 / n for n in accounts if n)
+    worst = [float(c.iloc[0] / c.sum()) if c.sum() else None for c in counts]
+    return {"form": "number", "estimate": psi(*counts), "by_chance": by_chance, "n_then": accounts[0],
+            "n_now": accounts[1], "worst_then": worst[0], "worst_now": worst[1]}
