@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import Finding, count, number, percent
+from cs_research.finding import TOO_FEW, Finding, count, number, percent
 
 # Each colour under the name of its CSS variable, so that a page may restyle a drawing for the dark.
 COLOURS = {"bg": "#ffffff", "ink": "#17202a", "ink2": "#56616c", "accent": "#1f5c99", "hex": "#7c95ae",
@@ -117,6 +117,7 @@ class Table:
 
 SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate",
           "expanded_rate", "expanded_lower", "expanded_upper", "worst_share")
+HEALTH = ("health", "health_old", "health_new")
 HEADS = {"n": "n", "arr": "ARR", "rate": "rate", "lower": "95% from", "upper": "95% to"}
 
 
@@ -143,11 +144,13 @@ def _cell(name: str, row: dict[str, Any]) -> str:
         return str(value)[:7]
     if isinstance(value, str):
         return value
+    if name in HEALTH and isinstance(value, float):
+        return number(value)
     if name in SHARES and "form" not in row:
         return percent(float(value))
     return count(int(value)) if float(value).is_integer() else number(float(value), 2)
 
 
 def _side(name: str, rows: list[dict[str, Any]]) -> str:
-    is_number = all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
+    is_number = all(isinstance(row.get(name), int | float) or row.get(name) in (None, TOO_FEW) for row in rows)
     return ' class="right"' if is_number else ""

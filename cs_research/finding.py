@@ -17,6 +17,7 @@ VERDICTS = {
     "": "", "supported": "Supported", "contradicted": "Contradicted", "cannot_tell": "Cannot tell",
     "adopt": "Adopt", "keep": "Keep", "investigate": "Investigate",
 }
+TOO_FEW = "too few"  # in a table, instead of a number
 CLOSE = 1e-9  # means of ratios arrive as .49999999999999994
 
 

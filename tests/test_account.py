@@ -102,10 +102,29 @@ def test_why_it_moved_is_told_in_points_and_adds_up(here):
 
 def test_what_is_known_and_what_comes_next(here):
     assert what_is_known(here).rows == [
-        {"date": "2026-07-14", "what": "meeting", "about": "renewal"},
+        {"date": "2026-07-14", "what": "meeting", "about": "booked, renewal"},
         {"date": "2026-06-03", "what": "meeting", "about": "held, with keyman, review"}]
     assert what_is_known(here).sentence == "On record: 2 meetings."
     assert what_next(here).sentence.endswith("The next renewal is due on 2027-01-01.")
+
+
+def test_open_alerts_come_first_in_the_words_of_the_definitions_and_the_week_is_the_one_after_the_month(runs):
+    """An alert open since January stands before seven closed ones; closed in August is open at the end of June."""
+    january, august = pd.Timestamp("2026-01-31"), pd.Timestamp("2026-08-31")
+    rows = [("health_low", january, august), *(("stock_low", month, month + pd.offsets.MonthEnd()) for month in
+                                               pd.date_range("2025-10-31", periods=7, freq="ME"))]
+    alerts = pd.DataFrame(rows, columns=["rule", "opened_date", "closed_date"]).assign(kind="challenge", action="Ask")
+    actions = pd.DataFrame({"week": ["2026-W26", "2026-W28"], "response_points": [10.0, 30.0],
+                            "suppressed_by": [None, "meeting_booked"]})
+    here = Account(runs.early, CARD, JUNE, "here")
+    here.rows = {"alerts": alerts, "actions": actions, "outcomes": pd.DataFrame()}.get
+    found = what_next(here)
+    assert found.sentence.startswith("Open: Health is red, since 2026-01-31: ask. ") and "W" not in found.sentence
+    assert [row["rule"] for row in found.rows] == ["Health is red"] + ["Under 400 per seat two months after the start"] * 5
+    assert (found.rows[0]["kind"], found.rows[0]["closed_date"]) == ("risk", None)
+    here.rows = {"alerts": alerts, "actions": actions.replace("2026-W28", "2026-W27"), "outcomes": pd.DataFrame()}.get
+    assert ("In 2026-W27 it has 30 response points and is left alone (a meeting is booked by the end of next week)."
+            in what_next(here).sentence)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["", "after rows came in late"])

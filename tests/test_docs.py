@@ -28,6 +28,19 @@ def test_the_export_with_japanese_headers_is_taken_in_whole(tmp_path):
                     ("00102", 10, 30000, "churned", "2025-11-01")]
 
 
+def test_accounts_with_their_managers_are_made_of_the_contract_file(tmp_path):
+    [csv], [mapping] = blocks("bring-your-own-data.md", "csv"), blocks("bring-your-own-data.md", "yaml")
+    [query] = [block for block in blocks("bring-your-own-data.md", "") if block.startswith("sources:")]
+    head, *rows = csv.splitlines()
+    named = [f"{head},担当者", *(f"{row},{owner}" for row, owner in zip(rows, ("佐藤", "鈴木", "佐藤"), strict=True))]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keiyaku.csv").write_text("\n".join(named), encoding="utf-8")
+    (tmp_path / "data" / "dataset.yml").write_text(mapping.replace("tables:\n", query), encoding="utf-8")
+    folder = ingest(open_dataset(tmp_path / "data"), tmp_path / "run").folder
+    assert duckdb.sql(f"SELECT account_id, owner FROM '{folder}/accounts.parquet' ORDER BY 1").fetchall() == [
+        ("00101", "鈴木"), ("00102", "佐藤")]
+
+
 def test_every_link_between_documents_leads_somewhere():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     links = [(page, link) for page in pages

@@ -184,7 +184,7 @@ def test_everyone_is_in_one_stage_and_segment_with_the_team_in_charge():
     found = plan.stages_and_teams(month_of_scores(), ALERTS, DEFAULTS, OCTOBER)
     assert [[row[k] for k in ("stage", "segment", "team", "n", "alerts", "health")] for row in found.rows] == [
         ["Operation", "smb", "SMB CSMs", 12, 2, 20], ["Established", "enterprise", "Enterprise Sales Group", 11, 1, 30],
-        ["Established", "without segment", "nobody named", 1, 0, None]]
+        ["Established", "without segment", "nobody named", 1, 0, "too few"]]
     assert "The largest group, 12, is smb in the stage Operation; in charge: SMB CSMs." in found.sentence
     assert found.details["notes"][0].startswith("1 account without a team")
 
@@ -206,7 +206,7 @@ def test_goals_are_compared_by_intervals_only():
     rows = {row["goal"]: row for row in found.rows}
     assert [rows["finance"][k] for k in ("n", "health", "touch", "due", "rate")] == [12, 20, 0.2, 12, 1]
     assert [rows["process"][k] for k in ("n", "due", "rate")] == [11, 11, 0]
-    assert [rows["learning"][k] for k in ("n", "health", "touch", "due", "rate")] == [0, None, None, 0, None]
+    assert [rows["learning"][k] for k in ("n", "health", "touch", "due", "rate")] == [0, "too few", "too few", 0, None]
     assert "Churn is higher with the goal finance than with process" in found.sentence
     assert "23 of 24 accounts name" in found.sentence
     mixed = due.assign(outcome=["churned", "renewed"] * 12)
@@ -250,7 +250,8 @@ def test_a_rule_that_the_data_cannot_measure_is_told_in_one_sentence_and_the_res
     found = plan.open_alerts(ALERTS, month_of_scores(), FACTS, missing, DEFAULTS, OCTOBER)
     assert found.details["notes"] == [
         "Not measured in this data set: Under 400 per seat two months after the start (no core action event occurs in "
-        "the data); A survey waits for an answer (no table of surveys)."]
+        "the data); A survey waits for an answer (no table of surveys).",
+        "Team and stage are today's; the table alerts has those of the month in which an alert opened."]
     assert len(found.rows) == 3
 
 
@@ -271,5 +272,7 @@ def test_how_long_alerts_last_counts_those_old_enough_to_tell():
     row = next(row for row in found.rows if row["rule"] == "A survey waits for an answer")
     assert (row["open"], row["opened"], row["months"], row["rate"]) == (0, 13, 2, 0.5)   # six of twelve
     assert (found.estimate, found.n) == (0.5, 12)
+    assert found.details["notes"][0].endswith(
+        "'Health is red' opens with health below 17.5 and closes with health at least 20.")
     few = plan.alert_rules(ALERTS, NOTHING_MISSING, DEFAULTS, OCTOBER)
     assert few.sentence.startswith("Too few to say: 2 accounts")

@@ -74,6 +74,14 @@ def test_the_crossing_counts_every_account_of_both_cards(tried):
     assert (old.version, new.version) == ("1.0", "2.0")
 
 
+def test_what_differs_between_two_cards_is_named(tried):
+    old, new = cards.tried(tried[1])
+    assert cards.differences(old, new).values.tolist() == [["A-2", "cuts", "100, 250, 400", "50, 125, 200"]]
+    fewer = new.model_copy(update={"indicators": new.indicators[1:], "min_measured_share": 0.5})
+    assert cards.differences(new, fewer).values.tolist() == [
+        ["the card", "min measured share", "0.6", "0.5"], ["D-1", "indicator", "Contract rate", "none"]]
+
+
 @pytest.mark.parametrize(("text", "fault"), [
     (DEAR.replace("0.25", "0.26", 1), r"new.yml:3: key 'version': dear 1.0 is in use; give a changed card a new one"),
     (EASIER.replace("name: dear", "name: dear\nin_use_from: 2027-01"), r"would not lead in 2026-10"),

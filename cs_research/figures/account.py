@@ -1,5 +1,6 @@
 """Charts of one account."""
 
+from textwrap import shorten
 from typing import Any
 
 from cs_research.definitions import models
@@ -43,7 +44,7 @@ def draw_course(finding: Finding, card: models.Scorecard) -> Chart:
                 axes.text(x, 1.05 * top, f"▾ {due['outcome'].replace('_', ' ')}", ha="center", fontsize=11)
         mark_changes(axes, [place[month] for month in (card.in_use_from,) if month in place])
         for line, rule in enumerate(rules, start=1):
-            _row(axes, -ROW * line * top, rule.replace("_", " "))
+            _row(axes, -ROW * line * top, shorten(rule, 26, placeholder="…"))
         for alert in finding.details["alerts"]:
             y = -ROW * (rules.index(alert["rule"]) + 1) * top
             end = place.get((alert["closed_date"] or "")[:7], len(rows) - 0.4)

@@ -11,6 +11,8 @@ from cs_research.errors import Refused
 from cs_research.finding import Finding, count, number, percent, plain, signed
 from cs_research.movement import SIDES, movements
 from cs_research.studies.evidence import of_card, seen_until
+from cs_research.studies.plan import KIND
+from cs_research.studies.weekly_list import week_after
 
 DATED = {"meetings": "scheduled_date", "goals": "agreed_date", "milestones": "due_date", "ratings": "set_date",
          "surveys": "sent_date"}
@@ -83,14 +85,14 @@ def course(account: Account) -> Finding:
     stood = account.stood.set_index("month")["health"].reindex(rows.index)
     rows["stood"] = stood.where((stood - rows["health"]).abs() > 1e-9)
     rows = rows.reindex(pd.date_range(rows.index[0], rows.index[-1], freq="MS", name="month"))
-    ends, alerts, known = account.rows("outcomes"), account.rows("alerts"), rows["health"].dropna()
+    ends, known = account.rows("outcomes"), rows["health"].dropna()
     sentence = "Health was never scored." if known.empty else (
         f"Over {count(len(known), 'month')}, the lowest was {number(known.min())} in {known.idxmin():%Y-%m} and the "
         f"highest {number(known.max())} in {known.idxmax():%Y-%m}.")
     return Finding("account_course", sentence, n=len(known), details={
         "rows": rows[["health", "band", "stood", "touch", "stage"]].reset_index().to_dict("records"),
         "renewals": ends[ends["due_date"] <= account.seen_until].to_dict("records") if len(ends) else [],
-        "alerts": alerts[alerts["opened_date"] <= account.seen_until].to_dict("records") if len(alerts) else []})
+        "alerts": _alerts(account)})
 
 
 def why_moved(account: Account, before: pd.Timestamp | None = None) -> Finding:
@@ -135,22 +137,38 @@ def _mid(name: str) -> str:
 
 
 def what_next(account: Account) -> Finding:
-    """Open alerts, the place on the latest weekly list, the next due date. `rows`: alerts, the latest first."""
-    alerts, listed, ends = (account.rows(name) for name in ("alerts", "actions", "outcomes"))
-    rows = plain(alerts.sort_values("opened_date", ascending=False).to_dict("records")) if len(alerts) else []
-    rows = [{**row, "rule": row["rule"].replace("_", " ")} for row in rows if row["opened_date"] <= str(
-        account.seen_until.date())]
-    said = [f"{row['rule']} since {row['opened_date']}: {_mid(row['action'])}" for row in rows
+    """Open alerts, the place on the list of the week after the month, the next due date.
+
+    `rows`: alerts, the open ones first, then the latest first.
+    """
+    listed, ends, rows = account.rows("actions"), account.rows("outcomes"), _alerts(account)
+    said = [f"{row['rule']}, since {row['opened_date']}: {_mid(row['action'])}" for row in rows
             if row["closed_date"] is None]
     told = [f"Open: {'; '.join(said)}" if said else "No alert is open"]
-    if len(listed):
-        last = listed.sort_values("week").iloc[-1]
-        held = f" (suppressed: {last['suppressed_by']})" if isinstance(last["suppressed_by"], str) else ""
-        told.append(f"In {last['week']} it has {last['response_points']:g} response points{held}")
+    week = week_after(account.month)
+    for row in listed[listed["week"] == week].to_dict("records") if len(listed) and account.is_here else []:
+        words = {mark.name: mark.title.en for mark in account.run.definitions.response_points.suppressed}
+        alone = words.get(row["suppressed_by"], "")
+        told.append(f"In {week} it has {row['response_points']:g} response points"
+                    f"{f' and is left alone ({_mid(alone)})' if alone else ''}")
     ahead = ends.loc[ends["due_date"] > account.seen_until, "due_date"] if len(ends) else ends
     told.append(f"The next renewal is due on {ahead.min():%Y-%m-%d}" if len(ahead) and account.is_here
                 else "No renewal is ahead")
-    return Finding("account_next", ". ".join(told) + ".", n=len(said), details={"rows": rows[:SHOWN // 2]})
+    return Finding("account_next", ". ".join(told) + ".", n=len(said),
+                   details={"rows": rows[:max(SHOWN // 2, len(said))]})
+
+
+def _alerts(account: Account) -> list[dict[str, Any]]:
+    """The alerts as seen at the end of the month, in the words of the definitions, open ones and the latest first."""
+    alerts, seen = account.rows("alerts"), account.seen_until
+    if alerts.empty:
+        return []
+    titles = {rule.id: rule.title.en for rule in account.run.definitions.alerts.rules}
+    alerts = alerts[alerts["opened_date"] <= seen].assign(
+        rule=alerts["rule"].map(titles), kind=alerts["kind"].map(KIND),
+        closed_date=alerts["closed_date"].where(alerts["closed_date"] <= seen))
+    alerts = alerts.assign(is_open=alerts["closed_date"].isna())
+    return plain(alerts.sort_values(["is_open", "opened_date", "rule"], ascending=False).to_dict("records"))
 
 
 def what_is_known(account: Account) -> Finding:
@@ -161,7 +179,8 @@ def what_is_known(account: Account) -> Finding:
     rows, counts = [], []
     for table, when in DATED.items():
         columns = account.run.definitions.tables[table].columns
-        found = [{"date": row[when] or "", "what": table.removesuffix("s"), "about": _about(row, columns, when)}
+        found = [{"date": row[when] or "", "what": table.removesuffix("s"),
+                  "about": _about(_ahead(row, account), columns, when)}
                  for row in plain(account.rows(table).to_dict("records"))
                  if (row["recorded_at"] or "") <= str(account.seen_until.date())]
         rows, counts = rows + found, counts + ([count(len(found), table.removesuffix("s"))] if found else [])
@@ -173,11 +192,18 @@ def what_is_known(account: Account) -> Finding:
                    details={"rows": rows[:SHOWN]})
 
 
+def _ahead(row: dict[str, Any], account: Account) -> dict[str, Any]:
+    """A row of the tables of DATED; whether a meeting was held is not said of one that lies ahead."""
+    is_ahead = row.get("scheduled_date") and row["scheduled_date"] > str(account.seen_until.date())
+    return {**row, "held": "called off" if row["held"] is False else "booked"} if is_ahead else row
+
+
 def _about(row: dict[str, Any], columns: dict[str, models.Column], when: str) -> str:
     told = []
     for name, column in columns.items():
         value, words = row[name], name.removesuffix("_date").replace("_", " ")
         if value is not None and column.type not in ("id", "stamp") and name != when:
-            told.append({"boolean": words if value else f"not {words}", "date": f"{words} {value}"}.get(
+            told.append(value if name == "held" and isinstance(value, str) else {
+                "boolean": words if value else f"not {words}", "date": f"{words} {value}"}.get(
                 column.type, f"{words} {value:g}" if column.type == "real" else str(value).replace("_", " ")))
     return ", ".join(told)

@@ -14,6 +14,7 @@ from cs_research.studies.judging import under_floor
 from cs_research.studies.state import of_month
 
 LISTED = 20  # accounts that a notebook lists
+APART = ("indicators", "name", "version", "title", "source", "in_use_from")  # of a card, left out of `differences`
 
 
 def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Scorecard, month: date) -> Finding:
@@ -57,6 +58,34 @@ def tried(run: Any) -> tuple[models.Scorecard, models.Scorecard]:
     without = replace(definitions, cards=tuple(card for card in definitions.cards if card != new))
     led = without.in_use(f"{run.month:%Y-%m}").scorecards
     return led.get(new.name, definitions.scorecards[run.dataset["scorecard"]]), new
+
+
+def differences(old: models.Scorecard, new: models.Scorecard) -> pd.DataFrame:
+    """What two cards say otherwise: indicator ("the card" for what holds of all), what, before, now; both as text."""
+    said = [{"the card": {name: value for name, value in card.model_dump(mode="json").items() if name not in APART},
+             **{i.id: i.model_dump(mode="json") for i in card.indicators}} for card in (old, new)]
+    rows = []
+    for name in dict.fromkeys(name for one in said for name in one):
+        before, now = (one.get(name) for one in said)
+        if before is None or now is None:
+            rows.append((name, "indicator", *("none" if one is None else one["name"]["en"] for one in (before, now))))
+        else:
+            rows += [(name, what.replace("_", " "), _text(before[what]), _text(now[what])) for what in before
+                     if before[what] != now[what]]
+    return pd.DataFrame(rows, columns=["indicator", "what", "before", "now"], dtype="str")
+
+
+def _text(value: Any) -> str:
+    """A value of a definition file in words.
+
+    >>> _text([100.0, 250.0, 0.5]), _text(None), _text({"en": "Stock"})
+    ('100, 250, 0.5', 'none', 'en: Stock')
+    """
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_text(item)}" for key, item in value.items()) or "none"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard, names: pd.DataFrame,

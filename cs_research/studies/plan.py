@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Finding, count, with_interval
+from cs_research.finding import TOO_FEW, Finding, count, with_interval
 from cs_research.history import CLOSED
 from cs_research.scores import teams
 from cs_research.studies import stats
@@ -50,7 +50,7 @@ def stages_and_teams(scores: pd.DataFrame, alerts: pd.DataFrame, definitions: De
             known = group["health"].dropna()
             table.append({"stage": stage.title.en, "segment": segment, "team": team, "n": len(group),
                           "arr": group["arr"].sum(min_count=1), "alerts": int(group["alerts"].sum()),
-                          "health": known.mean() if definitions.claims.are_enough(len(known)) else None})
+                          "health": known.mean() if definitions.claims.are_enough(len(known)) else TOO_FEW})
     most = max(table, key=lambda line: line["n"])
     sentence = (f"{count(len(rows), 'account')} are under contract in {month:%Y-%m}. The largest group, "
                 f"{count(most['n'])}, is {most['segment']} in the stage {most['stage']}; in charge: {most['team']}.")
@@ -101,7 +101,7 @@ def by_goal(scores: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame, d
     for view in views:
         inside, ended = rows[rows["goal"] == view], rate_row(due[due["goal"] == view], "is_churned", definitions.claims)
         table.append({"goal": view, "n": len(inside), **{
-            column: how(values) if definitions.claims.are_enough(len(values)) else None
+            column: how(values) if definitions.claims.are_enough(len(values)) else TOO_FEW
             for column, how, values in (("health", pd.Series.mean, inside["health"].dropna()),
                                         ("touch", pd.Series.median, inside["touch_score"].dropna()))},
             "due": ended.pop("n"), **ended})
@@ -168,6 +168,8 @@ def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame,
     blind = [f"{rule.title.en} ({why})" for rule in rules.values() if (why := _why(rule, not_measured))]
     notes = [f"The {SHOWN} longest open are shown; the table alerts holds all."] if len(rows) > SHOWN else []
     notes += [f"Not measured in this data set: {'; '.join(blind)}."] if blind else []
+    notes += ["Team and stage are today's; the table alerts has those of the month in which an alert opened."] * (
+        len(rows) > 0)
     return Finding("alerts_open", sentence, n=len(rows),
                    details={"rows": rows[columns].head(SHOWN).to_dict("records"), "notes": notes})
 
@@ -211,13 +213,27 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
     seen = seen[seen["kind"] == "challenge"]
     few = under_floor(name, seen["account_id"].nunique(), definitions, f"had a risk open {SOON} months ago or before")
     if few:
-        return Finding(name, few.sentence, n=few.n, details={"rows": table})
+        return Finding(name, few.sentence, n=few.n, details={"rows": table, "notes": _later(definitions)})
     estimate = known_chance(stats.rate(seen["is_resolved"], seen["cluster"]), definitions)
     sentence = (f"{with_interval(estimate)} of the risks closed by themselves within {SOON} months of opening; those "
                 f"that opened in the last {SOON} months are not counted.")
-    notes = ["An account that left resolved nothing. That an alert closes does not show that its action closed it."]
+    notes = [*_later(definitions),
+             "An account that left resolved nothing. That an alert closes does not show that its action closed it."]
     return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n,
                    details={"rows": table, "notes": notes})
+
+
+def _later(definitions: Definitions) -> list[str]:
+    """Why more alerts are open than accounts look bad today: the first rule that closes later than it opens."""
+    return [f"An alert stays open until the `until` of its rule holds, so more can be open than its sign says today: "
+            f"'{rule.title.en}' opens with {_said_of(rule.when)} and closes with {_said_of(rule.until)}."
+            for rule in definitions.alerts.rules if rule.until][:1]
+
+
+def _said_of(conditions: models.When) -> str:
+    tests = [(c.field, test, value) for c in conditions for test, value in c.tests.items()]
+    return " and ".join(f"{field} {test} {value:g}".replace("_", " ") if isinstance(value, float) else
+                        f"{field} {' or '.join(value)}".replace("_", " ") for field, test, value in tests)
 
 
 def _end(month: date) -> pd.Timestamp:

@@ -10,7 +10,7 @@ from datetime import date
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Finding, count, number, with_interval
+from cs_research.finding import Finding, count, number, percent, with_interval
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import under_floor
@@ -82,18 +82,18 @@ def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: dat
         shares = {band: float((mine["band"] == band).mean()) if len(mine) else 0.0 for band in card.indicator_bands}
         table.append({"indicator": indicator.id, "name": indicator.name.en, "group": indicator.group, "n": len(mine),
                       "not_measured": 1 - sum(shares.values()), **shares,
-                      "points": float((mine["points"] / indicator.best).mean()) if len(mine) else None})
-    measured = [line for line in table if line["not_measured"] < 0.5 and line["points"] is not None]
+                      "share": float((mine["points"] / indicator.best).mean()) if len(mine) else None})
+    measured = [line for line in table if line["not_measured"] < 0.5 and line["share"] is not None]
     blank = [line["indicator"] for line in table if line["not_measured"] > 1 - 1e-9]
     notes = [f"Not measured for any account: {', '.join(blank)}."] if blank else []
     if not measured:
         return Finding(name, f"Not measured: no indicator is known for half of the accounts in {month:%Y-%m}.",
                        details={"rows": table, "notes": notes})
-    low = min(measured, key=lambda line: (line["points"], line["indicator"]))
+    low = min(measured, key=lambda line: (line["share"], line["indicator"]))
     best = next(i.best for i in card.indicators if i.id == low["indicator"])
     sentence = (f"{low['name']} ({low['indicator']}) is weakest: on average accounts earn "
-                f"{number(low['points'] * best)} of its {best:g} points (n = {count(low['n'])}).")
-    return Finding(name, sentence, low["points"], n=low["n"], details={"rows": table, "notes": notes})
+                f"{number(low['share'] * best)} of its {best:g} points (n = {count(low['n'])}).")
+    return Finding(name, sentence, low["share"], n=low["n"], details={"rows": table, "notes": notes})
 
 
 # ---------------------------------------------------------------- the data behind
@@ -157,6 +157,10 @@ def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.S
                       "why": absent[0] if absent else indicator.missing if share < 1 else ""})
     whole = sum(line["measured"] > 0 for line in table)
     sentence = f"{whole} of {count(len(table), 'indicator')} of the card {card.name} are measured in {month:%Y-%m}."
+    best = rows.groupby("account_id")["is_measured"].mean().max()
+    if best < card.min_measured_share - 1e-9:
+        sentence += (f" {percent(card.min_measured_share)} are needed and no account has so many: no account has a "
+                     "score; see 'A card of your own' in docs/bring-your-own-data.md.")
     above = [f"{count(line['above'], 'account')} in {line['indicator']}" for line in table if line["above"]]
     if above:
         sentence += f" Above 100%, kept but worth a look: {', '.join(above)}."
@@ -185,7 +189,8 @@ def restated(scores: pd.DataFrame, history: pd.DataFrame, late: pd.DataFrame) ->
     sentence = (f"{count(int(table['health'].sum()), 'score')} of {count(len(both))} changed after their month had "
                 f"closed, in {count(len(some), 'month')}, since rows were recorded later: "
                 f"{_late_words(late, some['month'].min(), some['month'].max())}. Studies use the scores as they stood."
-                if len(some) else f"None of {count(len(both), 'score')} changed after its month had closed.")
+                if len(some) else "No account has a score, so none changed." if both["health"].isna().all() else
+                f"None of {count(len(both), 'score')} changed after its month had closed.")
     return Finding("scores_restated", sentence, n=len(both), details={"rows": rows})
 
 

@@ -17,7 +17,7 @@ from cs_research.studies import stats
 from cs_research.studies.judging import under_floor
 from cs_research.weeks import next_monday, week_name
 
-KEY = ["account_id", "week"]
+KEY, REASONS = ["account_id", "week"], 3  # factors named beside an account
 
 
 def week_after(month: date) -> str:
@@ -40,9 +40,12 @@ def is_blind(reasons: dict[str, str], plan: models.ResponsePoints) -> bool:
     return all(any(c.field in reasons for c in factor.when) for factor in plan.factors if factor.times is None)
 
 
-def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame, plan: models.ResponsePoints,
-                week: str) -> Finding:
-    """The accounts on the list of a week, those with most points first; the estimate is how many there are."""
+def coming_list(actions: pd.DataFrame, factors: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame,
+                plan: models.ResponsePoints, week: str) -> Finding:
+    """The accounts on the list of a week, those with most points first; the estimate is how many there are.
+
+    Rows: account, owner, points, why (the factors that bring most), flag.
+    """
     blind = not_looked_at(not_measured, plan)
     if is_blind(blind, plan):
         return Finding.not_measured("whom_to_contact", "of what the formula adds points for, the data hold nothing")
@@ -51,8 +54,11 @@ def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.Dat
     words = {mark.name: mark.title.en for mark in (*plan.suppressed, *plan.flags)}
     listed = rows[rows["is_listed"]].sort_values(["response_points", "rank", "account_id"],
                                                  ascending=[False, True, True])
+    titles, gains = {factor.name: factor.title.en for factor in plan.factors}, factors[factors["week"] == week]
+    most = gains[gains["points"] > 0].sort_values(["points", "factor"], ascending=[False, True])
+    why = most["factor"].map(titles).groupby(most["account_id"]).agg(lambda said: "; ".join(said.head(REASONS)))
     table = [{"account": names.get(row.account_id, row.account_id), "owner": row.owner, "points": row.response_points,
-              "flag": words.get(row.flag, "")} for row in listed.itertuples()]
+              "why": why.get(row.account_id, ""), "flag": words.get(row.flag, "")} for row in listed.itertuples()]
     alone = rows[rows["suppressed_by"].notna() & (rows["response_points"] > 0)]
     reasons = alone["suppressed_by"].value_counts(sort=False)
     told = {"Left alone though they have points": [f"{count(reasons[m.name])} ({m.title.en})" for m in plan.suppressed
@@ -61,6 +67,8 @@ def coming_list(actions: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.Dat
     notes = [f"{what}: {'; '.join(which)}." for what, which in told.items() if which]
     sentence = (f"{count(len(listed), 'account')} to contact in {week}, of {count(len(rows))} under contract; "
                 f"{count(int((rows['response_points'] > 0).sum()))} have points.")
+    if any(field.rpartition(".")[2].startswith("health") for field in blind):
+        sentence += " The points rest on contact alone: no health is measured."
     return Finding("whom_to_contact", sentence, len(listed), n=len(rows),
                    details={"rows": table, "notes": notes})
 
