@@ -114,16 +114,17 @@ def test_open_alerts_come_first_in_the_words_of_the_definitions_and_the_week_is_
     rows = [("health_low", january, august), *(("stock_low", month, month + pd.offsets.MonthEnd()) for month in
                                                pd.date_range("2025-10-31", periods=7, freq="ME"))]
     alerts = pd.DataFrame(rows, columns=["rule", "opened_date", "closed_date"]).assign(kind="challenge", action="Ask")
-    actions = pd.DataFrame({"week": ["2026-W26", "2026-W28"], "response_points": [10.0, 30.0],
+    actions = pd.DataFrame({"week": ["2026-W26", "2026-W27"], "response_points": [10.0, 30.0],
                             "suppressed_by": [None, "meeting_booked"]})
     here = Account(runs.early, CARD, JUNE, "here")
     here.rows = {"alerts": alerts, "actions": actions, "outcomes": pd.DataFrame()}.get
     found = what_next(here)
     assert found.sentence.startswith("Open: Health is red, since 2026-01-31: ask. ") and "W" not in found.sentence
-    assert [row["rule"] for row in found.rows] == ["Health is red"] + ["Under 400 per seat two months after the start"] * 5
+    assert [row["rule"] for row in found.rows] == [
+        "Health is red", *["Under 400 per seat two months after the start"] * 5]
     assert (found.rows[0]["kind"], found.rows[0]["closed_date"]) == ("risk", None)
-    here.rows = {"alerts": alerts, "actions": actions.replace("2026-W28", "2026-W27"), "outcomes": pd.DataFrame()}.get
-    assert ("In 2026-W27 it has 30 response points and is left alone (a meeting is booked by the end of next week)."
+    here.rows = {"alerts": alerts, "actions": actions.replace("2026-W27", "2026-W28"), "outcomes": pd.DataFrame()}.get
+    assert ("In 2026-W28 it has 30 response points and is left alone (a meeting is booked by the end of next week)."
             in what_next(here).sentence)
 
 

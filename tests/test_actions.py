@@ -13,6 +13,7 @@ from cs_research.definitions import load_definitions, models
 from cs_research.definitions.loader import DEFAULTS as DEFAULTS_FOLDER
 from cs_research.engine import Horizon, Panel
 from cs_research.errors import Refused
+from cs_research.studies import weekly_list
 
 PLAN = DEFAULTS.response_points
 MONTH = pd.Timestamp("2026-10-01")
@@ -83,6 +84,19 @@ def test_each_manager_gets_as_many_as_the_capacity_by_points_then_arr_then_id():
                       {HEALTH: "1bad", "owner": "N"}, {}, plan=plan)
     assert listed["rank"].fillna(0).tolist() == [4, 2, 3, 1, 1, 0]
     assert listed["is_listed"].tolist() == [False, True, False, True, True, False]
+
+
+def test_the_list_names_what_brings_most_points_and_that_it_rests_on_contact_alone():
+    listed, factors = table(WORRYING, {HEALTH: "1bad", "contacted_weeks": 3})
+    facts = pd.DataFrame({"account_id": ["a00", "a01"], "account_name": ["One", "Two"]})
+    blind = pd.DataFrame(columns=["measure", "reason"])
+    found = weekly_list.coming_list(listed, factors, facts, blind, PLAN, "2026-W45")
+    assert [(row["account"], row["points"], row["why"]) for row in found.rows] == [
+        ("One", 75, "First 3 months; Health 2bad; No meeting for 6 months"), ("Two", 7, "Health 1bad")]
+    assert "contact alone" not in found.sentence
+    no_health = pd.DataFrame({"measure": [HEALTH], "reason": ["no account has one"]})
+    told = weekly_list.coming_list(listed, factors, facts, no_health, PLAN, "2026-W45").sentence
+    assert told.endswith("The points rest on contact alone: no health is measured.")
 
 
 account = st.fixed_dictionaries({

@@ -16,7 +16,7 @@ def blocks(page: str, kind: str) -> list[str]:
 
 
 def test_the_export_with_japanese_headers_is_taken_in_whole(tmp_path):
-    [csv], [mapping] = blocks("bring-your-own-data.md", "csv"), blocks("bring-your-own-data.md", "yaml")
+    [csv], [mapping, _] = blocks("bring-your-own-data.md", "csv"), blocks("bring-your-own-data.md", "yaml")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "keiyaku.csv").write_text(csv, encoding="cp932")
     (tmp_path / "data" / "dataset.yml").write_text(mapping, encoding="utf-8")
@@ -29,8 +29,7 @@ def test_the_export_with_japanese_headers_is_taken_in_whole(tmp_path):
 
 
 def test_accounts_with_their_managers_are_made_of_the_contract_file(tmp_path):
-    [csv], [mapping] = blocks("bring-your-own-data.md", "csv"), blocks("bring-your-own-data.md", "yaml")
-    [query] = [block for block in blocks("bring-your-own-data.md", "") if block.startswith("sources:")]
+    [csv], [mapping, query] = blocks("bring-your-own-data.md", "csv"), blocks("bring-your-own-data.md", "yaml")
     head, *rows = csv.splitlines()
     named = [f"{head},担当者", *(f"{row},{owner}" for row, owner in zip(rows, ("佐藤", "鈴木", "佐藤"), strict=True))]
     (tmp_path / "data").mkdir()

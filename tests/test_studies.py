@@ -760,7 +760,9 @@ def test_a_rate_above_one_is_kept_and_counted():
                          columns=["account_id", "indicator", "value"])
     frame = frame.assign(month=pd.Timestamp(NOW), is_measured=True)
     found = state.not_measured(frame, pd.DataFrame(columns=["measure", "reason"]), dear, NOW)
-    assert "2 of 10 indicators of the card dear are measured in 2026-10. " in found.sentence
+    assert "2 of 10 indicators of the card dear are measured in 2026-10. 60% are needed " in found.sentence
+    none = pd.DataFrame([score("a", "2026-10-01")])
+    assert state.restated(none, none, pd.DataFrame()).sentence == "No account has a score, so none changed."
     above = {line["indicator"]: line["above"] for line in found.rows if line["above"] is not None}
     assert above == {"D-1": 1, "D-2": 0}
     assert "Above 100%, kept but worth a look: 1 account in D-1." in found.sentence

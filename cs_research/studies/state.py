@@ -157,8 +157,8 @@ def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.S
                       "why": absent[0] if absent else indicator.missing if share < 1 else ""})
     whole = sum(line["measured"] > 0 for line in table)
     sentence = f"{whole} of {count(len(table), 'indicator')} of the card {card.name} are measured in {month:%Y-%m}."
-    best = rows.groupby("account_id")["is_measured"].mean().max()
-    if best < card.min_measured_share - 1e-9:
+    most = rows.groupby("account_id")["is_measured"].sum().max()
+    if most < card.min_measured_share * len(table) - 1e-9:
         sentence += (f" {percent(card.min_measured_share)} are needed and no account has so many: no account has a "
                      "score; see 'A card of your own' in docs/bring-your-own-data.md.")
     above = [f"{count(line['above'], 'account')} in {line['indicator']}" for line in table if line["above"]]
