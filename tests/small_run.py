@@ -59,7 +59,7 @@ def small_run(folder: Path, **replace: object) -> SimpleNamespace:
         files=pd.DataFrame([("contracts.csv", "contracts", "quarantine", 105, 100, 3, 2, '{"R_DATE": 3}'),
                             ("touches.csv", "touches", "accept", 1000, 1000, 0, 0, "{}")], columns=[
             "file", "table", "outcome", "rows_in", "accepted", "quarantined", "excluded", "codes"]),
-        holds=[],
+        holds=[], canonical=lambda name: None,
         findings={f.question: f for f in (
             Finding("bad_health_churns_half", "Of the red ones 64% churned.", .64, .56, .72, 81, "contradicted",
                     {"reason": "higher than claimed"}),

@@ -59,6 +59,14 @@ def test_every_drawing_is_well_formed_named_and_escaped(markup):
     assert not [e for e in root.iter() if e.get("fill") or e.get("stroke") or e.get("style")]
 
 
+@pytest.mark.parametrize("most, labels", [(1, ["1", "2+ accounts"]), (4, ["1", "2", "5+ accounts"]),
+                                          (20, ["1", "6", "20+ accounts"])])
+def test_the_key_of_the_hexagons_names_each_size_once(most, labels):
+    markup = quadrant_chart("q", quadrant([30] * most, [.6] * most))
+    notes = [e.text for e in parts(markup, "note")]
+    assert notes[-len(labels):] == labels
+
+
 def test_hexagons_hold_every_account_on_its_own_side_of_the_cuts():
     health = [h / 10 for h in range(100, 401, 7)]
     touch = [t / 40 for t in range(len(health))]

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from cs_research.report import formats
 from cs_research.report.page import accounts_listed, page, write_index
 from cs_research.report.phrases import phrases, say
 from cs_research.report.view import page_stem
+from cs_research.studies.state import files_read
 
 HOSTILE = ["<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",
            "=cmd|' /C calc'!A0", "$\\href{javascript:alert(1)}{x}$", "[a](javascript:alert(1))", "{{7*7}}", "%s%n%x",
@@ -64,7 +66,7 @@ def test_the_headline_says_what_is_lost_and_what_growth_replaces(seen):
 
 
 def test_the_four_answers(seen):
-    assert "40% of accounts are healthy and in touch: 10 points more than in November" in seen.text
+    assert "40% of accounts are healthy and in touch: 10.0 points more than in November" in seen.text
     assert "Of ¥2.5M due by 31 March 2026 about ¥650k is likely lost, most of it in red and orange" in seen.text
     assert "10 accounts, 4 managers. Of seven claims tested 1 holds, 1 fails, 5 we cannot tell." in seen.text
     assert "Meet the keyman of 2 red and orange accounts whose renewal is due by 31 Mar: ¥1.5M a year." in seen.text
@@ -91,7 +93,7 @@ def test_a_line_is_passed_only_where_the_interval_excludes_it(tmp_path):
 
 
 def test_the_quadrant_counts_corners_and_crossings(seen):
-    assert "4 accounts are healthy and in touch, 1 more than in November; 2 healthy ones are quiet" in seen.text
+    assert "4 accounts are healthy and in touch; 2 healthy ones are quiet" in seen.text
     assert "Healthy and in touch 4, healthy but quiet 2, unhealthy but in touch 1, unhealthy and quiet 3." in seen.text
     assert "0 up and 0 down the diagonal, 1 new, 1 left." in seen.text
     arrows = [a["class"] for tag, a in seen.elements if tag == "path" and a.get("class", "").startswith("go")]
@@ -123,7 +125,8 @@ def test_claims_show_verdict_number_and_reason(seen):
 
 
 def test_jobs_take_each_account_once(seen):
-    assert "Meet the keyman of the red and orange accounts due by 31 Mar. Largest: Company a08 Company a03" in seen.text
+    assert "Meet the keyman of the red and orange accounts due by 31 Mar. " \
+           "Largest: Company a08 , Company a03 2 accounts" in seen.text
     assert "Raise touch at a random half of the unhealthy, quiet accounts: we cannot yet tell that it helps. " \
            "Largest: Company a11 1 account" in seen.text
 
@@ -136,6 +139,16 @@ def test_what_was_acknowledged_is_printed(tmp_path):
 def test_rows_read_are_accounted_for(seen):
     assert "Rows in 1,105 Accepted 1,100 Quarantined 3 0.3%" in seen.text and "Excluded 2" in seen.text
     assert "Every row is accounted for." in seen.text and "R_DATE 3" in seen.text
+
+
+def test_corrections_are_no_table_and_their_rows_are_told_apart(tmp_path):
+    run = small_run(tmp_path)
+    run.files.loc[2] = ["corrections/contracts.csv", "corrections", "accept", 3, 3, 0, 0, "{}"]
+    text = Seen(page(run)).text
+    assert "2 tables delivered" in text and "Rows in 1,105 Accepted 1,100" in text
+    assert "Corrections 3 rows laid in the place of others" in text
+    found = files_read(run.files)
+    assert "Of 1,105 rows in 2 files" in found.sentence and "3 rows of corrections stood for rows" in found.sentence
 
 
 def test_rows_that_do_not_add_up_are_said(tmp_path):
@@ -247,8 +260,7 @@ def test_without_touches_health_stands_alone_and_says_why(tmp_path):
     run = small_run(tmp_path)
     seen = clean(small_run(tmp_path, scores=without_touch(run.scores), findings={}))
     assert "Touch is not measured in this data set" in seen.text and "Unhealthy, quiet" not in seen.text
-    assert "6 accounts are healthy, as many as in November; 4 are not" not in seen.text
-    assert "6 accounts are healthy, 2 more than in November; 4 are not" in seen.text
+    assert "6 accounts are healthy; 4 are not" in seen.text
 
 
 def test_without_money_customers_are_counted(tmp_path):
@@ -267,7 +279,9 @@ def test_without_scores_every_section_says_so(tmp_path):
     assert "no account has enough measured indicators" in seen.text
     assert "no start year has twenty accounts with a health score at two ages" in seen.text
     assert "health is not scored in both months" in seen.text
-    assert "No past renewals tell yet how much of it is likely lost" in seen.text
+    assert "How much of it is likely lost cannot be told: none of 60 closed renewals had a score." in seen.text
+    assert "¥2.5M in 3 renewals is due by 31 March 2026; how much of it will be lost cannot be told." in seen.text
+    assert "0 past" not in seen.text
 
 
 def test_the_first_month_of_all_has_nothing_to_compare_with(tmp_path):
@@ -368,13 +382,39 @@ def test_where_accounts_are_watched_renewals_in_the_grace_tell_no_churn_rate(tmp
     over = small_run(tmp_path, definitions=plan)
     assert "in 60 past renewals" in clean(over).text
     late = run.history.assign(due_date=pd.Timestamp("2025-12-15"))
-    assert "No past renewals tell yet" in clean(small_run(tmp_path, definitions=plan, history=late)).text
+    dates = run.outcomes["due_date"].replace(pd.Timestamp("2025-12-01"), late["due_date"][0])
+    ends = run.outcomes.assign(due_date=dates)
+    assert "No past renewals tell yet" in clean(small_run(tmp_path, definitions=plan, history=late, outcomes=ends)).text
 
 
 def test_an_older_month_sees_no_later_outcome(tmp_path):
     run = small_run(tmp_path, as_of=pd.Timestamp("2026-06-30").date())
     run.outcomes["due_date"] = run.outcomes["due_date"].replace(pd.Timestamp("2025-12-01"), pd.Timestamp("2025-12-15"))
     assert "No past renewals tell yet" in clean(run).text
+
+
+def terms_of_a08(status: str, notice: str | None = None) -> pd.DataFrame:
+    """The running term of a08, which is orange and pays 1M until 15 February."""
+    return pd.DataFrame({"account_id": ["a08"], "end_date": pd.Timestamp("2026-02-15"), "status": status,
+                         "notice_date": pd.to_datetime([notice])})
+
+
+@pytest.mark.parametrize("status, notice", [("churned", "2025-12-20"), ("churned", None), ("active", "2025-12-31")])
+def test_who_gave_notice_is_counted_apart_and_asked_nothing(tmp_path, status, notice):
+    run = small_run(tmp_path, canonical=lambda name: terms_of_a08(status, notice))
+    text = clean(run).text
+    # Without a08: .5M x .6 + 1M x .05 = .35M of 1.5M.
+    assert "Of ¥1.5M due by 31 March 2026 about ¥350k is likely lost" in text
+    assert text.count("Gave notice, in no sum or job here: 1 account, ¥1.0M a year.") == 2
+    assert "Meet the keyman of 1 red or orange account whose renewal is due by 31 Mar" in text
+    assert "Company a08" not in text
+
+
+def test_notice_that_came_after_the_month_is_not_known_in_it(tmp_path):
+    later = small_run(tmp_path, canonical=lambda name: terms_of_a08("churned", "2026-01-02"))
+    assert "Gave notice" not in clean(later).text
+    undated = {"canonical": lambda name: terms_of_a08("churned"), "as_of": pd.Timestamp("2026-06-30").date()}
+    assert "Gave notice" not in clean(small_run(tmp_path, **undated)).text
 
 
 def test_few_past_renewals_make_no_rate(tmp_path):
@@ -399,6 +439,17 @@ def test_a_large_change_is_told_from_the_usual_swing(tmp_path):
 
 
 # ---------------------------------------------------------------- words and numbers
+
+
+def test_every_phrase_has_one_meaning():
+    lines = (Path(formats.__file__).parent / "phrases_en.yml").read_text(encoding="utf-8").splitlines()
+    keys = [line.split(":")[0] for line in lines if line[:1].isalpha()]
+    assert len(keys) == len(set(keys)) == len(phrases())
+
+
+def test_every_notebook_of_a_report_has_a_title():
+    names = {path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("*.ipynb")} - {"account"}
+    assert names and not {f"nb_{name}" for name in names} - set(phrases())
 
 
 def test_every_phrase_that_is_said_exists_and_one_and_many_differ():

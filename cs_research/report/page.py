@@ -75,4 +75,4 @@ def _head(view: View) -> dict:
     return {"lang": phrases()["lang"], "month": formats.month(view.month), "company": about["name"],
             "simulated": bool(about.get("simulated")), "is_complete": whole,
             "complete": say("complete" if whole else "incomplete", day=formats.day(view.run.as_of)),
-            "sources": say("sources", n=int(view.run.files["table"].nunique()), zone=about["zone"]), "size": size}
+            "sources": say("sources", n=len(view.tables), zone=about["zone"]), "size": size}

@@ -97,6 +97,24 @@ class View:
                                                    "href": f"accounts/{stem}.html" if is_there else ""})
 
     @property
+    def tables(self) -> set[str]:
+        """The input tables that were delivered; corrections and files of no table are none."""
+        return set(self.definitions.tables) & set(self.run.files["table"])
+
+    @cached_property
+    def leaving(self) -> pd.Index:
+        """The accounts of this month known to leave when their term ends: notice was given by the as-of and no term
+        follows. A status `churned` without a date of notice is known only where the report sees all of the data."""
+        terms = self.run.canonical("contracts")
+        if terms is None or self.runs_once:
+            return self.now.index[:0]
+        is_told = (terms["status"] == "churned") & terms["notice_date"].isna() & (self.as_of == self.run.as_of)
+        terms = terms[is_told | (terms["notice_date"] <= pd.Timestamp(self.as_of))]
+        ahead = self.run.outcomes[self.run.outcomes["outcome"] == "not_due"]
+        ends = terms.merge(ahead, left_on=["account_id", "end_date"], right_on=["account_id", "due_date"])
+        return self.now.index[self.now.index.isin(ends["account_id"])]
+
+    @property
     def has_money(self) -> bool:
         """Whether the ARR of every account of the month is known; a part of it is not taken for the whole."""
         return bool(self.panel["arr"].notna().any() and self.now["arr"].notna().all())

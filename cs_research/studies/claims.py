@@ -54,7 +54,8 @@ def established(evidence: Evidence) -> Finding:
     stages = [stage.name for stage in evidence.definitions.stages.lifecycle]
     rows = evidence.readings.rows
     return _rate_claim(evidence, "established_rarely_churns", rows, rows["stage"] == stages[-1], "is_churned",
-                       f"in the stage {stages[-1]}", [(stage, rows["stage"] == stage) for stage in stages])
+                       f"in the stage {stages[-1]} when the score was read before a known outcome",
+                       [(stage, rows["stage"] == stage) for stage in stages])
 
 
 def low_stock(evidence: Evidence) -> Finding:

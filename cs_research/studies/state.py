@@ -107,7 +107,8 @@ def files_read(files: pd.DataFrame, holds: Sequence[dict[str, str]] = ()) -> Fin
     name = "share_quarantined"
     if files.empty:
         return Finding.not_measured(name, "no file was read")
-    total = files[["rows_in", "accepted", "quarantined", "excluded"]].sum()
+    is_correction = files["table"] == "corrections"
+    total = files.loc[~is_correction, ["rows_in", "accepted", "quarantined", "excluded"]].sum()
     words = {"accept": "accepted", "accept_warn": "accepted, with warnings", "quarantine": "partly kept apart"}
     outcome = files["outcome"].replace(words).mask(files["table"] == "", "of no table, not used")
     shown = files.assign(outcome=outcome,
@@ -115,8 +116,10 @@ def files_read(files: pd.DataFrame, holds: Sequence[dict[str, str]] = ()) -> Fin
     share = total["quarantined"] / total["rows_in"] if total["rows_in"] else 0.0
     inside, taken, apart, left = (count(int(total[name])) for name in total.index)
     where = " (in quarantine/, beside the report)" if share else ""
-    sentence = (f"Of {inside} rows in {count(len(files), 'file')}, {taken} were taken in, {apart} kept apart{where} "
-                f"and {left} excluded on purpose.")
+    laid = int(files.loc[is_correction, "rows_in"].sum())
+    corrected = f" {count(laid, 'row')} of corrections stood for rows counted here." if laid else ""
+    sentence = (f"Of {inside} rows in {count(int((~is_correction).sum()), 'file')}, {taken} were taken in, {apart} "
+                f"kept apart{where} and {left} excluded on purpose.{corrected}")
     notes = [f"Published only after acknowledgement: {hold['sentence']} ({hold['code']})." for hold in holds]
     return Finding(name, sentence, float(share), n=int(total["rows_in"]),
                    details={"rows": shown.to_dict("records"), "notes": notes})

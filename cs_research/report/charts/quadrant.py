@@ -183,14 +183,13 @@ def _corners(plot: _Plot, q: Quadrant, width: int, left: int) -> list[str]:
 
 
 def _legend(plot: _Plot, q: Quadrant, full: int, width: int) -> str:
-    middle = max(full // 3, 2) if full > 2 else 2
     y = plot.y(plot.low) + (88 if width < 400 else 66)
     x = (plot.left + plot.right) / 2 - 74
     body = []
-    for n, label in ((1, "1"), (middle, str(middle)), (full, f"{full}+ {q.words['accounts']}")):
-        r = _radius(plot, n, full)
+    for n in sorted({1, max(full // 3, 2), full}):
+        r, label = _radius(plot, n, full), f"{full}+ {q.words['accounts']}" if n == full else str(n)
         body += [tag("path", d=_hexagon(x, y - 4, r), cls="hex"), text(x + r + 5, y, label, "note")]
-        x += r + 26 + 7 * len(str(label))
+        x += r + 26 + 7 * len(label)
     return "".join(body)
 
 

@@ -41,7 +41,7 @@ def jobs(due: Due) -> list[Job]:
 
 
 def _kinds(due: Due) -> pd.Series:
-    """The job of each account of this month, empty where none fits."""
+    """The job of each account of this month, empty where none fits and where notice was given."""
     view = due.view
     now = view.now
     is_due = now.index.isin(due.rows["account_id"]) & (not view.runs_once)
@@ -54,7 +54,7 @@ def _kinds(due: Due) -> pd.Series:
     kind = pd.Series("", index=now.index, dtype="str")
     for name in JOBS:
         kind = kind.mask((kind == "") & rules[name].fillna(False).astype(bool), name)
-    return kind
+    return kind.mask(now.index.isin(view.leaving), "")
 
 
 def actions_section(due: Due, found: list[Job]) -> dict:

@@ -27,7 +27,8 @@ def notebooks(view: View) -> list[dict]:
 
 def _data(view: View) -> dict:
     files = view.run.files
-    total = files[COUNTS].sum()
+    is_correction = files["table"] == "corrections"
+    total, corrected = files.loc[~is_correction, COUNTS].sum(), int(files.loc[is_correction, "rows_in"].sum())
     accounted = int(total["accepted"] + total["quarantined"] + total["excluded"])
     rows_in = int(total["rows_in"])
     share = say("f_apart", share=f"{100 * total['quarantined'] / rows_in:.1g}%") if total["quarantined"] else ""
@@ -36,7 +37,8 @@ def _data(view: View) -> dict:
     return {"lines": [(say("f_in"), formats.count(rows_in), ""),
                       (say("f_accepted"), formats.count(total["accepted"]), ""),
                       (say("f_quarantined"), formats.count(total["quarantined"]), share),
-                      (say("f_excluded"), formats.count(total["excluded"]), "")],
+                      (say("f_excluded"), formats.count(total["excluded"]), ""),
+                      *([(say("f_corrections"), formats.count(corrected), say("f_corrected"))] if corrected else [])],
             "holds": [say("f_hold", **hold) for hold in view.run.holds],
             "sums": say("f_sums") if accounted == rows_in else say("f_sums_not", in_=rows_in, out=accounted),
             "tables": [{"name": str(table), "files": formats.count(row["files"]), "codes": codes[table],
@@ -55,7 +57,7 @@ def _codes(column: pd.Series) -> str:
 
 def _not_measured(view: View) -> list[Markup]:
     told = []
-    tables = sorted(set(view.definitions.tables) - set(view.run.files["table"]))
+    tables = sorted(set(view.definitions.tables) - view.tables)
     if tables:
         told.append(say("f_no_tables", tables=", ".join(t.replace("_", " ") for t in tables)))
     never, partly = _indicators(view)

@@ -31,7 +31,8 @@ def _both(view: View) -> dict:
         moves=moves, words=_words(view),
         alt=(say("q_alt", n=len(scored)), say("q_desc", n=len(scored), **sizes, **flows)))
     caption = say("q_caption", **flows) + _clipped(scored, ticks) + _unscored(len(view.now) - len(scored))
-    return {"kicker": say("q_kicker", n=len(scored)), "title": _title(view, sizes), "notebook": "03_touch",
+    title = say("q_title", n=sizes["A"], quiet=sizes["C"])
+    return {"kicker": say("q_kicker", n=len(scored)), "title": title, "notebook": "03_touch",
             "charts": [quadrant_chart("quadrant", picture), quadrant_chart("quadrant-phone", picture, phone=True)],
             "caption": caption}
 
@@ -78,24 +79,9 @@ def _moves(view: View) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
                    "gone": len(view.before.index.difference(view.now.index))}
 
 
-def _title(view: View, sizes: dict[str, int]) -> Markup:
-    moved: str | Markup = ""
-    if view.before["quadrant"].notna().any():
-        change = sizes["A"] - int((view.before["quadrant"] == "A").sum())
-        key = "q_same" if not change else ("q_more" if change > 0 else "q_fewer")
-        moved = say(key, n=abs(change), month=formats.month_name(view.month_before))
-    return say("q_title", n=sizes["A"], quiet=sizes["C"], moved=moved)
-
-
 def _health_title(view: View, scored: pd.DataFrame) -> Markup:
-    cut = view.health_cut - 1e-9
-    healthy = int((scored["health"] >= cut).sum())
-    moved: str | Markup = ""
-    if view.before["health"].notna().any():
-        change = healthy - int((view.before["health"] >= cut).sum())
-        key = "q_same" if not change else ("q_more" if change > 0 else "q_fewer")
-        moved = say(key, n=abs(change), month=formats.month_name(view.month_before))
-    return say("h_title", n=healthy, rest=len(scored) - healthy, moved=moved)
+    healthy = int((scored["health"] >= view.health_cut - 1e-9).sum())
+    return say("h_title", n=healthy, rest=len(scored) - healthy)
 
 
 def _bands_told(view: View, scored: pd.DataFrame) -> Markup:

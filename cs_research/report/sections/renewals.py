@@ -49,18 +49,19 @@ class Due:
         self.rows = self._rows()
         self.readings = self._readings()
         self.past = len(self.readings)
+        self.closed = self._closed()
         self.bands = [self._band(name) for name in view.card.bands]
         unscored = self.rows[self.rows["health_band"].isna()]
         if len(unscored):
             self.bands.append(Band("", len(unscored), float(unscored["due"].sum()), stats.NOTHING, False))
 
     def _rows(self) -> pd.DataFrame:
-        """One row per renewal: account_id, due_date, health_band, is_short (comes up again within the days), due
-        (ARR, or 1 where money is not measured)."""
+        """One row per renewal that is open still: account_id, due_date, health_band, is_short (comes up again
+        within the days), due (ARR, or 1 where money is not measured)."""
         ends = self.view.run.outcomes
         ends = ends[(ends["due_date"] > self.view.month_end) & (ends["due_date"] <= self.last_day)
                     & (ends["outcome"] == "not_due")]
-        now = self.view.now[["health_band", "arr"]].reset_index()
+        now = self.view.now.drop(self.view.leaving)[["health_band", "arr"]].reset_index()
         is_short = (ends["due_date"] - ends["term_start"]).dt.days < self.days
         rows = ends[["account_id", "due_date"]].assign(is_short=is_short).merge(now, on="account_id")
         rows["due"] = rows["arr"] if self.view.has_money else 1.0
@@ -82,6 +83,13 @@ class Due:
             rows = rows.sort_values(["account_id", "month"]).drop_duplicates(["account_id", "due_date"], keep="last")
             rows = rows.assign(is_churned=rows["outcome"] == "churned", cluster=clusters(rows))
         return rows[rows["health_band"].notna()]
+
+    def _closed(self) -> int:
+        """Renewals whose outcome was known by then, with a score or without."""
+        ends = self.view.run.outcomes
+        is_over = ends["due_date"] + pd.Timedelta(days=self.view.definitions.outcomes.grace_days) <= pd.Timestamp(
+            self.view.as_of)
+        return int((ends["outcome"].isin(CLOSED) & is_over).sum())
 
     def _band(self, name: str) -> Band:
         rows = self.rows[self.rows["health_band"] == name]
@@ -150,15 +158,30 @@ def renewals_section(due: Due) -> dict:
     if due.view.runs_once:
         return {**section, "absent": say("absent", why=say("r_once"))}
     if not n:
-        return {**section, "title": say("r_none", day=day), "bars": []}
+        return {**section, "title": say("r_none", day=day), "bars": [], "caption": notice(due)}
     scale = max(band.due for band in due.bands)
     what = say("r_arr" if due.view.has_money else "r_renewals")
     caption = say("r_caption", n=due.past, what=what, lag=_lag(due)) if any(b.lost is not None for b in due.bands) \
-        else say("r_caption_none", what=what)
+        else say("r_caption_none", what=what, why=_why(due))
     if short := int(due.rows["is_short"].sum()):
         caption += Markup(" ") + say("r_short", n=short, days=due.days)
     return {**section, "title": _title(due, day, n), "bars": [_bar(due, band, scale) for band in due.bands if band.n],
-            "caption": caption, "total": _total(due, n), "rows": _largest(due), "heads": _heads(due)}
+            "caption": caption + " " + notice(due), "total": _total(due, n), "rows": _largest(due), "heads": _heads(due)}
+
+
+def notice(due: Due) -> Markup:
+    """Who gave notice, apart from all sums; empty where nobody did."""
+    view = due.view
+    if not len(view.leaving):
+        return Markup("")
+    arr = view.arr(view.now.loc[view.leaving])
+    money = say("r_notice_arr", arr=formats.money(arr, view.currency)) if arr is not None else Markup("")
+    return say("r_notice", accounts=say("accounts", n=len(view.leaving)), arr=money)
+
+
+def _why(due: Due) -> Markup:
+    """Why no past renewal tells what is likely lost."""
+    return say("r_why_unscored", n=due.closed) if due.closed and not due.past else say("r_why_none")
 
 
 def _lag(due: Due) -> Markup:
@@ -190,7 +213,7 @@ def _bar(due: Due, band: Band, scale: float) -> dict:
     whole = due.amount(band.due)
     lost = due.amount(band.lost, True) if band.lost is not None else say("v_no_data")
     right = say("r_right", due=whole, lost=lost) if band.lost is not None else \
-        say("r_right_few", due=whole, past=band.rate.n)
+        say("r_right_few" if due.past else "r_right_none", due=whole, past=band.rate.n)
     interval = band.interval
     alt = say("r_alt", band=name, due=whole, lost=lost)
     label = due.amounts(interval) if interval else ""

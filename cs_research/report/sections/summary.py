@@ -8,7 +8,7 @@ from cs_research.report import formats
 from cs_research.report.phrases import say
 from cs_research.report.sections.actions import Job
 from cs_research.report.sections.claims import verdicts
-from cs_research.report.sections.renewals import Due, band_words
+from cs_research.report.sections.renewals import Due, band_words, notice
 from cs_research.report.view import View
 
 
@@ -16,7 +16,7 @@ def summary_section(view: View, due: Due, found: list[Job]) -> dict:
     """Headline, lead and four answers."""
     headline, lead = _headline(view)
     answers = [(say("changed"), _changed(view)),
-               (say("money" if view.has_money else "at_stake"), _money(due)),
+               (say("money" if view.has_money else "at_stake"), _sentences(_money(due), notice(due))),
                (say("sure"), _sure(view)), (say("first"), _first(due, found))]
     return {"headline": headline, "lead": lead, "answers": [a for a in answers if a[1]]}
 
@@ -113,15 +113,15 @@ def _changed_size(view: View) -> Markup:
 
 
 def _moves(view: View, by_month: pd.Series, unit: str) -> Markup:
-    """How the number compares with last month and with a year ago, in whole points."""
+    """How the number compares with last month and with a year ago: in points, as the tiles have them."""
     told = []
     for months, year in ((1, ""), (12, "_year")):
         month = view.month - pd.DateOffset(months=months)
         if month not in by_month.index:
             continue
-        change = round(float(by_month.loc[view.month] - by_month.loc[month]))
+        change = round(float(by_month.loc[view.month] - by_month.loc[month]), 1)
         key = "moved_same" if not change else ("moved_more" if change > 0 else "moved_less")
-        size = say(unit, n=abs(change)) if unit else formats.count(abs(change))
+        size = say(unit, n=formats.number(abs(change), 1)) if unit else formats.count(abs(change))
         told.append(say(key + year, points=size, month=formats.month_name(month)))
     return Markup(", ").join(told) if told else say("moved_first")
 
@@ -133,7 +133,7 @@ def _money(due: Due) -> Markup:
     if due.view.runs_once:
         return say("w_once", n=len(due.rows), day=day)
     if due.lost is None:
-        return say("w_due", due=due.amount(due.total), day=day) if due.view.has_money else \
+        return say("w_due", due=due.amount(due.total), n=len(due.rows), day=day) if due.view.has_money else \
             say("r_title_count", n=len(due.rows), day=day) + "."
     names, _ = due.heaviest
     where = say("w_where", bands=band_words(names), not_red=Markup("") if "red" in names else say("r_not_red"))
