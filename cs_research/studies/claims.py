@@ -52,9 +52,11 @@ def good_health(evidence: Evidence) -> Finding:
 def established(evidence: Evidence) -> Finding:
     """P(churned | last lifecycle stage) against nil (000, lifecycle)."""
     stages = [stage.name for stage in evidence.definitions.stages.lifecycle]
-    rows = evidence.readings.rows
-    return _rate_claim(evidence, "established_rarely_churns", rows, rows["stage"] == stages[-1], "is_churned",
-                       f"in the stage {stages[-1]} when the score was read before a known outcome",
+    name, rows = "established_rarely_churns", evidence.readings.rows
+    if not (rows["stage"] == stages[-1]).any():
+        return cannot_measure(name, f"no account was in the stage {stages[-1]} when its score was read before a known "
+                              "outcome", evidence.readings.notes())
+    return _rate_claim(evidence, name, rows, rows["stage"] == stages[-1], "is_churned", f"in the stage {stages[-1]}",
                        [(stage, rows["stage"] == stage) for stage in stages])
 
 

@@ -166,7 +166,8 @@ def renewals_section(due: Due) -> dict:
     if short := int(due.rows["is_short"].sum()):
         caption += Markup(" ") + say("r_short", n=short, days=due.days)
     return {**section, "title": _title(due, day, n), "bars": [_bar(due, band, scale) for band in due.bands if band.n],
-            "caption": caption + " " + notice(due), "total": _total(due, n), "rows": _largest(due), "heads": _heads(due)}
+            "caption": caption + " " + notice(due), "total": _total(due, n), "rows": _largest(due),
+            "heads": _heads(due)}
 
 
 def notice(due: Due) -> Markup:
