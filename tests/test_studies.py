@@ -214,6 +214,9 @@ def test_established_accounts_are_those_of_the_last_stage():
             for n in range(600)]
     found = claims.established(made(*zip(*rows, strict=True)))
     assert found.verdict == "supported" and found.n == 300
+    young = claims.established(made(*zip(*[({**row, "stage": "operation"}, due) for row, due in rows], strict=True)))
+    assert young.sentence == ("Not measured: no account was in the stage established when its score was read before a "
+                              "known outcome.") and young.verdict == "cannot_tell"
 
 
 def test_low_stock_is_read_two_months_after_the_start():
