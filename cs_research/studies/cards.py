@@ -52,8 +52,13 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
 
 
 def tried(run: Any) -> tuple[models.Scorecard, models.Scorecard]:
-    """Of a rescored run the card to compare with, and the one tried: its version before, else the leading card."""
-    wanted, definitions = run.about["tried_card"], run.definitions
+    """Of a rescored run the card to compare with, and the one tried: its version before, else the leading card.
+
+    Of a report, which has tried none, the leading card with itself: nothing changes.
+    """
+    wanted, definitions = run.about.get("tried_card"), run.definitions
+    if not wanted:
+        return (definitions.scorecards[run.dataset["scorecard"]],) * 2
     new = next(card for card in definitions.cards if (card.name, card.version) == (wanted["name"], wanted["version"]))
     without = replace(definitions, cards=tuple(card for card in definitions.cards if card != new))
     led = without.in_use(f"{run.month:%Y-%m}").scorecards
