@@ -24,20 +24,12 @@ def split(before: dict, now: dict, card=CARD, health_now: float | None = None) -
     """The parts of one account's change, by part."""
     measures = pd.DataFrame([{"account_id": "001", "month": SEPTEMBER, **before},
                              {"account_id": "001", "month": OCTOBER, **now}]).astype({"goals_agreed": float})
-    rows = with_contribution(indicators(measures, card), card)
+    rows = indicators(measures, card)
     scores = health(rows, card)
     scores.loc[scores["month"] == OCTOBER, "health"] = scores["health"].iloc[1] if health_now is None else health_now
     found = movements(rows, scores, card, SEPTEMBER, OCTOBER)
     assert found["change"].sum() == pytest.approx(scores["health"].diff().iloc[1], abs=1e-9)
     return found.set_index("part")
-
-
-def with_contribution(rows: pd.DataFrame, card) -> pd.DataFrame:
-    if "contribution" in rows:
-        return rows
-    best = rows["indicator"].map({i.id: max(i.points) for i in card.indicators}).where(rows["points"].notna())
-    return rows.assign(contribution=card.total * rows["points"] / best.groupby(
-        [rows["account_id"], rows["month"]]).transform("sum"))
 
 
 def test_the_example_account_that_grew_and_called_off_its_goals():
@@ -73,14 +65,14 @@ def test_an_exception_of_the_card_is_a_part_of_its_own():
 def test_only_accounts_with_health_in_both_months_are_split():
     measures = pd.DataFrame([{"account_id": "001", "month": SEPTEMBER, **EXAMPLE},
                              {"account_id": "001", "month": OCTOBER, **dict.fromkeys(EXAMPLE, float("nan"))}])
-    rows = with_contribution(indicators(measures, CARD), CARD)
+    rows = indicators(measures, CARD)
     assert movements(rows, health(rows, CARD), CARD, SEPTEMBER, OCTOBER).empty
 
 
 def test_a_value_that_is_stood_in_for_has_no_sides():
     measures = pd.DataFrame([{"account_id": "001", "month": SEPTEMBER, **EXAMPLE},
                              {"account_id": "001", "month": OCTOBER, **GROWN}])
-    rows = with_contribution(indicators(measures, CARD), CARD)
+    rows = indicators(measures, CARD)
     carried = rows.assign(filled_by=pd.Series("carried", rows.index).where(rows["indicator"] == "D-3"))
     found = movements(carried, health(rows, CARD), CARD, SEPTEMBER, OCTOBER).set_index("part")
     assert found.loc["D-3", [f"{side}_change" for side in SIDES]].isna().all()
@@ -97,7 +89,7 @@ def test_parts_always_add_up_to_the_change(seed):
     values = rng.integers(0, 60, (len(keys), len(EXAMPLE))).astype(float)
     values[rng.random(values.shape) < 0.15] = np.nan
     measures = pd.DataFrame(keys, columns=["account_id", "month"]).join(pd.DataFrame(values, columns=[*EXAMPLE]))
-    rows = with_contribution(indicators(measures, card), card)
+    rows = indicators(measures, card)
     scores = health(rows, card)
     scores["health"] = scores["health"].clip(upper=[40.0, 17.0][seed % 2])
     found = movements(rows.sample(frac=1, random_state=seed), scores, card, SEPTEMBER, OCTOBER)

@@ -1,4 +1,5 @@
--- One row per account, user, month and month in which it became known: the mergeable state of usage.
+-- One row per account, user, month and month in which it became known: the mergeable state of usage, with a bit for
+-- each day on which the user was active.
 -- The only pass over the events; everything about users comes from here.
 WITH events AS (
   SELECT
@@ -12,12 +13,10 @@ WITH events AS (
 SELECT
   e.account_id, e.user_id, e.month_number,
   CASE WHEN e.recorded_number > e.month_number THEN e.recorded_number ELSE e.month_number END AS known_number,
-  COUNT(*) AS event_count,
   MAX(CASE WHEN r.is_login THEN 1 ELSE 0 END) AS has_login,
   MAX(CASE WHEN r.is_core_action AND e.quantity > 0 THEN 1 ELSE 0 END) AS has_core_action,
   MAX(CASE WHEN r.is_key_feature THEN 1 ELSE 0 END) AS has_key_feature,
-  BIT_OR(CAST(1 AS BIGINT) << e.day_of_month) AS days_active,
-  SUM(CASE WHEN r.is_core_action THEN e.quantity ELSE 0 END) AS core_quantity
+  BIT_OR(CAST(1 AS BIGINT) << e.day_of_month) AS days_active
 FROM events AS e
 LEFT JOIN event_roles AS r ON r.event_type = e.event_type
 GROUP BY e.account_id, e.user_id, e.month_number,
