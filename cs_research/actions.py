@@ -41,17 +41,11 @@ def actions(contact: pd.DataFrame, months: pd.DataFrame, facts: pd.DataFrame,
     return frame[columns], pd.concat(factors, ignore_index=True)
 
 
-def not_measured(contact: pd.DataFrame, months: pd.DataFrame, plan: models.ResponsePoints) -> dict[str, str]:
-    """What the points could not look at, by field, each with the reason in words."""
-    reasons = {}
-    for field in dict.fromkeys(c.field for mark in plan.marks for c in mark.when):
-        tables = models.WEEK_FIELDS.get(field, ())
-        made_of = {name for name, of in models.WEEK_FIELDS.items() if of == tables}
-        if tables and contact[[*made_of]].isna().all(axis=None):
-            reasons[field] = f"no table of {' or '.join(tables)}"
-        elif not tables and months[field].isna().all():
-            reasons[field] = "no account has one"
-    return reasons
+def not_measured(lacking: dict[str, str], months: pd.DataFrame, plan: models.ResponsePoints) -> dict[str, str]:
+    """What the points could not look at, by field, each with the reason in words; `lacking` of what a week knows."""
+    blind = {field: "no account has one" for field in plan.reads if months[field].isna().all()}
+    tested = {condition.field for mark in plan.marks for condition in mark.when}
+    return blind | {field: reason for field, reason in lacking.items() if field in tested}
 
 
 def _holds(when: models.When, contact: pd.DataFrame, months: pd.DataFrame) -> pd.Series:

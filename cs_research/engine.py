@@ -5,6 +5,7 @@ This layer may not score, judge or draw; what it aggregates is written in SQL, o
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -115,33 +116,30 @@ class Panel:
 
     def contact_weeks(self) -> pd.DataFrame:
         """The contact with each account on the eve of each week: account_id, week, monday_date, month (the last one
-        that closed before), then WEEK_FIELDS; empty where none of a field's tables was delivered."""
+        that closed before), then WEEK_FIELDS; empty where `weeks_lack`."""
         frame = self.frame("contact_week", "account_id, week")
-        for name, tables in models.WEEK_FIELDS.items():
-            lacks_held = name in models.HELD_FIELDS and not self._has_values({"meetings"} & self.delivered, "held")
-            if lacks_held or not self.delivered.intersection(tables):
-                frame[name] = float("nan")
+        for name in self.weeks_lack():
+            frame[name] = float("nan")
         return frame
+
+    def weeks_lack(self) -> dict[str, str]:
+        """The WEEK_FIELDS that this data set cannot hold, each with the reason in words."""
+        return {name: why for name, needs in models.WEEK_FIELDS.items() if (why := self._lacks(needs))}
 
     def not_measured(self) -> dict[str, str]:
         """Measures that this data set cannot hold, each with the reason in words."""
         reasons = {}
         for name, measure in self.definitions.measures.items():
-            tables = self.delivered.intersection(measure.needs.tables)
-            if measure.needs.tables and not tables:
-                reasons[name] = "no table of " + " or ".join(t.replace("_", " ") for t in measure.needs.tables)
-            elif empty := [c for c in measure.needs.columns if not self._has_values(tables, c)]:
-                reasons[name] = f"no value of {empty[0].replace('_', ' ')} in {' or '.join(sorted(tables))}"
-            elif measure.needs.role and not self._occurs(tables, measure.needs.role):
-                reasons[name] = f"no {measure.needs.role.replace('_', ' ')} event occurs in the data"
+            if reason := self._lacks(measure.needs):
+                reasons[name] = reason
         for name, counter in self.definitions.events.counters.items():
-            if not self._known_types({"usage_events", "usage_daily"}).intersection(counter.event_types):
+            if not self._types_of({"usage_events", "usage_daily"}).intersection(counter.event_types):
                 reasons[name] = f"none of the event types {', '.join(counter.event_types)} occurs in the data"
         rated = {row[0] for row in self.connection.execute("SELECT DISTINCT kind FROM ratings_month").fetchall()}
         for name in sorted(set(self.definitions.ratings.kinds) - rated):
             reasons[name] = f"no rating of the kind {name.replace('_', ' ')} in the data"
         touch = self.definitions.touch_points
-        occurring = self._known_types({"touches"}, "touch_type")
+        occurring = self._types_of({"touches"})
         reasons |= {name: f"no touch of type {kind} occurs in the data" for name, kind in touch.counts.items()
                     if kind not in occurring}
         for name, reaction in touch.reactions.items():
@@ -149,17 +147,34 @@ class Panel:
                 reasons[name] = lacking[0]
         return reasons
 
+    def _lacks(self, needs: models.Needs) -> str:
+        """What this data set does not hold of what is needed, in words; nothing if it holds all."""
+        tables = self.delivered.intersection(needs.tables)
+        if needs.tables and not tables:
+            return "no table of " + " or ".join(t.replace("_", " ") for t in needs.tables)
+        if empty := [c for c in needs.columns if not self._has_values(tables, c)]:
+            return f"no value of {empty[0].replace('_', ' ')} in {' or '.join(sorted(tables))}"
+        if needs.role and not self._occurs(tables, needs.role):
+            return f"no {needs.role.replace('_', ' ')} event occurs in the data"
+        return ""
+
     def _has_values(self, tables: set[str], column: str) -> bool:
         return any(self.connection.execute(f"SELECT COUNT({column}) FROM {table}").fetchall()[0][0]
                    for table in sorted(tables))
 
     def _occurs(self, tables: set[str], role: str) -> bool:
         wanted = {kind for name in role.split("_or_") for kind in getattr(self.definitions.events, name)}
-        return bool(self._known_types(tables) & wanted)
+        return bool(self._types_of(tables) & wanted)
 
-    def _known_types(self, tables: set[str], column: str = "event_type") -> set[str]:
-        return {row[0] for table in sorted(tables)
-                for row in self.connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()}
+    def _types_of(self, tables: set[str]) -> set[str]:
+        return set().union(*(self._occurring[table] for table in tables))
+
+    @cached_property
+    def _occurring(self) -> dict[str, set[str]]:
+        """The types that occur in usage and touches, each table looked through once."""
+        columns = {"usage_events": "event_type", "usage_daily": "event_type", "touches": "touch_type"}
+        return {table: {row[0] for row in self.connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()}
+                for table, column in columns.items()}
 
     def _open_canonical(self, canonical: Path, horizon: Horizon) -> None:
         for name, table in self.definitions.tables.items():

@@ -71,10 +71,9 @@ def _truth(frame: pd.DataFrame, condition: models.Condition) -> pd.Series:
         return value.isin(wanted).astype("boolean").mask(value.isna())
     number = value.astype(float)
     if test in ("rises_by", "falls_by"):
-        number = (number - _earlier(frame, condition)) * (1 if test == "rises_by" else -1)
+        number, test = (number - _earlier(frame, condition)) * (1 if test == "rises_by" else -1), "at_least"
     compare, edge = {"at_least": (np.greater_equal, -TOLERANCE), "above": (np.greater, TOLERANCE),
-                     "at_most": (np.less_equal, TOLERANCE), "below": (np.less, -TOLERANCE)}.get(
-                         test, (np.greater_equal, -TOLERANCE))
+                     "at_most": (np.less_equal, TOLERANCE), "below": (np.less, -TOLERANCE)}[test]
     return pd.Series(compare(number, wanted + edge), index=frame.index, dtype="boolean").mask(number.isna())
 
 

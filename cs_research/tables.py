@@ -74,7 +74,7 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
     built["actions"], built["action_factors"] = actions.actions(contact, months, facts, plan)
     cannot = panel.not_measured()
     blind = {**alerts.not_measured(months, definitions, cannot),
-             **actions.not_measured(contact, months, plan), **cannot}
+             **actions.not_measured(panel.weeks_lack(), months, plan), **cannot}
     built["not_measured"] = pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])
     return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
 

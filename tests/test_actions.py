@@ -125,12 +125,35 @@ def test_factors_add_up_in_any_order_and_who_is_left_alone_is_never_listed(accou
     pd.testing.assert_frame_equal(again.sort_values("account_id", ignore_index=True), listed)
 
 
-def test_what_cannot_be_looked_at_is_named():
-    blind = {name: None for name in ("months_since_meeting", "meetings_held", "days_to_meeting")}
-    rows = pd.DataFrame([{"account_id": "a", **USUAL, **blind, HEALTH: None}])
-    assert not_measured(rows, rows[["account_id", "month", HEALTH]], PLAN) == {
-        HEALTH: "no account has one", "months_since_meeting": "no table of meetings",
-        "meetings_held": "no table of meetings", "days_to_meeting": "no table of meetings"}
+BOOKED = {"meeting_id": "m", "account_id": "a", "scheduled_date": "2026-10-20"}   # not said whether it was held
+
+
+@pytest.mark.parametrize(("meetings", "lacking"), [
+    ({}, dict.fromkeys(["months_since_meeting", "meetings_held", "days_to_meeting"], "no table of meetings")),
+    ({"meetings": [BOOKED]}, dict.fromkeys(["months_since_meeting", "meetings_held"], "no value of held in meetings")),
+    ({"meetings": [{**BOOKED, "held": False}]}, {}),
+])
+def test_what_cannot_be_looked_at_is_named_and_is_no_never(tmp_path, meetings, lacking):
+    canonical = write_canonical(tmp_path, contracts=[term("a", "2025-01-01", None)], touches=[TOUCH],
+                                ratings=[RATING], **meetings)
+    made = Panel(canonical, DEFAULTS, Horizon(date(2026, 10, 1), date(2026, 10, 31), date(2026, 10, 31)))
+    week = made.contact_weeks().iloc[0]
+    assert [name for name in ("months_since_meeting", "meetings_held") if pd.isna(week[name])] == (
+        ["months_since_meeting"] if not lacking else ["months_since_meeting", "meetings_held"])
+    months = pd.DataFrame({"account_id": ["a"], "month": MONTH, HEALTH: None})
+    assert not_measured(made.weeks_lack(), months, PLAN) == {HEALTH: "no account has one", **lacking}
+
+
+TOUCH = {"touch_id": "t", "account_id": "a", "occurred_at": "2026-10-02", "touch_type": "call", "user_id": "u"}
+RATING = {"account_id": "a", "kind": "stop_request", "value": "Yes", "set_date": "2026-10-02"}
+
+
+def test_a_stop_request_counts_however_it_is_written(tmp_path):
+    canonical = write_canonical(tmp_path, contracts=[term("a", "2025-01-01", None)], ratings=[RATING])
+    made = Panel(canonical, DEFAULTS, Horizon(date(2026, 10, 1), date(2026, 10, 31), date(2026, 10, 31)))
+    assert made.contact_weeks()["stop_request"].tolist() == [1.0]
+    measures = made.measures()
+    assert measures[measures["month"] == MONTH]["stop_request"].tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(("found", "wrong", "told"), [

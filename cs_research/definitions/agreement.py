@@ -21,7 +21,7 @@ SCORE_FIELDS: dict[str, Words] = {"health": None, "measured_share": None, "is_re
 # Other columns of panel and scores, which no measure of a data set may be named like.
 COLUMNS = ("account_id", "month", "month_end", "is_history", "start_date", "days_since_start", "scorecard", "version",
            "taken_from", "health_band", "stage", "is_usage_only", "capped_by", "moved_into_a", "owner", "due_date",
-           "outcome", "arr_before", "arr_after")
+           "outcome", "arr_before", "arr_after", "next_due_date")
 
 
 def refuse_disagreement(found: Found, cards: Iterable[models.Scorecard]) -> None:
@@ -49,7 +49,7 @@ def _measures(found: Found) -> dict[str, Words]:
     touch = found["touch_points"][1]
     names = {"measures": found["measures"][1].measures, "events": found["events"][1].counters,
              "ratings": found["ratings"][1].kinds, "touch_points": (*touch.counts, *touch.reactions)}
-    of_weeks = [name for name, tables in models.WEEK_FIELDS.items() if tables != ("ratings",)]
+    of_weeks = [name for name, needs in models.WEEK_FIELDS.items() if needs.tables != ("ratings",)]
     taken: dict[str, Path | None] = dict.fromkeys((*SCORE_FIELDS, *COLUMNS, *of_weeks))
     for kind, own in names.items():
         path = found[kind][0]

@@ -21,7 +21,7 @@ from cs_research.definitions.models.canonical import (
     Tables,
 )
 from cs_research.definitions.models.cards import CardException, Choice, Group, Indicator, Scorecard
-from cs_research.definitions.models.contacting import HELD_FIELDS, WEEK_FIELDS, Factor, Mark, ResponsePoints, Tuning
+from cs_research.definitions.models.contacting import WEEK_FIELDS, Factor, Mark, ResponsePoints, Tuning
 from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
 from cs_research.definitions.models.plans import (
     ContentPlan,

@@ -6,16 +6,16 @@ from pydantic import Field, model_validator
 
 from cs_research.definitions.models.acting import Condition, When
 from cs_research.definitions.models.base import Count, Frozen, Name, Text
+from cs_research.definitions.models.canonical import Needs
 
-# What is known of an account on the eve of a week (sql/contact_week.sql), and the tables that each is made from.
-WEEK_FIELDS: dict[str, tuple[str, ...]] = {
-    "age_months": ("contracts",), "arr": ("contracts",),
-    "months_since_meeting": ("meetings",), "meetings_held": ("meetings",), "days_to_meeting": ("meetings",),
-    "days_since_contact": ("touches", "meetings"), "contacted_weeks": ("touches", "meetings"),
-    "contact_days": ("touches", "meetings"), "answered_days": ("touches", "meetings"),
-    "keyman_relation": ("ratings",), "stop_request": ("ratings",),
+_TERMS, _MEETINGS, _RATINGS = Needs(tables=("contracts",)), Needs(tables=("meetings",)), Needs(tables=("ratings",))
+_HELD, _CONTACTS = Needs(tables=("meetings",), columns=("held",)), Needs(tables=("touches", "meetings"))
+# What is known of an account on the eve of a week (sql/contact_week.sql), and what a data set must hold for it.
+WEEK_FIELDS: dict[str, Needs] = {
+    "age_months": _TERMS, "arr": _TERMS, "months_since_meeting": _HELD, "meetings_held": _HELD,
+    "days_to_meeting": _MEETINGS, "days_since_contact": _CONTACTS, "contacted_weeks": _CONTACTS,
+    "contact_days": _CONTACTS, "answered_days": _CONTACTS, "keyman_relation": _RATINGS, "stop_request": _RATINGS,
 }
-HELD_FIELDS = ("months_since_meeting", "meetings_held")   # without a word on whether a meeting was held: not measured
 
 
 class Mark(Frozen):
