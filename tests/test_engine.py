@@ -335,3 +335,48 @@ def test_a_contract_recorded_late_has_its_seats_in_the_mean_of_later_months(tmp_
 def test_months_are_counted_whole_across_years():
     assert month_number(date(2027, 1, 1)) - month_number(date(2026, 12, 31)) == 1
     assert month_calendar(date(2024, 1, 31), date(2024, 3, 1))["month_end"].dt.day.tolist() == [31, 29, 31]
+
+
+def then_and_now(made, column):
+    rows = made.measures().sort_values("month")
+    return [rows.loc[rows["is_history"] == view, column].astype(object).tolist() for view in (True, False)]
+
+
+def test_a_term_signed_later_moves_no_due_date_of_the_past(tmp_path):
+    """Due on 1 September; in June a term from April on is entered that outlasts it."""
+    longer = {**term("a", "2026-04-01", "2027-04-01"), "recorded_at": LATE}
+    made = panel(tmp_path, JUNE, date(2026, 6, 30), contracts=[term("a", "2026-01-01", "2026-09-01"), longer])
+    then, now = then_and_now(made, "next_due_date")
+    september, april = pd.Timestamp("2026-09-01"), pd.Timestamp("2027-04-01")
+    assert then == [september] * 5 + [april] and now == [april] * 6
+
+
+def test_rows_without_a_record_are_known_from_their_own_day(tmp_path):
+    """A user activated and an account that is valid from June on, in rows that do not say when they were recorded."""
+    made = panel(tmp_path, JUNE, date(2026, 6, 30), contracts=[term("a", "2026-04-01", None)],
+                 users=[{"account_id": "a", "user_id": "u", "activated_date": "2026-06-05"}],
+                 accounts=[{"account_id": "a", "target_users": 50, "valid_from": "2026-06-05"}])
+    for column, first in (("activated_users", 1), ("target_users", 50)):
+        then, _ = then_and_now(made, column)
+        assert [pd.isna(value) for value in then] == [True, True, False] and then[2] == first
+
+
+def test_a_customer_who_left_and_came_back_has_renewed_nothing(tmp_path):
+    made = panel(tmp_path, JUNE, date(2026, 6, 30),
+                 contracts=[term("a", "2024-01-01", "2025-01-01"), term("a", "2026-05-01", None)])
+    assert today(made)["renewals"].tolist() == [0]
+
+
+def test_who_scans_without_logging_in_is_covered(tmp_path):
+    made = panel(tmp_path, JUNE, date(2026, 6, 30), contracts=[term("a", "2026-05-01", None)],
+                 usage_events=[{"account_id": "a", "user_id": "u", "occurred_at": "2026-06-03",
+                                "event_type": "card_scan"}])
+    assert today(made)["covered_users"].tolist() == [1] and "covered_users" not in made.not_measured()
+    assert "login_users" in made.not_measured()
+
+
+def test_goals_of_the_first_months_count_among_those_of_three_months(tmp_path):
+    made = panel(tmp_path, JUNE, date(2026, 6, 30), contracts=[term("a", "2026-01-01", None)],
+                 goals=[{"goal_id": "g", "account_id": "a", "agreed_date": "2026-01-05",
+                         "achieved_date": "2026-01-20"}])
+    assert then_and_now(made, "goals_achieved_3m")[0] == [1, 1, 1, 0, 0, 0]

@@ -105,6 +105,11 @@ def test_a_definition_that_changed_under_its_version_is_refused_and_under_a_new_
                 run_month(request_)
         else:
             assert open_run(run_month(request_).parent).definitions.quadrants.health_cut == cut
+    earlier = replace(request_, month="2026-09")   # not published yet: compared with the newest month that is
+    mine.write_text(text.replace("health_cut: 27.0", "health_cut: 28.0"), encoding="utf-8")
+    with pytest.raises(Refused, match="has changed since the report in .* and is still version mine-2"):
+        run_month(earlier)
+    mine.write_text(text, encoding="utf-8")
     mine.write_text(f"# a comment is no change\n{mine.read_text(encoding='utf-8')}", encoding="utf-8")
     run_month(request_)
 

@@ -1,6 +1,8 @@
 """Cards beside each other, on accounts small enough to score on paper."""
 
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ from cs_research.definitions import load_definitions
 from cs_research.errors import Refused
 from cs_research.scorecards import health, indicators
 from cs_research.scores import chosen, indicators_chosen
+from cs_research.studies import cards
+from cs_research.tables import _in_use
 
 DEFAULTS = load_definitions()
 USAGE, FEATURES, GROUPS, DEAR = (DEFAULTS.scorecards[name] for name in ("usage", "feature_health", "groups", "dear"))
@@ -328,3 +332,29 @@ def test_a_better_value_never_lowers_health(card, data):
     name = one.value or one.numerator
     better = {**row, name: row[name] * (0.5 if one.better == "lower" else 2)}
     assert scored(card, [better])["health"].iloc[0] >= scored(card, [row])["health"].iloc[0] - 1e-9
+
+
+def test_a_first_month_without_a_score_begins_no_bad_run():
+    """Two days of April, then May with only the login bad: one bad feature, in its first month."""
+    rows = sheet(FEATURES, feature_months("bgg", "bgg"), first="2026-04-01").assign(
+        age_months=[0, 1], days_since_start=[2, 33])
+    found = health(indicators(rows, FEATURES), FEATURES)
+    assert found["health_band"].fillna("").tolist() == ["", "1bad"]
+    whole = rows.assign(days_since_start=[20, 51])
+    assert health(indicators(whole, FEATURES), FEATURES)["health_band"].tolist() == ["1bad", "2bad"]
+
+
+def test_rules_read_the_version_that_led_in_each_month(tmp_path):
+    found = overlay(tmp_path, later=STRICT.replace('version: "2.0"\n', 'version: "2.0"\nin_use_from: 2026-06\n'))
+    rows = pd.DataFrame([(month, "dear", version) for month in pd.to_datetime(["2026-05-01", "2026-06-01"])
+                         for version in ("1.0", "2.0")], columns=["month", "scorecard", "version"])
+    led = _in_use(rows, found)
+    assert led["version"].tolist() == ["1.0", "2.0"]
+
+
+def test_a_tried_card_is_compared_with_the_version_that_led(tmp_path):
+    texts = {f"v{n}": DEAR_TEXT.replace('"1.0"', f'"1.{n}"') for n in (1, 2)}
+    found = overlay(tmp_path, **texts, tried=STRICT)
+    run = SimpleNamespace(about={"tried_card": {"name": "dear", "version": "2.0"}}, definitions=found,
+                          month=date(2026, 6, 1), dataset={"scorecard": "dear"})
+    assert [card.version for card in cards.tried(run)] == ["1.2", "2.0"]
