@@ -3,12 +3,10 @@
 This layer reads options and prints; every error becomes one sentence with its remedy and an exit code.
 """
 
-import errno
-import os
 import re
 import sys
-import tempfile
-import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,9 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cs_research.errors import CannotWrite, CsError, Refused
-
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+from cs_research.errors import CsError, Refused, unforeseen
 
 app = typer.Typer(
     name="cs-research", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
@@ -30,6 +26,8 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Argument(help="Folder of the data set: exports, and dataset.yml if need be.")]
 Zone = Annotated[str | None, typer.Option(help="Reporting time zone, if dataset.yml names none.",
                                           metavar="ZONE")]
+Month = Annotated[str | None, typer.Option(help="Month; the last complete month of the data if not given.",
+                                           metavar="YYYY-MM", callback=lambda month: _month(month))]
 AsOf = Annotated[str | None, typer.Option(help="Last day of the data, inclusive, such as 2026-10-31.",
                                           metavar="DATE")]
 
@@ -46,8 +44,7 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command(epilog="Example: cs-research run data/crm --month 2023-12")
 def run(
     data: Data,
-    month: Annotated[str | None, typer.Option(
-        help="Month of the report; the last complete month of the data if not given.", metavar="YYYY-MM")] = None,
+    month: Month = None,
     out: Annotated[Path, typer.Option(help="Folder that the reports are written to.")] = Path("reports"),
     zone: Zone = None,
     as_of: AsOf = None,
@@ -58,16 +55,11 @@ def run(
     recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
-    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
     from cs_research.pipeline import RECIPE, Request, run_month
 
-    with _bar() as bar:
-        task = bar.add_task("Starting", total=1.0)
-        index = run_month(Request(
-            data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()), jobs,
-            tell=lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True),
-            progress=lambda text, share: bar.update(task, description=text, completed=share),
-        ))
+    with _shown() as (tell, progress):
+        index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE,
+                                  frozenset(acknowledge or ()), jobs, tell=tell, progress=progress))
     print(index)
 
 
@@ -75,31 +67,24 @@ def run(
 def rescore(
     data: Data,
     card: Annotated[Path, typer.Option(help="The new card, a file with a version of its own.", metavar="FILE")],
-    month: Annotated[str | None, typer.Option(help="Compare in this month; else the last complete one.",
-                                              metavar="YYYY-MM")] = None,
+    month: Month = None,
     out: Annotated[Path, typer.Option(help="Folder of the reports; written below its `rescored`.")] = Path("reports"),
     zone: Zone = None, as_of: AsOf = None,
 ) -> None:
     """Score all history by a new card beside the one in use: who changes colour, and how the two read over time."""
-    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
     from cs_research.pipeline import Request
     from cs_research.pipeline import rescore as rescored
 
-    with _bar() as bar:
-        task = bar.add_task("Starting", total=1.0)
-        page, run = rescored(Request(
-            data, out, month, zone, as_of, card=card,
-            progress=lambda text, share: bar.update(task, description=text, completed=share)))
-    changes = run.findings["colour_changes"]
-    print(changes.sentence)
+    with _shown() as (_, progress):
+        page, run = rescored(Request(data, out, month, zone, as_of, card=card, progress=progress))
+    print(run.findings["colour_changes"].sentence)
     print(page)
 
 
 @app.command(epilog="Example: cs-research calibrate data/sample --out dear-1.1.yml")
 def calibrate(
     data: Data,
-    month: Annotated[str | None, typer.Option(help="Month of the report whose history is used; else the last complete "
-                                                   "one.", metavar="YYYY-MM")] = None,
+    month: Month = None,
     out: Annotated[Path | None, typer.Option(help="File or folder of the new card; <card>-<version>.yml here if not "
                                                   "given. A file that is there is never overwritten.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Write the card whatever the verdict.")] = False,
@@ -111,15 +96,11 @@ def calibrate(
 
     What the new card would change: cs-research rescore DATA --card FILE.
     """
-    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
     from cs_research.calibrate import write_calibrated
     from cs_research.pipeline import Request
 
-    with _bar() as bar:
-        task = bar.add_task("Starting", total=1.0)
-        found, path = write_calibrated(Request(
-            data, reports, month, zone, as_of,
-            progress=lambda text, share: bar.update(task, description=text, completed=share)), out, write)
+    with _shown() as (_, progress):
+        found, path = write_calibrated(Request(data, reports, month, zone, as_of, progress=progress), out, write)
     for row in found.rows:
         span = "" if row["lower"] is None else f"   best {row['estimate']} ({row['lower']} to {row['upper']})"
         print(f"{row['what']:34}{row['expert']:>12}  ->{row['calibrated']:>12}{span}")
@@ -139,10 +120,8 @@ def weekly(
     from cs_research.pipeline import Request
     from cs_research.weekly import write_week
 
-    with _bar() as bar:
-        task = bar.add_task("Starting", total=1.0)
-        path = write_week(Request(data, out, zone=zone, as_of=as_of, progress=lambda text, share: bar.update(
-            task, description=text, completed=share)), week)
+    with _shown() as (_, progress):
+        path = write_week(Request(data, out, zone=zone, as_of=as_of, progress=progress), week)
     print(path)
 
 
@@ -160,10 +139,8 @@ def tune(
     from cs_research.pipeline import Request
     from cs_research.weekly import write_tuned
 
-    with _bar() as bar:
-        task = bar.add_task("Starting", total=1.0)
-        said = write_tuned(Request(data, zone=zone, as_of=as_of, progress=lambda text, share: bar.update(
-            task, description=text, completed=share)), out)
+    with _shown() as (_, progress):
+        said = write_tuned(Request(data, zone=zone, as_of=as_of, progress=progress), out)
     print(said)
 
 
@@ -282,21 +259,8 @@ def exit_code(arguments: list[str] | None = None) -> int:
         if hasattr(error, "format_message"):  # what typer says of wrong usage
             message = error.format_message().strip().replace("\n", " ")
             return _failed(f"{message or 'Say what to do.'} See cs-research --help.", 2)
-        if refusal := _refusal_of_disk(error):
-            return _failed(str(CannotWrite(refusal, "make room or give a folder you may write to")), 74)
-        return _failed(_defect(error), 1)
-
-
-def _refusal_of_disk(error: Exception) -> str:
-    """What the disk or the rights on it did not allow; empty for any other error."""
-    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
-        return f"{error.filename or 'The disk'}: {error.strerror}"
-    if type(error).__name__ == "IOException":  # DuckDB's, not worth its import here; its errno stands in its text
-        reasons = [os.strerror(number) for number in CANNOT_WRITE
-                   if os.strerror(number) in str(error) or f'"errno":"{number}"' in str(error)]
-        files = re.findall(r'file \\?"(.+?)\\?"', str(error))
-        return f"{files[0] if files else 'The disk'}: {reasons[0]}" if reasons else ""
-    return ""
+        told = unforeseen(error)
+        return _failed(str(told), told.exit_code)
 
 
 def _failed(sentence: str, code: int) -> int:
@@ -304,19 +268,23 @@ def _failed(sentence: str, code: int) -> int:
     return code
 
 
-def _defect(error: Exception) -> str:
-    try:
-        with tempfile.NamedTemporaryFile("w", prefix="cs-research-", suffix=".log", delete=False) as log:
-            traceback.print_exception(error, file=log)
-        where = f"report it with {log.name}"
-    except OSError:
-        where = "no log could be written"
-    return f"A defect of cs-research, not of your data ({type(error).__name__}: {error}); {where}."
-
-
 def _check_word(option: str, value: str | None, pattern: str, remedy: str) -> None:
     if value is not None and not re.fullmatch(pattern, value):
         raise Refused(f"--{option} '{value}' is not possible", remedy)
+
+
+def _month(month: str | None) -> str | None:
+    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
+    return month
+
+
+@contextmanager
+def _shown() -> Iterator[tuple[Callable[[str], None], Callable[[str, float], None]]]:
+    """A bar on the terminal, as what a request calls: to print a line above it, and to name a step and its share."""
+    with _bar() as bar:
+        task = bar.add_task("Starting", total=1.0)
+        yield (lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True),
+               lambda text, share: bar.update(task, description=text, completed=share))
 
 
 def _bar() -> Progress:

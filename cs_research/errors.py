@@ -3,6 +3,14 @@
 This layer knows nothing of data: an error is a sentence, a remedy and an exit code.
 """
 
+import errno
+import os
+import re
+import tempfile
+import traceback
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+
 
 class CsError(Exception):
     """A failure told in one sentence, with the remedy beside it.
@@ -53,3 +61,36 @@ class Busy(CsError):
     """Another run holds the lock."""
 
     exit_code = 75
+
+
+def unforeseen(error: Exception) -> CsError:
+    """An error that no layer told of, as one that can be told: the disk's refusal, else a defect of the suite.
+
+    >>> unforeseen(OSError(28, "No space left on device", "reports")).exit_code
+    74
+    """
+    if refusal := _refusal_of_disk(error):
+        return CannotWrite(refusal, "make room or give a folder you may write to")
+    return CsError(_defect(error))
+
+
+def _refusal_of_disk(error: Exception) -> str:
+    """What the disk or the rights on it did not allow; empty for any other error."""
+    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+        return f"{error.filename or 'The disk'}: {error.strerror}"
+    if type(error).__name__ == "IOException":  # DuckDB's, not worth its import here; its errno stands in its text
+        reasons = [os.strerror(number) for number in CANNOT_WRITE
+                   if os.strerror(number) in str(error) or f'"errno":"{number}"' in str(error)]
+        files = re.findall(r'file \\?"(.+?)\\?"', str(error))
+        return f"{files[0] if files else 'The disk'}: {reasons[0]}" if reasons else ""
+    return ""
+
+
+def _defect(error: Exception) -> str:
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="cs-research-", suffix=".log", delete=False) as log:
+            traceback.print_exception(error, file=log)
+        where = f"report it with {log.name}"
+    except OSError:
+        where = "no log could be written"
+    return f"A defect of cs-research, not of your data ({type(error).__name__}: {error}); {where}."

@@ -6,28 +6,25 @@ This layer names the steps and their order; how a step is done stands in the lay
 import calendar
 import json
 import os
-import platform
 import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from importlib.metadata import distributions, version
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from cs_research import runs
-from cs_research.definitions import read_definition, with_card
+from cs_research import provenance, runs
+from cs_research.definitions import read_card, with_card
 from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
-from cs_research.run import Run, open_run, published_months
+from cs_research.run import Run, open_run
 from cs_research.tables import build_tables, horizon, write_table
 
-PACKAGE = Path(__file__).resolve().parent
-RECIPE = PACKAGE.parent / "reports" / "monthly.yml"
+RECIPE = provenance.PACKAGE.parent / "reports" / "monthly.yml"
 RESCORE = RECIPE.with_name("rescore.yml")
 GIVEN = ("run_dir", "month", "scorecard", "lang")  # what every notebook is given
 
@@ -64,16 +61,17 @@ def run_month(request: Request) -> Path:
     dataset = open_dataset(request.data, request.zone, request.as_of)
     with runs.locked(request.out):
         making = runs.new_folder(request.out, str(os.getpid()))
-        inputs = _inputs(dataset)
+        inputs = provenance.inputs(dataset)
         # Without a declared as-of only the rows can say which month is the last complete one.
         ingested = None if dataset.as_of else _ingest(dataset, making, request, inputs)
         as_of = dataset.as_of or ingested.as_of
         month = request.month or last_complete_month(as_of)
         _refuse_future(month, as_of)
         dataset = _with_card(dataset, request.card, month)
-        _refuse_changed_versions(dataset, request.out, month)
+        provenance.refuse_changed_versions(dataset, request.out, month)
         request.tell(f"{dataset.name}: {month}, as of {as_of}{' (SIMULATED DATA)' if dataset.simulated else ''}")
-        about = _about(request, dataset, month, as_of, notebooks, inputs)
+        about = provenance.described(dataset, month, as_of, notebooks, request.recipe, request.lang, request.card,
+                                     inputs, _rows_before(request, dataset, month))
         folder = runs.find(request.out, month, about["id"])
         if folder:
             request.tell("Nothing has changed since this report was made: its files are whole, it is published again.")
@@ -93,43 +91,15 @@ def rescore(request: Request) -> tuple[Path, Run]:
     The run is kept apart from the reports, under `<out>/rescored/<card>-<version>/<month>`; a report takes the new
     card once its file lies in the data set's `definitions/`. Raises as `run_month`.
     """
-    card = read_definition(request.card)
-    label = f"{card.name}-{card.version}" if card.kind == "scorecard" else "refused"
-    index = run_month(replace(request, out=request.out / "rescored" / label, recipe=RESCORE))
+    card = read_card(request.card)
+    index = run_month(replace(request, out=request.out / "rescored" / f"{card.name}-{card.version}", recipe=RESCORE))
     return index.with_name("rescore.html"), open_run(index.parent)
 
 
 def _with_card(dataset: Dataset, card: Path | None, month: str) -> Dataset:
     if card is None:
         return dataset
-    definitions = with_card(dataset.definitions, card, month)
-    return replace(dataset, definitions=definitions)
-
-
-def _refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
-    """A version names one content for ever: this run is compared with the published month and with the newest one."""
-    for published in dict.fromkeys([month, *published_months(out)[-1:]]):
-        if (out / published / "run.json").is_file() and open_run(out / published).dataset["name"] == dataset.name:
-            _refuse_changed_since(dataset, out / published)
-
-
-def _refuse_changed_since(dataset: Dataset, published: Path) -> None:
-    copies = published / "definitions"
-    for key, path in dataset.definitions.files.items():
-        copy = copies / _copied(key)
-        if copy.is_file() and copy.read_bytes() != path.read_bytes():
-            now = read_definition(path)
-            try:
-                then = read_definition(copy)
-            except Refused:  # of an earlier release, with keys that are no more
-                continue
-            if now != then and getattr(now, "version", None) == getattr(then, "version", ""):
-                raise Refused(f"{path} has changed since the report in {published} and is still version {now.version}",
-                              "give it a new version, or put back what it was")
-
-
-def _copied(key: str) -> str:
-    return f"{key.replace(' ', '-')}.yml"
+    return replace(dataset, definitions=with_card(dataset.definitions, card, month))
 
 
 def last_complete_month(as_of: date) -> str:
@@ -151,7 +121,7 @@ def _refuse_future(month: str, as_of: date) -> None:
 
 
 def _refuse_language(lang: str) -> None:
-    known = sorted(path.stem.removeprefix("phrases_") for path in (PACKAGE / "report").glob("phrases_*.yml"))
+    known = sorted(path.stem.removeprefix("phrases_") for path in (provenance.PACKAGE / "report").glob("phrases_*.yml"))
     if lang not in known:
         raise Refused(f"--lang '{lang}' is not possible", f"it is {' or '.join(known)}")
 
@@ -159,7 +129,7 @@ def _refuse_language(lang: str) -> None:
 def _ingest(dataset: Dataset, making: Path, request: Request, inputs: dict[str, str]) -> Ingested:
     """Read the exports, of which `inputs` are the hashes; refuse them when they changed while being read."""
     ingested = ingest(dataset, making, lambda text: request.progress(f"Exports: {text}", 0.1))
-    now = _inputs(dataset)
+    now = provenance.inputs(dataset)
     changed = sorted(name for name in {*inputs, *now} if inputs.get(name) != now.get(name))
     if changed:
         raise Refused(f"The data changed while they were read ({', '.join(changed)})",
@@ -178,7 +148,7 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
     tables = making / "tables"
     first = date.fromisoformat(f"{about['month']}-01")
     about["holds"] = [asdict(hold) for hold in held(ingested, first, about["rows_before"])]
-    _copy_definitions(dataset, making / "definitions")
+    provenance.copy_definitions(dataset, making / "definitions")
     with _timed("tables", seconds):
         definitions = dataset.definitions.in_use(about["month"])
         about["rows"] = build_tables(ingested.folder, definitions, horizon(first, ingested.as_of), tables,
@@ -282,57 +252,6 @@ def _command(request: Request, codes: list[str]) -> str:
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join([*words, *(word for code in codes for word in ("--acknowledge", code))])
-
-
-# ---------------------------------------------------------------- what a run is made of
-
-
-def _about(request: Request, dataset: Dataset, month: str, as_of: date, notebooks: list[Job],
-           inputs: dict[str, str]) -> dict[str, Any]:
-    """Everything that decides the content of a run, under the id that it has."""
-    made_of = {
-        "month": month,
-        "as_of": as_of.isoformat(),
-        "dataset": {name: getattr(dataset, name) for name in
-                    ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
-        "parameters": {"lang": request.lang, **{job.name: job.parameters for job in notebooks}},
-        "rows_before": _rows_before(request, dataset, month),
-        "inputs": inputs,
-        "tried_card": request.card and read_definition(request.card).model_dump(include={"name", "version"}),
-        "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
-        "sources": runs.file_hashes(_sources(request.recipe, notebooks), PACKAGE.parent),
-        "packages": _packages(),
-    }
-    return {
-        "schema_version": 1, "id": runs.run_id(made_of), **made_of,
-        "version": version("cs-research"), "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _inputs(dataset: Dataset) -> dict[str, str]:
-    """The hash of every file that the data set is made of and that is there."""
-    paths = {dataset.folder / "dataset.yml", *dataset.paths}
-    return runs.file_hashes((path for path in paths if path.exists()), dataset.root)
-
-
-def _sources(recipe: Path, notebooks: list[Job]) -> Iterator[Path]:
-    yield recipe.resolve()
-    yield from (job.source for job in notebooks)
-    for path in PACKAGE.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path
-
-
-def _packages() -> dict[str, str]:
-    # What is installed, not what the lock file says: a run is made by the former.
-    found = {dist.name: dist.version for dist in distributions() if dist.name not in ("cs-research", "pip")}
-    return {"python": platform.python_version(), "machine": platform.machine(), **dict(sorted(found.items()))}
-
-
-def _copy_definitions(dataset: Dataset, folder: Path) -> None:
-    folder.mkdir()
-    for key, path in dataset.definitions.files.items():
-        shutil.copyfile(path, folder / _copied(key))
 
 
 @contextmanager

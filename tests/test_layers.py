@@ -24,6 +24,7 @@ LAYERS = (
     {"display"},
     {"figures"},
     {"report"},
+    {"provenance"},
     {"pipeline", "bench"},
     {"weekly", "calibrate"},
     {"cli"},

@@ -13,7 +13,7 @@ import pytest
 from small_data import made
 from small_notebooks import write_notebook, write_recipe
 
-from cs_research import open_run, pipeline
+from cs_research import open_run, provenance
 from cs_research.errors import Held, NotebookFailed, Refused
 from cs_research.pipeline import Request, last_complete_month, run_month
 from cs_research.runs import damage, sha256
@@ -200,4 +200,4 @@ def test_the_id_is_made_of_the_definitions_and_the_suite_too(index):
     assert {"scorecard dear 1.0", "outcomes"} <= set(about["definitions"])
     assert {"python", "duckdb", "pandas"} <= set(about["packages"])
     assert set(about["inputs"]) >= {"contracts.csv", "dataset.yml", "users.parquet"}
-    assert pipeline.PACKAGE.name == "cs_research"
+    assert provenance.PACKAGE.name == "cs_research"

@@ -3,6 +3,13 @@
 This layer may not read exports, compute scores or know where a run is stored.
 """
 
-from cs_research.definitions.loader import Definitions, definition_text, load_definitions, read_definition, with_card
+from cs_research.definitions.loader import (
+    Definitions,
+    definition_text,
+    load_definitions,
+    read_card,
+    read_definition,
+    with_card,
+)
 
-__all__ = ["Definitions", "definition_text", "load_definitions", "read_definition", "with_card"]
+__all__ = ["Definitions", "definition_text", "load_definitions", "read_card", "read_definition", "with_card"]

@@ -72,9 +72,7 @@ def with_card(definitions: Definitions, path: Path, month: str) -> Definitions:
 
     Raises Refused (F_CONFIG) where the file is no card, its version is there already, or would not lead.
     """
-    card, found = read_definition(path), {key: (at, read_definition(at)) for key, at in definitions.files.items()}
-    if not isinstance(card, models.Scorecard):
-        raise strict_yaml.refusal(path, line_of("kind", path), "key 'kind': expected scorecard")
+    card, found = read_card(path), {key: (at, read_definition(at)) for key, at in definitions.files.items()}
     key = f"scorecard {card.name} {card.version}"
     if key in found:
         raise strict_yaml.refusal(path, line_of("version", path),
@@ -84,6 +82,14 @@ def with_card(definitions: Definitions, path: Path, month: str) -> Definitions:
         raise strict_yaml.refusal(path, line_of("version", path), f"key 'in_use_from': {card.version} would not lead "
                                   f"in {month}; give a month up to that and after the other versions'")
     return both
+
+
+def read_card(path: Path) -> models.Scorecard:
+    """Read a file that must hold a scorecard. Raises Refused (F_CONFIG)."""
+    card = read_definition(path)
+    if not isinstance(card, models.Scorecard):
+        raise strict_yaml.refusal(path, line_of("kind", path), "key 'kind': expected scorecard")
+    return card
 
 
 def read_definition(path: Path) -> models.Frozen:

@@ -1,0 +1,102 @@
+"""What a run is made of: everything that decides its content, by which it gets its id and is told from another.
+
+This layer hashes, copies and compares; it reads no export and computes nothing.
+"""
+
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import Any
+
+from cs_research import runs
+from cs_research.definitions import read_card, read_definition
+from cs_research.errors import Refused
+from cs_research.ingest import Dataset
+from cs_research.report.notebooks import Job
+from cs_research.run import open_run, published_months
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def described(dataset: Dataset, month: str, as_of: date, notebooks: Sequence[Job], recipe: Path, lang: str,
+              card: Path | None, inputs: dict[str, str], rows_before: dict[str, int]) -> dict[str, Any]:
+    """Everything that decides the content of a run, under the id that it has (run.json).
+
+    `inputs` are `inputs(dataset)`, `rows_before` the rows by table of the month before, `card` one that is tried.
+    """
+    made_of = {
+        "month": month,
+        "as_of": as_of.isoformat(),
+        "dataset": {name: getattr(dataset, name) for name in
+                    ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
+        "parameters": {"lang": lang, **{job.name: job.parameters for job in notebooks}},
+        "rows_before": rows_before,
+        "inputs": inputs,
+        "tried_card": card and read_card(card).model_dump(include={"name", "version"}),
+        "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
+        "sources": runs.file_hashes(_sources(recipe, notebooks), PACKAGE.parent),
+        "packages": _packages(),
+    }
+    return {
+        "schema_version": 1, "id": runs.run_id(made_of), **made_of,
+        "version": version("cs-research"), "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def inputs(dataset: Dataset) -> dict[str, str]:
+    """The hash of every file that the data set is made of and that is there."""
+    paths = {dataset.folder / "dataset.yml", *dataset.paths}
+    return runs.file_hashes((path for path in paths if path.exists()), dataset.root)
+
+
+def copy_definitions(dataset: Dataset, folder: Path) -> None:
+    """Lay a copy of every definition file into a run."""
+    folder.mkdir()
+    for key, path in dataset.definitions.files.items():
+        shutil.copyfile(path, folder / _copied(key))
+
+
+def refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
+    """Raise Refused where a definition reads otherwise under the version that it had in a published report.
+
+    A version names one content for ever. Compared are the published run of the month and the newest one there is.
+    """
+    for published in dict.fromkeys([month, *published_months(out)[-1:]]):
+        if (out / published / "run.json").is_file() and open_run(out / published).dataset["name"] == dataset.name:
+            _refuse_changed_since(dataset, out / published)
+
+
+def _refuse_changed_since(dataset: Dataset, published: Path) -> None:
+    copies = published / "definitions"
+    for key, path in dataset.definitions.files.items():
+        copy = copies / _copied(key)
+        if copy.is_file() and copy.read_bytes() != path.read_bytes():
+            now = read_definition(path)
+            try:
+                then = read_definition(copy)
+            except Refused:  # of an earlier release, with keys that are no more
+                continue
+            if now != then and getattr(now, "version", None) == getattr(then, "version", ""):
+                raise Refused(f"{path} has changed since the report in {published} and is still version {now.version}",
+                              "give it a new version, or put back what it was")
+
+
+def _copied(key: str) -> str:
+    return f"{key.replace(' ', '-')}.yml"
+
+
+def _sources(recipe: Path, notebooks: Sequence[Job]) -> Iterator[Path]:
+    yield recipe.resolve()
+    yield from (job.source for job in notebooks)
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+
+
+def _packages() -> dict[str, str]:
+    # What is installed, not what the lock file says: a run is made by the former.
+    found = {dist.name: dist.version for dist in distributions() if dist.name not in ("cs-research", "pip")}
+    return {"python": platform.python_version(), "machine": platform.machine(), **dict(sorted(found.items()))}
