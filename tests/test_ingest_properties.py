@@ -178,8 +178,8 @@ def laid(folder: Path, files: list[File]) -> Path:
     return folder
 
 
-def verify(folder: Path, files: list[File]) -> None:
-    """Hold what `check` and `ingest` say of the files against how they were written."""
+def verify(folder: Path, files: list[File]) -> bool:
+    """Hold what `check` and `ingest` say of the files against how they were written; whether they were taken in."""
     found = {said["file"]: said for said in check(open_dataset(folder))["files"]}
     if any(said["outcome"] == "reject_file" for said in found.values()):
         for file in files:
@@ -187,7 +187,7 @@ def verify(folder: Path, files: list[File]) -> None:
         with pytest.raises(Refused):
             ingest(open_dataset(folder), folder / "out")
         assert not list((folder / "out").iterdir())
-        return
+        return False
     ingested = ingest(open_dataset(folder), folder / "out")
     for file in files:
         said = found[file.name]
@@ -199,6 +199,7 @@ def verify(folder: Path, files: list[File]) -> None:
                                    f"'{ingested.folder / file.table}.parquet'").fetchall())
         assert taken.total() == said["accepted"]
         assert not Counter(file.rows) - taken, "a whole row was lost or changed"
+    return True
 
 
 def verify_records(file: File, said: dict) -> None:
@@ -218,10 +219,6 @@ def verify_records(file: File, said: dict) -> None:
             assert "R" in seen or "W_NO_FINAL_NEWLINE" in said["codes"], "a cut record was taken without a word"
 
 
-def hold(files: tuple[File, ...], folder: Path) -> None:
-    verify(laid(folder, list(files)), list(files))
-
-
 PHASES = (Phase.generate,)  # an example takes half a second: to make it smaller would take minutes
 FILES = st.tuples(*(written(table) for table in TABLES))
 
@@ -229,14 +226,16 @@ FILES = st.tuples(*(written(table) for table in TABLES))
 @settings(max_examples=20, deadline=None, derandomize=True, phases=PHASES)
 @given(FILES)
 def test_whatever_the_damage_the_books_add_up_and_no_row_is_lost_or_changed(tmp_path_factory, files):
-    hold(files, tmp_path_factory.mktemp("damage"))
+    is_taken = verify(laid(tmp_path_factory.mktemp("damage"), list(files)), list(files))
+    assert is_taken or any(file.may_be_refused for file in files)
 
 
 @pytest.mark.soak
 @settings(max_examples=1500, deadline=None, phases=PHASES)
 @given(FILES)
 def test_whatever_the_damage_in_many_more_files(tmp_path_factory, files):
-    hold(files, tmp_path_factory.mktemp("damage"))
+    is_taken = verify(laid(tmp_path_factory.mktemp("damage"), list(files)), list(files))
+    assert is_taken or any(file.may_be_refused for file in files)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
