@@ -108,8 +108,9 @@ class Table:
         if not self.rows:
             return ""  # the Finding beside it says why
         names = list(self.heads)
-        head = "".join(f'<th scope="col"{_side(name, self.rows)}>{escape(self.heads[name])}</th>' for name in names)
-        body = "".join("<tr>" + "".join(f"<td{_side(name, self.rows)}>{escape(_cell(name, row))}</td>"
+        sides = {name: _side(name, self.rows) for name in names}
+        head = "".join(f'<th scope="col"{sides[name]}>{escape(self.heads[name])}</th>' for name in names)
+        body = "".join("<tr>" + "".join(f"<td{sides[name]}>{escape(_cell(name, row))}</td>"
                                         for name in names) + "</tr>" for row in self.rows)
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -152,5 +153,7 @@ def _cell(name: str, row: dict[str, Any]) -> str:
 
 
 def _side(name: str, rows: list[dict[str, Any]]) -> str:
+    if name.endswith("_date"):
+        return ' class="date"'
     is_number = all(isinstance(row.get(name), int | float) or row.get(name) in (None, TOO_FEW) for row in rows)
     return ' class="right"' if is_number else ""
