@@ -2,6 +2,7 @@
 #
 #   make report                                 the newest month of data/sample
 #   make report DATA=data/crm MONTH=2023-12     another data set, another month
+#   make pdf                                    the same, and its first page as reports/<month>.pdf (needs Chromium)
 #   make test                                   every test, the notebooks included
 #   make soak                                   kill runs at random moments, damage many more files (half an hour)
 #   make lab                                    JupyterLab on the notebooks, on this machine only
@@ -20,11 +21,11 @@ READY := $(VENV)/installed
 # A name may exist and not run (a shim of a version manager), so each is tried by running it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python
 
-.PHONY: report test soak lab simulate docs lock clean
+.PHONY: report pdf test soak lab simulate docs lock clean
 .DELETE_ON_ERROR:
 
-report: $(READY)
-	@$(BIN)/cs-research run "$(DATA)" $(if $(MONTH),--month "$(MONTH)") --out "$(OUT)" $(ARGS)
+report pdf: $(READY)
+	@$(BIN)/cs-research run "$(DATA)" $(if $(MONTH),--month "$(MONTH)") --out "$(OUT)" $(if $(filter pdf,$@),--pdf) $(ARGS)
 
 test: $(READY)
 	$(BIN)/ruff check

@@ -53,13 +53,15 @@ def run(
         help="Publish although held for this reason; may be repeated.", metavar="CODE")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,
     recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print the first page, too, to <month>.pdf in the folder of the "
+                                                    "reports; needs Chromium or Chrome.")] = False,
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
     from cs_research.pipeline import RECIPE, Request, run_month
 
     with _shown() as (tell, progress):
         index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE,
-                                  frozenset(acknowledge or ()), jobs, tell=tell, progress=progress))
+                                  frozenset(acknowledge or ()), jobs, pdf=pdf, tell=tell, progress=progress))
     print(index)
 
 

@@ -109,7 +109,8 @@ class Table:
             return ""  # the Finding beside it says why
         names = list(self.heads)
         sides = {name: _side(name, self.rows) for name in names}
-        head = "".join(f'<th scope="col"{sides[name]}>{escape(self.heads[name])}</th>' for name in names)
+        head = "".join(f'<th scope="col"{sides[name]}>{escape(self.heads[name])}</th>' if self.heads[name] else
+                       "<td></td>" for name in names)
         body = "".join("<tr>" + "".join(f"<td{sides[name]}>{escape(_cell(name, row))}</td>"
                                         for name in names) + "</tr>" for row in self.rows)
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""

@@ -21,6 +21,7 @@ from cs_research.definitions import read_card, with_card
 from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
+from cs_research.report.pdf import find_browser, write_pdf
 from cs_research.run import Run, open_run
 from cs_research.tables import build_tables, horizon, write_table
 
@@ -46,6 +47,7 @@ class Request:
     acknowledged: frozenset[str] = frozenset()
     jobs: int = 2
     card: Path | None = None   # a card to try on all history, beside those of the data set
+    pdf: bool = False          # whether the first page is printed, too, to <out>/<month>.pdf
     tell: Callable[[str], None] = field(default=_silent, compare=False)
     progress: Callable[[str, float], None] = field(default=_silent, compare=False)  # step, share done
 
@@ -57,6 +59,8 @@ def run_month(request: Request) -> Path:
     Whatever is raised, the reports published before stay as they are.
     """
     _refuse_language(request.lang)
+    if request.pdf:
+        find_browser()
     notebooks = read_jobs(request.recipe, GIVEN)
     dataset = open_dataset(request.data, request.zone, request.as_of)
     with runs.locked(request.out):
@@ -82,7 +86,7 @@ def run_month(request: Request) -> Path:
             folder = runs.keep(making, month, about["id"])
         if not request.card:
             _hold(folder, request)
-        return runs.publish(folder, request.out, month) / "index.html"
+        return _publish(folder, request, month)
 
 
 def rescore(request: Request) -> tuple[Path, Run]:
@@ -235,6 +239,19 @@ def _rows_before(request: Request, dataset: Dataset, month: str) -> dict[str, in
     return {str(name): int(count) for name, count in rows.items()} if run.dataset["name"] == dataset.name else {}
 
 
+def _publish(folder: Path, request: Request, month: str) -> Path:
+    """Lead readers to a kept run. A PDF lies beside the link, for a run never changes; that of another run goes."""
+    pdf = request.out / f"{month}.pdf"
+    is_new = (request.out / month).resolve() != folder.resolve()
+    index = runs.publish(folder, request.out, month) / "index.html"
+    if is_new:
+        pdf.unlink(missing_ok=True)
+    if request.pdf:
+        request.progress("Printing the first page", 0.98)
+        write_pdf(index, pdf)
+    return index
+
+
 def _hold(folder: Path, request: Request) -> None:
     holds = Run(folder).about["holds"]
     waiting = [hold for hold in holds if hold["code"] not in request.acknowledged]
@@ -251,6 +268,7 @@ def _command(request: Request, codes: list[str]) -> str:
         value = getattr(request, name)
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
+    words += ["--pdf"] if request.pdf else []
     return shlex.join([*words, *(word for code in codes for word in ("--acknowledge", code))])
 
 

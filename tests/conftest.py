@@ -40,3 +40,17 @@ def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
             return run_month(Request(ROOT / "data" / name, out, MONTHS[name])).parent
 
     return made
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the machine's browser; without one the test is skipped, but never in CI."""
+    from cs_research.errors import Refused
+    from cs_research.report.pdf import find_browser
+
+    try:
+        return find_browser()
+    except Refused as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))

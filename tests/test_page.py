@@ -215,7 +215,7 @@ def test_nothing_is_fetched_and_nothing_runs(tmp_path):
     html = page(small_run(tmp_path))
     assert "http:" not in html and "https:" not in html and "@import" not in html and "url(" not in html
     policy = next(attrs["content"] for tag, attrs in seen.elements if attrs.get("http-equiv"))
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def test_every_drawing_has_a_name_and_every_id_is_used_once(seen):

@@ -201,3 +201,22 @@ def test_the_id_is_made_of_the_definitions_and_the_suite_too(index):
     assert {"python", "duckdb", "pandas"} <= set(about["packages"])
     assert set(about["inputs"]) >= {"contracts.csv", "dataset.yml", "users.parquet"}
     assert provenance.PACKAGE.name == "cs_research"
+
+
+def test_a_pdf_lies_beside_its_month_until_another_run_takes_the_place(index, request_, chromium):
+    pdf = request_.out / "2026-10.pdf"
+    run_month(replace(request_, pdf=True))
+    assert pdf.read_bytes().startswith(b"%PDF-") and not damage(index.parent.resolve())
+    run_month(request_)
+    assert pdf.is_file(), "what it shows has not changed"
+    index.parent.unlink()
+    index.parent.symlink_to(".runs")
+    run_month(request_)
+    assert not pdf.exists()
+
+
+def test_without_a_browser_a_pdf_is_refused_before_anything_is_made(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refused, match="no Chromium or Chrome .* apt-get install chromium"):
+        run_month(Request(data, tmp_path / "out", pdf=True))
+    assert not (tmp_path / "out").exists()

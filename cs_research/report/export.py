@@ -1,18 +1,19 @@
-"""Turns executed notebooks into pages: prose and outputs by our own nbconvert template, code left out.
+"""Turns executed notebooks into pages: prose and outputs, code left out.
 
 Only what the template writes reaches a page, and it writes no time, id or path: same run, same bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from cs_research.report.page import stylesheet
+from markupsafe import Markup
+
+from cs_research.report.page import environment, stylesheet
 from cs_research.report.sanitise import safe_html, safe_svg
 from cs_research.run import Run
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, str]) -> list[Path]:
@@ -50,15 +51,15 @@ def _write(run: Run, name: str, text: str) -> Path:
 
 def page(notebook: Any, about: Mapping[str, Any]) -> str:
     """The text of the page of one notebook."""
-    from nbconvert.exporters import TemplateExporter
-
     figures = count(1)
-    exporter = TemplateExporter(
-        extra_template_basedirs=[str(TEMPLATES)], template_name="notebook", file_extension=".html",
-        filters={"prose": _prose, "shown": lambda output: _shown(output, figures)},
-    )
-    text, _ = exporter.from_notebook_node(notebook, resources={"page": dict(about)})
-    return text
+    parts = [Markup(part) for cell in notebook.cells for part in _parts(cell, figures)]
+    return environment().get_template("notebook.html.j2").render(**about, parts=parts)
+
+
+def _parts(cell: Any, figures: Iterator[int]) -> list[str]:
+    if cell.cell_type == "markdown":
+        return [f'<section class="prose">\n{_prose(cell.source)}\n</section>']
+    return [_shown(output, figures) for output in cell.get("outputs", [])]
 
 
 def _about(run: Run, title: str, links: list[dict[str, Any]], root: str = "") -> dict[str, Any]:
@@ -70,13 +71,9 @@ def _about(run: Run, title: str, links: list[dict[str, Any]], root: str = "") ->
         ("Licence", run.dataset["licence"] or "not stated"), ("Scorecard", f"{card.name} {card.version}"),
         ("Run", about["id"]), ("Made by", f"cs-research {about['version']}"),
     ]
-    return {"title": title, "root": root, "links": links, "stamp": stamp, "css": _css(),
-            "lang": about["parameters"]["lang"], "dataset": run.dataset["name"], "month": about["month"],
-            "simulated": run.dataset["simulated"]}
-
-
-def _css() -> str:
-    return f"{stylesheet()}\n{(TEMPLATES / 'notebook' / 'notebook.css').read_text(encoding='utf-8')}"
+    return {"page_title": f"{title} · {run.dataset['name']} · {about['month']}", "root": root, "links": links,
+            "stamp": stamp, "css": stylesheet("notebook"), "lang": about["parameters"]["lang"],
+            "dataset": run.dataset["name"], "month": about["month"], "simulated": run.dataset["simulated"]}
 
 
 def _title(notebook: Any, name: str) -> str:
@@ -94,18 +91,16 @@ def _prose(markdown: str) -> str:
     return safe_html(MarkdownWithMath(renderer=renderer).render(markdown))
 
 
-def _shown(output: Any, figures: Any) -> str:
+def _shown(output: Any, figures: Iterator[int]) -> str:
     """One output of a cell: the drawing before the table before the text; what went to stderr is left out."""
-    from html import escape
-
     if output.output_type == "stream":
-        return f"<pre>{escape(output.text)}</pre>" if output.name == "stdout" else ""
+        return f'<pre tabindex="0">{escape(output.text)}</pre>' if output.name == "stdout" else ""
     data = output.get("data", {})
     if "image/svg+xml" in data:
         return f'<figure tabindex="0">{safe_svg(data["image/svg+xml"], f"fig{next(figures)}")}</figure>'
     if "text/html" in data:
-        reach = ' tabindex="0"' if "<table" in data["text/html"] else ""  # what scrolls is reached by keyboard too
+        reach = ' tabindex="0"' if "<table" in data["text/html"] else ""
         return f'<div class="output"{reach}>{safe_html(data["text/html"])}</div>'
     if "text/markdown" in data:
         return f'<div class="output">{_prose(data["text/markdown"])}</div>'
-    return f"<pre>{escape(data['text/plain'])}</pre>" if "text/plain" in data else ""
+    return f'<pre tabindex="0">{escape(data["text/plain"])}</pre>' if "text/plain" in data else ""

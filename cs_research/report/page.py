@@ -55,9 +55,10 @@ def page(run: Any) -> str:
         footer=footer_section(view), say=say, css=stylesheet())
 
 
-def stylesheet() -> Markup:
-    """The one style sheet of all pages, to stand inside a <style> element."""
-    return Markup((Path(__file__).parent / "style.css").read_text(encoding="utf-8"))
+def stylesheet(*names: str) -> Markup:
+    """The style sheet of all pages, with those of `names` after it, to stand inside a <style> element."""
+    return Markup("\n".join((Path(__file__).parent / f"{name}.css").read_text(encoding="utf-8")
+                            for name in ("style", *names)))
 
 
 @cache

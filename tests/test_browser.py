@@ -1,0 +1,131 @@
+"""Every page as a reader has it before the eyes: in a real Chromium, without a network, by mouse or keyboard."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from cs_research.report.pdf import write_pdf
+
+DATA_SETS = ("sample", "crm", "oulad")
+DESKTOP, PHONE, SMALL = (1280, 900), (390, 844), (320, 640)
+NAMES = ("light-desktop", "dark-phone", "light-phone", "dark-desktop")
+# 1.4.12 of the WCAG: what a reader may set to read more easily without losing anything.
+SPACING = "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """A window without a network that notes what its pages ask for and complain of."""
+
+    def __init__(self, browser: Browser, name: str = "light-desktop"):
+        scheme, size = name.split("-")
+        width, height = {"desktop": DESKTOP, "phone": PHONE}[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, offline=True)
+        self.page: Page = context.new_page()
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message) or dialog.dismiss())
+
+    def open(self, path: Path) -> Page:
+        self.asked.clear(), self.complaints.clear()
+        self.page.goto(path.absolute().as_uri())
+        return self.page
+
+    def faults(self, path: Path) -> list[str]:
+        """Everything wrong with having a page open, which is to ask for itself alone and to be silent."""
+        self.open(path)
+        more = [f"asked for {url}" for url in self.asked if url != path.absolute().as_uri()]
+        return [f"{path.name}: {fault}" for fault in [*self.complaints, *more]]
+
+    def wider_than_screen(self, width: int) -> bool:
+        self.page.set_viewport_size({"width": width, "height": 640})
+        return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+@pytest.fixture(scope="module")
+def readers(browser: Browser) -> dict[str, Reader]:
+    return {name: Reader(browser, name) for name in NAMES}
+
+
+def kinds(folder: Path) -> list[Path]:
+    """A page of each kind: the first one, every notebook's, and that of the account named first."""
+    return [*sorted(folder.glob("*.html")), *sorted(folder.glob("accounts/*.html"))[:1]]
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_every_page_is_silent_asks_for_nothing_and_fits_whatever_the_screen_and_the_text(name, report_of, browser):
+    reader, folder = Reader(browser), report_of(name)
+    for path in [*folder.glob("*.html"), *folder.glob("accounts/*.html")]:
+        assert not reader.faults(path)
+        assert path.stat().st_size < 500_000, path.name
+        reader.page.add_style_tag(content=SPACING)
+        assert not reader.wider_than_screen(DESKTOP[0] // 2), path.name  # so wide is a page at twice its size
+        assert not reader.wider_than_screen(SMALL[0]), path.name
+
+
+def test_faults_are_seen(browser, tmp_path):
+    path = tmp_path / "page.html"
+    policy = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
+    path.write_text(f'{policy}<title>t</title><img src="x.png"><script>alert(1)</script>', encoding="utf-8")
+    assert len(Reader(browser).faults(path)) >= 2
+    path.write_text('<img src="x.png" onerror="alert(2)"><div style="width:400px">.</div>', encoding="utf-8")
+    reader = Reader(browser)
+    assert any(fault.endswith(": 2") for fault in reader.faults(path)) and reader.wider_than_screen(SMALL[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axe_finds_nothing(name, report_of, readers):
+    axe, folder = Axe(), report_of("sample")
+    for path in kinds(folder) if name in NAMES[:2] else [folder / "index.html"]:
+        found = axe.run(readers[name].open(path), options={"resultTypes": ["violations"], "preload": False})
+        assert not found.response["violations"], f"{path.name}: {found.generate_report()}"
+
+
+@pytest.mark.parametrize("name", DATA_SETS[1:])
+def test_axe_finds_nothing_on_the_first_page_of(name, report_of, readers):
+    found = Axe().run(readers["light-phone"].open(report_of(name) / "index.html"))
+    assert not found.response["violations"], found.generate_report()
+
+
+REACHED = """() => {
+  const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+  return {what: at.getAttribute("href") || at.tagName,
+          ring: style.outlineStyle != "none" && style.outlineWidth != "0px",
+          seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight};
+}"""
+STOPS = """() => [...document.querySelectorAll("a[href], summary, [tabindex='0']")]
+  .filter(e => e.checkVisibility()).map(e => e.getAttribute("href") || e.tagName)"""
+
+
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_the_tab_key_reaches_every_link_and_shows_where_it_is(name, report_of, readers):
+    folder = report_of("sample")
+    for path in (folder / "index.html", folder / "08_actions.html"):
+        page = readers[name].open(path)
+        stops = page.evaluate(STOPS)
+        assert len(stops) > 9
+        for stop in stops:
+            page.keyboard.press("Tab")
+            assert page.evaluate(REACHED) == {"what": stop, "ring": True, "seen": True}, path.name
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_the_summary_prints_on_two_sheets(name, report_of, tmp_path, chromium):
+    pdf = write_pdf(report_of(name) / "index.html", tmp_path / "summary.pdf").read_bytes()
+    boxes = re.findall(rb"/MediaBox \[([\d. ]+)\]", pdf)
+    assert len(boxes) == len(re.findall(rb"/Type /Page\b", pdf)) in (1, 2)
+    assert {tuple(round(float(x)) for x in box.split()) for box in boxes} == {(0, 0, 595, 842)}  # A4 in points
