@@ -1,14 +1,18 @@
-"""Customer success research and reporting. In a notebook: `from cs_research import open_run`."""
+"""Customer success research and reporting. In a notebook: `import cs_research as cs; run = cs.open_run("reports")`."""
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["open_run"]
+# Late, so that `import cs_research` and the command line's --help stay quick.
+_HOMES = {"open_run": "run", "show_table": "display", "write_excel": "report.spreadsheet"}
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `import cs_research` and the command line's --help stay quick.
-    if name == "open_run":
-        from cs_research.run import open_run
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'cs_research' has no attribute '{name}'; it has {', '.join(__all__)}")
 
-        return open_run
-    raise AttributeError(f"module 'cs_research' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return __all__

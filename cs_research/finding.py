@@ -88,11 +88,21 @@ class Finding:
         """The table behind the sentence, empty where there is none."""
         return self.details.get("rows", [])
 
+    @property
+    def table(self) -> Any:
+        """The same as a DataFrame, `month` and `*_date` as datetime64."""
+        import pandas as pd  # late: what a Finding is needs no table
+
+        frame = pd.DataFrame(self.rows)
+        dates = [name for name in frame if name == "month" or name.endswith("_date")]
+        return frame.assign(**{name: pd.to_datetime(frame[name], errors="coerce") for name in dates})
+
     def _repr_html_(self) -> str:
         word = VERDICTS[self.verdict]
         verdict = f'<strong class="verdict {self.verdict}">{word}.</strong> ' if word else ""
         notes = "".join(f"<br><small>{escape(note)}</small>" for note in self.details.get("notes", []))
-        return f'<p class="finding">{verdict}{escape(self.sentence)}{notes}</p>'
+        rows = f'<p class="lab">{count(len(self.rows), "row")} in .table</p>' if self.rows else ""
+        return f'<p class="finding">{verdict}{escape(self.sentence)}{notes}</p>{rows}'
 
 
 def plain(value: Any) -> Any:

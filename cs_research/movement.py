@@ -60,6 +60,22 @@ def movements(indicator_rows: pd.DataFrame, score_rows: pd.DataFrame, card: mode
                   *(f"{name}_{month}" for name in ("value", "band", "points", "contribution") for month in MONTHS)]]
 
 
+def two_months(score_rows: pd.DataFrame, before: pd.Timestamp, now: pd.Timestamp) -> pd.DataFrame:
+    """The rows of a month with health_before, band_before and change (points since then, empty without both), the
+    deepest fall first. In: rows of `scores` of one card.
+
+    >>> months = pd.to_datetime(["2026-09-01", "2026-10-01"])
+    >>> rows = pd.DataFrame({"account_id": "001", "month": months, "health": [26.0, 24.0], "health_band": "orange"})
+    >>> two_months(rows, *months)[["health_before", "change"]].values.tolist()
+    [[26.0, -2.0]]
+    """
+    then = score_rows[score_rows["month"] == before].set_index("account_id")[["health", "health_band"]]
+    rows = score_rows[score_rows["month"] == now].join(then.set_axis(["health_before", "band_before"], axis=1),
+                                                       on="account_id")
+    rows["change"] = rows["health"] - rows["health_before"]
+    return rows.sort_values(["change", "account_id"], ignore_index=True)
+
+
 MONTHS = ("before", "now")
 
 

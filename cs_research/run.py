@@ -6,7 +6,7 @@ This layer reads what a run has written and records Findings; it may not compute
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -17,10 +17,13 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from cs_research.definitions import Definitions, load_definitions
+from cs_research.definitions import Definitions, load_definitions, models
+from cs_research.definitions.dictionary import described, outputs
 from cs_research.errors import NotebookFailed, Refused
-from cs_research.finding import Finding
+from cs_research.finding import VERDICTS, Finding
+from cs_research.movement import two_months
 from cs_research.runs import MANIFEST, sha256, write_json
+from cs_research.studies import of_card
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NOTEBOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -29,12 +32,13 @@ _NOTEBOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 class Run:
     """A run folder, read-only but for `record`.
 
-    A table is an attribute, a DataFrame read at first use: ids are text, `month` and `*_date` are datetime64.
-    Opened through a month's link, it stays with the run that the link pointed at. Each file of a finished run
-    is checked against the manifest before its first use; one that is damaged raises Refused, naming it.
+    A table is an attribute, a DataFrame read at first use: ids are text, `month` and `*_date` are datetime64;
+    `describe` says what stands in it. Opened through a month's link, it stays with the run that the link pointed at.
+    Each file of a finished run is checked against the manifest before its first use; one that is damaged raises
+    Refused, naming it.
 
-    >>> run = open_run("reports/2026-10")           # doctest: +SKIP
-    >>> run.scores[["account_id", "health"]]        # doctest: +SKIP
+    >>> run = open_run("reports/2026-10")                                     # doctest: +SKIP
+    >>> run.scores, run.at("2026-08"), run.findings["share_green"].table     # doctest: +SKIP
     """
 
     def __init__(self, folder: Path):
@@ -65,7 +69,7 @@ class Run:
         """
         if name not in self._read:
             if name not in self.tables:
-                raise Refused(f"The run of {self.month:%Y-%m} has no table '{name}'", self._tables_like(name))
+                raise self._unknown("table", name, self.tables)
             self._read[name] = _frame(self._checked(f"tables/{name}.parquet"))
         return self._read[name].copy(deep=False)  # copy on write keeps the original
 
@@ -76,6 +80,55 @@ class Run:
                 return _frame(self._checked(f"{part}/{name}.parquet"), account_id)
         return None
 
+    def card(self, name: str = "") -> models.Scorecard:
+        """A card by its name, without one the card that the data set leads with. Raises Refused, naming the nearest."""
+        cards, name = self.definitions.scorecards, name or self.dataset["scorecard"]
+        if name not in cards:
+            raise self._unknown("card", name, cards)
+        return cards[name]
+
+    def at(self, month: Any = "", scorecard: str = "", since: Any = "") -> pd.DataFrame:
+        """The accounts of a month beside what they were `since` (the month before), the deepest fall of health first.
+
+        Months as "2026-08" or dates, the run's where none is given; the leading card unless another is named. Out:
+        the columns of `scores`, then those of `two_months`, account_name, industry, goal, next_due_date.
+        Raises Refused for a month or a card that is not there.
+        """
+        rows = of_card(self.scores, self.card(scorecard))
+        month = self._month(month or self.month, rows)
+        today = self.measures.query("not is_history and month == @month")
+        then = self._month(since, rows) if since else month - pd.DateOffset(months=1)
+        names = self.account_facts[["account_id", "account_name", "industry", "goal"]]
+        due = today[["account_id", "next_due_date"]]
+        return two_months(rows, then, month).merge(names, "left", "account_id").merge(due, "left", "account_id")
+
+    def _month(self, month: Any, rows: pd.DataFrame) -> pd.Timestamp:
+        there = {f"{known:%Y-%m}": known for known in sorted(rows["month"].unique())}
+        if str(month)[:7] not in there:
+            raise self._unknown("month", str(month)[:7], there)
+        return there[str(month)[:7]]
+
+    def describe(self, name: str = "") -> pd.DataFrame:
+        """What stands in a table of the run or of its input: column, unit, about, filled (share of rows with a value).
+
+        Without a name the tables themselves: table, rows, row (what one is), key. Raises Refused, naming the nearest.
+        """
+        if not name:
+            told = outputs().tables
+            return pd.DataFrame([(t, self.about["rows"].get(t), told[t].row, ", ".join(told[t].key))
+                                 for t in self.tables], columns=["table", "rows", "row", "key"])
+        frame = None if name in self.tables else self.canonical(name)
+        frame = self.table(name) if frame is None else frame
+        lines = pd.DataFrame(described(name, self.definitions), columns=["column", "unit", "about"])
+        lines = lines[lines["column"].isin(frame.columns)]
+        return lines.assign(filled=lines["column"].map(frame.notna().mean())).reset_index(drop=True)
+
+    def _unknown(self, what: str, name: str, known: Iterable[str]) -> Refused:
+        near = get_close_matches(name, known, n=3)
+        remedy = f"did you mean {' or '.join(map(repr, near))}" if near else \
+            f"its {what}s are {', '.join(known) or 'none yet'}"
+        return Refused(f"The run of {self.month:%Y-%m} has no {what} '{name}'", remedy)
+
     @property
     def holds(self) -> list[dict[str, str]]:
         """Why the run was held back until someone acknowledged it: code and sentence of each reason."""
@@ -83,41 +136,35 @@ class Run:
 
     def canonical(self, name: str) -> pd.DataFrame | None:
         """An input table as ingest left it (columns as in the data contract), None when it was not delivered."""
-        path = self.folder / "canonical" / f"{name}.parquet"
-        if not path.exists():
-            return None
-        return _frame(self._checked(f"canonical/{name}.parquet"))
+        name = f"canonical/{name}.parquet"
+        return _frame(self._checked(name)) if (self.folder / name).exists() else None
 
     def spans(self) -> pd.DataFrame:
         """One row per input table delivered: table, rows, first_date, last_date (empty where no column dates it)."""
-        spans = []
-        with duckdb.connect() as connection:
-            for name, table in self.definitions.tables.items():
-                path, when = self.folder / "canonical" / f"{name}.parquet", table.time or "NULL"
-                if path.exists():
-                    self._checked(f"canonical/{name}.parquet")
-                    query = f"SELECT COUNT(*), MIN({when})::DATE, MAX({when})::DATE FROM read_parquet(?)"
-                    spans.append((name, *connection.execute(query, [str(path)]).fetchone()))
-        frame = pd.DataFrame(spans, columns=["table", "rows", "first_date", "last_date"])
-        return frame.astype({"first_date": "datetime64[us]", "last_date": "datetime64[us]"})
+        return self._counted("SELECT COUNT(*), MIN({when})::DATE, MAX({when})::DATE FROM read_parquet($path)",
+                             ["rows", "first_date", "last_date"], self.definitions.tables)
 
     def late_rows(self) -> pd.DataFrame:
-        """Rows recorded after their own month had closed: table, month, recorded_month, rows, first_date, last_date
-        (of their record)."""
-        late = []
+        """Rows recorded after their own month: table, month, recorded_month, rows, first_date, last_date (of record)."""
+        dated = [name for name, table in self.definitions.tables.items() if table.time]
+        return self._counted(
+            "SELECT DATE_TRUNC('month', {when})::TIMESTAMP AS month, DATE_TRUNC('month', recorded_at)::TIMESTAMP AS "
+            "recorded_month, COUNT(*), MIN(recorded_at)::DATE, MAX(recorded_at)::DATE FROM read_parquet($path) "
+            "WHERE recorded_month > month GROUP BY ALL ORDER BY ALL",
+            ["month", "recorded_month", "rows", "first_date", "last_date"], dated)
+
+    def _counted(self, query: str, columns: list[str], names: Iterable[str]) -> pd.DataFrame:
+        """What a query says of each input table that is there, under the table's name."""
+        found = []
         with duckdb.connect() as connection:
-            for name, table in self.definitions.tables.items():
-                path = self.folder / "canonical" / f"{name}.parquet"
-                if path.exists() and table.time:
-                    self._checked(f"canonical/{name}.parquet")
-                    late += connection.execute(
-                        f"SELECT ?, DATE_TRUNC('month', {table.time})::TIMESTAMP AS month, DATE_TRUNC('month', "
-                        "recorded_at)::TIMESTAMP AS recorded_month, COUNT(*), MIN(recorded_at)::DATE, "
-                        "MAX(recorded_at)::DATE FROM read_parquet(?) WHERE recorded_month > month "
-                        "GROUP BY ALL ORDER BY ALL", [name, str(path)]).fetchall()
-        columns = ["table", "month", "recorded_month", "rows", "first_date", "last_date"]
-        return pd.DataFrame(late, columns=columns).astype(dict.fromkeys(
-            ["month", "recorded_month", "first_date", "last_date"], "datetime64[us]"))
+            for name in names:
+                if (self.folder / "canonical" / f"{name}.parquet").exists():
+                    path = str(self._checked(f"canonical/{name}.parquet"))
+                    when = self.definitions.tables[name].time or "NULL"
+                    rows = connection.execute(query.format(when=when), {"path": path}).fetchall()
+                    found += [(name, *row) for row in rows]
+        dates = [name for name in columns if name != "rows"]
+        return pd.DataFrame(found, columns=["table", *columns]).astype(dict.fromkeys(dates, "datetime64[us]"))
 
     @cached_property
     def _manifest(self) -> dict[str, str]:
@@ -141,26 +188,18 @@ class Run:
         return Refused(f"{name} of the run in {self.folder} {what}",
                        "make the report of that month again, which replaces a damaged run")
 
-    def _tables_like(self, name: str) -> str:
-        near = get_close_matches(name, self.tables, n=1)
-        return f"did you mean '{near[0]}'" if near else f"its tables are {', '.join(self.tables) or 'none yet'}"
-
     def __getattr__(self, name: str) -> pd.DataFrame:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self.table(name)
-        except Refused as error:
-            raise AttributeError(str(error)) from None
+        if name.startswith("_") or name not in self.tables:
+            raise AttributeError(name if name.startswith("_") else str(self._unknown("table", name, self.tables)))
+        return self.table(name)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.tables})
 
     @property
-    def findings(self) -> dict[str, Finding]:
+    def findings(self) -> "Findings":
         """Question -> Finding; while the run is being made, those recorded so far."""
-        findings: dict[str, Finding] = {}
-        answered: dict[str, str] = {}
+        findings, answered = Findings(self), {}
         for source, finding in self._findings():
             question = finding.question
             if question in findings:
@@ -198,9 +237,31 @@ class Run:
         return f"<Run {self.month:%Y-%m} of {self.dataset['name']}{simulated}: {', '.join(self.tables)}>"
 
     def _repr_html_(self) -> str:
-        simulated = ' <strong class="simulated">SIMULATED DATA</strong>' if self.dataset["simulated"] else ""
-        return (f'<p class="run">{escape(str(self.dataset["name"]))}, {self.month:%Y-%m}, as of {self.as_of}'
-                f" ({escape(str(self.dataset['zone']))}){simulated}</p>")
+        about, set_, rows = self.about, self.dataset, self.about["rows"]
+        told = {f"{set_['name']}, {self.month:%Y-%m}": f"as of {self.as_of} ({set_['zone']}), run {about['id']}",
+                "Tables": ", ".join(f"{name} ({rows.get(name, 0):,} rows)" for name in self.tables),
+                "Input": ", ".join(sorted(path.stem for path in self.folder.glob("canonical/*.parquet"))),
+                "Cards": ", ".join(f"{card.name} {card.version}" for card in self.definitions.scorecards.values()),
+                "Go on": f'run.scores, run.describe("scores"), run.at("{self.month:%Y-%m}"), run.findings'}
+        lines = [f"<strong>{escape(name)}</strong> {escape(text)}" for name, text in told.items()]
+        simulated = ["<strong>SIMULATED DATA</strong>"] if set_["simulated"] else []
+        return f'<p class="lab">{"<br>".join(simulated + lines)}</p>'
+
+
+class Findings(dict[str, Finding]):
+    """Question -> Finding; shown as a list, and a question that is not there names the nearest."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self._run = run
+
+    def __missing__(self, question: str) -> Finding:
+        raise KeyError(str(self._run._unknown("finding", question, self)))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{VERDICTS[found.verdict]}</td><td>{escape(found.sentence)}</td>"
+                       "</tr>" for name, found in self.items())
+        return f"<table><tr><th>question</th><th>verdict</th><th>sentence</th></tr>{rows}</table>"
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -12,25 +12,11 @@ import pandas as pd
 
 from cs_research import actions, alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
+from cs_research.definitions.dictionary import outputs
 from cs_research.engine import Horizon, Panel
 
 SCHEMA_VERSION = "1"
-KEYS = {
-    "indicators": ("account_id", "month", "scorecard", "version", "indicator"),
-    "history_indicators": ("account_id", "month", "scorecard", "version", "indicator"),
-    "scores": ("account_id", "month", "scorecard", "version"),
-    "history": ("account_id", "month", "scorecard", "version"),
-    "outcomes": ("account_id", "due_date"),
-    "alerts": ("account_id", "rule", "opened_date"),
-    "retention": ("month", "basis", "segment"),
-    "measures": ("account_id", "month", "is_history"),
-    "account_facts": ("account_id",),
-    "actions": ("account_id", "week"),
-    "action_factors": ("account_id", "week", "factor"),
-    "not_measured": ("measure",),
-    "files": ("file",),
-    "findings": ("question",),
-}
+KEYS = {name: table.key for name, table in outputs().tables.items()}
 
 
 def horizon(month: date, as_of: date) -> Horizon:

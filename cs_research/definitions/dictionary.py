@@ -1,32 +1,71 @@
-"""Writes the data dictionary: canonical tables and measures as Markdown, from their definition files."""
+"""The data dictionary: what every table of a run holds, column by column, and its page of docs/."""
 
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from cs_research.definitions import models, strict_yaml
 from cs_research.definitions.loader import Definitions, load_definitions
-from cs_research.definitions.models import Column
+
+Line = tuple[str, str, str]  # column, unit, about
+
+
+@cache
+def outputs() -> models.Outputs:
+    """The tables that a run writes, as outputs.yml describes them."""
+    return strict_yaml.load(Path(__file__).parent / "outputs.yml", models.Outputs)
+
+
+def described(name: str, definitions: Definitions) -> list[Line]:
+    """Column, unit and meaning of each column of an output or an input table, in their order.
+
+    >>> described("not_measured", load_definitions())[0]
+    ('measure', 'text', 'name of the measure')
+    """
+    if name not in outputs().tables:
+        return [(key, c.type, c.about) for key, c in definitions.tables[name].columns.items()]
+    table, common = outputs().tables[name], outputs().columns
+    columns = {column: table.here.get(column) or common[column] for column in (*table.key, *table.columns)}
+    lines = [(column, told.unit, told.about) for column, told in columns.items()]
+    return lines + (list(_measures(definitions)) if name == "measures" else [])
+
+
+def _measures(definitions: Definitions) -> Iterator[Line]:
+    touch = definitions.touch_points
+    yield from ((name, measure.unit, measure.about) for name, measure in definitions.measures.items())
+    yield from ((name, "count", f"touches of the type {kind} in the month") for name, kind in touch.counts.items())
+    yield from ((name, "share", f"{r.about.en}: {r.of} / {r.per}") for name, r in touch.reactions.items())
+    yield from ((name, "count", counter.about) for name, counter in definitions.events.counters.items())
+    yield from ((name, "number", rating.about) for name, rating in definitions.ratings.kinds.items())
 
 
 def data_dictionary(definitions: Definitions) -> str:
-    """The text of docs/data-dictionary.md: every canonical table with its columns, every measure of the panel."""
+    """The text of docs/data-dictionary.md: every table that goes in and every one that comes out."""
     lines = ["# Data dictionary", "",
-             "Made by `make docs` from `tables.yml` and `measures.yml`; edit those. Columns marked * are required.", ""]
+             "Made by `make docs` from `tables.yml`, `outputs.yml` and `measures.yml`; edit those. In a notebook "
+             '`run.describe("scores")` says the same of a table.', "",
+             "What goes in comes first; columns marked * are required. [What comes out](#what-comes-out) follows.", ""]
     for name, table in definitions.tables.items():
         lines += [f"## {name}", "", f"One row is {table.row}. Key: {', '.join(table.key)} ({table.delivery}).", "",
                   "| column | type | limits | about |", "|---|---|---|---|"]
         lines += [f"| {key}{'*' if c.required else ''} | {c.type} | {_limits(c)} | {c.about} |"
                   for key, c in table.columns.items()] + [""]
-    lines += ["## Measures of the panel", "", "One value per account and month; a card may use any of them.", "",
-              "| measure | unit | needs | is |", "|---|---|---|---|"]
+    lines += ["# What comes out", "", "One Parquet file each under `tables/` of a run. A name means the same in every "
+              "table. A share is from 0 to 1, money in the currency of the data set, a month its first day.", ""]
+    for name, output in outputs().tables.items():
+        lines += [f"## {name}, out", "", f"One row is {output.row}. Key: {', '.join(output.key)}.", "",
+                  "| column | unit | about |", "|---|---|---|"]
+        lines += [f"| {' | '.join(line)} |" for line in described(name, definitions)] + [""]
+    lines += ["## What a measure needs", "", "Without it the measure is empty, never zero; a card may use any of them.",
+              "", "| measure | needs |", "|---|---|"]
     for name, measure in definitions.measures.items():
         role = [f"{measure.needs.role.replace('_', ' ')} events"] if measure.needs.role else []
         needs = ", ".join([" or ".join(measure.needs.tables), *measure.needs.columns, *role])
-        lines.append(f"| {name} | {measure.unit} | {needs} | {measure.about} |")
-    touch = definitions.touch_points
-    lines += [f"| {name} | count | touches | touches of the type {kind} in the month |"
-              for name, kind in touch.counts.items()]
-    lines += [f"| {name} | share | touches | {r.about.en}: {r.of} / {r.per} |" for name, r in touch.reactions.items()]
+        lines += [f"| {name} | {needs} |"] if needs else []
     return "\n".join(lines) + "\n"
 
 
-def _limits(column: Column) -> str:
+def _limits(column: models.Column) -> str:
     if column.values:
         return ", ".join(column.values)
     bounds = [f"from {column.minimum:,.0f}" if column.minimum is not None else "",

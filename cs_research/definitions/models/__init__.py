@@ -11,10 +11,12 @@ from cs_research.definitions.models.base import Count, Frozen, Name, Text
 from cs_research.definitions.models.canonical import (
     Column,
     Counter,
+    Described,
     Events,
     Measure,
     Measures,
     Needs,
+    Outputs,
     Rating,
     Ratings,
     Table,
