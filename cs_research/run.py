@@ -145,7 +145,7 @@ class Run:
                              ["rows", "first_date", "last_date"], self.definitions.tables)
 
     def late_rows(self) -> pd.DataFrame:
-        """Rows recorded after their own month: table, month, recorded_month, rows, first_date, last_date (of record)."""
+        """Rows recorded after their own month: table, month, recorded_month, rows, first_date, last_date."""
         dated = [name for name, table in self.definitions.tables.items() if table.time]
         return self._counted(
             "SELECT DATE_TRUNC('month', {when})::TIMESTAMP AS month, DATE_TRUNC('month', recorded_at)::TIMESTAMP AS "
