@@ -4,11 +4,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cs_research import open_run
+from cs_research.pipeline import Request, run_month
+from cs_research.report.page import accounts_listed
 from cs_research.report.pdf import write_pdf
+from cs_research.simulate import simulate
+from cs_research.weekly import write_week
 
 DATA_SETS = ("sample", "crm", "oulad")
 DESKTOP, PHONE, SMALL = (1280, 900), (390, 844), (320, 640)
@@ -129,3 +136,66 @@ def test_the_summary_prints_on_two_sheets(name, report_of, tmp_path, chromium):
     boxes = re.findall(rb"/MediaBox \[([\d. ]+)\]", pdf)
     assert len(boxes) == len(re.findall(rb"/Type /Page\b", pdf)) in (1, 2)
     assert {tuple(round(float(x)) for x in box.split()) for box in boxes} == {(0, 0, 595, 842)}  # A4 in points
+
+
+# ---------------------------------------------------------------- names that are attacks
+
+HOSTILE = (
+    "<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",
+    "=cmd|' /C calc'!A0", "@SUM(1+1)", r"$\href{javascript:alert(1)}{x}$", "[a](javascript:alert(1))", "{{7*7}}",
+    "%s%n%x", "'; DROP TABLE accounts;--", "</title></td></svg><svg onload=alert(3)>", "&lt;b&gt; &amp;",
+    "<!-- gone", "![a](https://example.org/a.png)", "**bold** `code` _x_ ~~y~~", "شركة النور للتجارة", "🦊👩‍💻 株式会社",
+    "長い" * 60, "W" * 150, "\\", "$x$ and $$y$$", "https://example.org/", "<a href=//x>Kaede</a>",
+)
+RECIPE = """kind: recipe
+notebooks:
+  - notebook: 08_actions
+  - notebook: 09_plan
+  - notebook: account
+    each: account_id
+    at_most: 6
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Request:
+    """A simulated company in which every account, every manager and the company itself has a hostile name."""
+    root = tmp_path_factory.mktemp("hostile")
+    simulate(root / "data", accounts=len(HOSTILE) * 3, months=14, seed=1, truth_accounts=20)
+    table = pd.read_csv(root / "data" / "accounts.csv", dtype=str)
+    for column, names in (("account_name", HOSTILE), ("owner", HOSTILE[:3])):
+        table[column] = [names[n % len(names)] for n in range(len(table))]
+    table.to_csv(root / "data" / "accounts.csv", index=False)
+    about = yaml.safe_load((root / "data" / "dataset.yml").read_text(encoding="utf-8"))
+    (root / "data" / "dataset.yml").write_text(yaml.safe_dump({**about, "name": HOSTILE[1]}), encoding="utf-8")
+    (root / "notebooks").symlink_to(Path(__file__).parents[1] / "notebooks")
+    (root / "recipes").mkdir()
+    (root / "recipes" / "hostile.yml").write_text(RECIPE, encoding="utf-8")
+    return Request(root / "data", root / "out", recipe=root / "recipes" / "hostile.yml")
+
+
+def test_hostile_names_are_shown_literally_and_run_nothing(hostile, browser):
+    index, reader, told = run_month(hostile), Reader(browser), ""
+    for path in [*index.parent.glob("*.html"), *index.parent.glob("accounts/*.html"), write_week(hostile)]:
+        assert not reader.faults(path)
+        assert not reader.page.query_selector("script, img, iframe, form, object, a[href*=':'], a[href*='//']")
+        told += (shown := reader.page.evaluate("document.body.textContent + document.title"))
+        assert HOSTILE[1] in shown, f"{path.name} does not name the company"
+        assert not reader.wider_than_screen(SMALL[0]), path.name
+    assert {name for name in HOSTILE if name not in told} == set()
+
+
+def test_the_page_of_a_hostile_name_is_titled_by_it(hostile, browser):
+    folder, reader = run_month(hostile).parent, Reader(browser)
+    run = open_run(folder)
+    names = dict(zip(run.account_facts["account_id"], run.account_facts["account_name"], strict=True))
+    for stem, account in accounts_listed(run, 6).items():
+        page = reader.open(folder / "accounts" / f"{stem}.html")
+        assert page.text_content("h1") == names[account] and page.title().startswith(f"{names[account]} · ")
+
+
+def test_hostile_names_are_no_formulas_in_the_list_for_spreadsheets(hostile):
+    listed = pd.read_csv(write_week(hostile).with_name("list.csv"), dtype=str)
+    assert set(listed["account_name"].str.removeprefix("'")) <= set(HOSTILE) and len(listed) > 9
+    assert not listed["account_name"].str.startswith(("=", "+", "-", "@")).any()
+    assert listed["account_name"].str.startswith("'=").any() and listed["account_name"].str.startswith("'@").any()
