@@ -18,9 +18,6 @@ SQL = Path(__file__).parent / "sql"
 STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters", "touch_ledger",
          "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention",
          "contact_week")
-TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
-         "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
-         "share": "DOUBLE", "boolean": "BOOLEAN"}
 # The small tables that are handed to SQL, with their column types.
 SMALL = {
     "calendar": {"month": "DATE", "month_end": "DATE", "month_number": "BIGINT"},
@@ -178,7 +175,7 @@ class Panel:
 
     def _open_canonical(self, canonical: Path, horizon: Horizon) -> None:
         for name, table in self.definitions.tables.items():
-            columns = ", ".join(f"CAST(NULL AS {TYPES[c.type]}) AS {key}" for key, c in table.columns.items())
+            columns = ", ".join(f"CAST(NULL AS {c.sql_type}) AS {key}" for key, c in table.columns.items())
             source = f"SELECT {columns} WHERE FALSE"
             if name in self.delivered:
                 source = f"SELECT * FROM read_parquet('{_quoted(canonical / f'{name}.parquet')}')"

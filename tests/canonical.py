@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 
 from cs_research.definitions import Definitions, load_definitions
-from cs_research.engine import TYPES, Horizon, Panel
+from cs_research.engine import Horizon, Panel
 
 DEFAULTS = load_definitions()
 
@@ -21,7 +21,7 @@ def write_canonical(folder: Path, definitions: Definitions = DEFAULTS, **tables:
         assert not unknown, f"{name} has no column {unknown}"
         frame = pd.DataFrame([{key: row.get(key) for key in columns} for row in rows], columns=[*columns], dtype=object)
         frame = frame.map(lambda value: None if value is None else str(value))
-        casts = ", ".join(f'CAST("{key}" AS {TYPES[c.type]}) AS "{key}"' for key, c in columns.items())
+        casts = ", ".join(f'CAST("{key}" AS {c.sql_type}) AS "{key}"' for key, c in columns.items())
         with duckdb.connect() as connection:
             connection.register("frame", frame.astype("str").where(frame.notna(), None))
             connection.execute(f"COPY (SELECT {casts} FROM frame) TO '{folder / name}.parquet' (FORMAT parquet)")

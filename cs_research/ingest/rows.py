@@ -14,14 +14,12 @@ from cs_research.definitions.models import Column, Table
 from cs_research.ingest.columns import (
     CONTROL_IN_TEXT,
     INTEGERS,
-    SQL_TYPES,
+    Check,
     Judged,
-    Rule,
     Zones,
     identifier,
     judge_text,
     judge_typed,
-    matches,
     quoted,
 )
 from cs_research.ingest.mapping import Files
@@ -30,7 +28,7 @@ from cs_research.ingest.rules import Rejected, first_line
 
 FIELD_LIMIT = 32_767
 # rules over several columns of one row: table -> column that is shown -> rule over values
-ROW_RULES = {"contracts": {"end_date": Rule("R_PERIOD_NEGATIVE", "end_date_v < start_date_v", True)}}
+ROW_RULES = {"contracts": {"end_date": Check("R_PERIOD_NEGATIVE", "end_date_v < start_date_v", True)}}
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Plan:
         """For every canonical column the SQL of its source and its judgement. Raises Rejected (F_COLUMN_TYPE)."""
         cells = {name: _cell(self, name, column) for name, column in self.columns.items()}
         for name, rule in ROW_RULES.get(self.name, {}).items():
-            cells[name][1].rules.append(rule)
+            cells[name][1].checks.append(rule)
         return cells
 
 
@@ -67,7 +65,7 @@ def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
 
 def typed(table: Table, judged: Iterable[str]) -> str:
     """SQL: the typed rows of all files of a table; none where no file was taken."""
-    none = ", ".join(f"CAST(NULL AS {SQL_TYPES[column.type]}) AS {name}" for name, column in table.columns.items())
+    none = ", ".join(f"CAST(NULL AS {column.sql_type}) AS {name}" for name, column in table.columns.items())
     return " UNION ALL ".join(judged) or f"SELECT 0 AS _file, 0::BIGINT AS _row, {none} WHERE false"
 
 
@@ -90,7 +88,7 @@ def judge(con: duckdb.DuckDBPyConnection, plan: Plan, file: int) -> str:
         raise Rejected("F_PARQUET", first_line(error)) from None
     if con.execute("SELECT count(*) FROM odd").fetchone()[0]:
         _look_again(con, plan, file)
-    values = ", ".join(f"{name}_v::{SQL_TYPES[column.type]} AS {name}" for name, column in plan.columns.items())
+    values = ", ".join(f"{name}_v::{column.sql_type} AS {name}" for name, column in plan.columns.items())
     return f"SELECT {file} AS _file, _row, {values} FROM ({_stages(plan, kept)})"
 
 
@@ -101,7 +99,7 @@ def judge_source(con: duckdb.DuckDBPyConnection, raw: Raw, spec: Files, file: in
     good = f"FROM {kept} WHERE _row NOT IN (SELECT _row FROM faults WHERE _file = {file})"
     checks = [(0, "", "NULL", code, condition) for code, condition in _row_faults(raw)]
     text = [(index, raw.opened.header[index], f"c{index}") for index, kind in enumerate(raw.types) if kind == "VARCHAR"]
-    checks += [(*place, "R_CONTROL_CHAR", matches(place[2], CONTROL_IN_TEXT)) for place in text]
+    checks += [(*place, "R_CONTROL_CHAR", f"regexp_matches({place[2]}, {quoted(CONTROL_IN_TEXT)})") for place in text]
     checks += [(*place, "R_TEXT_TOO_LONG", f"length({place[2]}) > {FIELD_LIMIT}") for place in text]
     for index, name, value, code, condition in checks:
         con.execute(f"INSERT INTO faults SELECT {file}, _row, {index}, {quoted(name)}, '{code}', {value} "
@@ -115,7 +113,7 @@ def _cell(plan: Plan, name: str, column: Column) -> tuple[str, Judged]:
     spec, index = plan.spec, plan.positions.get(name)
     default = quoted(spec.defaults[name]) if name in spec.defaults else None
     if index is None and default is None:
-        return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {SQL_TYPES[column.type]})")])
+        return "NULL", Judged([(f"{name}_v", f"CAST(NULL AS {column.sql_type})")], [])
     text = default or ""
     if index is not None:
         if default is None and name not in spec.values:
@@ -189,9 +187,9 @@ def _exclude(con: duckdb.DuckDBPyConnection, file: int, spec: Files, raw: Raw, n
 def _conditions(plan: Plan) -> Iterator[str]:
     """What is odd about a row; of a plain cell only what plain cells can be."""
     for _, judged in plan.cells.values():
-        every = " OR ".join(rule.condition for rule in judged.rules) or "false"
+        every = " OR ".join(rule.condition for rule in judged.checks) or "false"
         if judged.plain:
-            plain = " OR ".join(rule.condition for rule in judged.rules if rule.of_plain) or "false"
+            plain = " OR ".join(rule.condition for rule in judged.checks if rule.of_plain) or "false"
             every = f"CASE WHEN {judged.plain} THEN {plain} ELSE {every} END"
         yield every
     if plan.raw.opened.format == "csv" and plan.positions:  # the header again, where no value would tell

@@ -15,10 +15,14 @@ SEVERITIES = {"F": "The file is refused, and the run with it", "R": "The row is 
 
 
 class Rule(Frozen):
-    """What a code says and what to do about it."""
+    """What a code says and what to do about it; for a rule on cells, in which of them it is broken (rules.yml)."""
 
     sentence: str
     remedy: str
+    types: tuple[str, ...] = ()
+    where: str = ""
+    of_plain: bool = False
+    of_typed: bool = False
 
 
 class Rules(Frozen):

@@ -4,6 +4,9 @@ from typing import Literal
 
 from cs_research.definitions.models.base import Frozen, Name
 
+_SQL_TYPES = {"id": "VARCHAR", "text": "VARCHAR", "category": "VARCHAR", "date": "DATE", "stamp": "TIMESTAMP",
+              "integer": "BIGINT", "money": "DECIMAL(18,2)", "quantity": "DECIMAL(18,4)", "real": "DOUBLE",
+              "share": "DOUBLE", "boolean": "BOOLEAN"}
 
 class Column(Frozen):
     """One column of a canonical table.
@@ -19,6 +22,11 @@ class Column(Frozen):
     minimum: float | None = None
     maximum: float | None = None
     about: str = ""
+
+    @property
+    def sql_type(self) -> str:
+        """The type of its values in DuckDB."""
+        return _SQL_TYPES[self.type]
 
 
 class Table(Frozen):
