@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import models
-from cs_research.scorecards import KEY, TOLERANCE
+from cs_research.scorecards import KEY, TOLERANCE, earlier
 
 
 def fields(names: Iterable[str], scores: pd.DataFrame, measures: pd.DataFrame, indicators: pd.DataFrame,
@@ -71,14 +71,9 @@ def _truth(frame: pd.DataFrame, condition: models.Condition) -> pd.Series:
         return value.isin(wanted).astype("boolean").mask(value.isna())
     number = value.astype(float)
     if test in ("rises_by", "falls_by"):
-        number, test = (number - _earlier(frame, condition)) * (1 if test == "rises_by" else -1), "at_least"
+        before = earlier(frame, condition.field, condition.months).astype(float)
+        number, test = (number - before) * (1 if test == "rises_by" else -1), "at_least"
     compare, edge = {"at_least": (np.greater_equal, -TOLERANCE), "above": (np.greater, TOLERANCE),
                      "at_most": (np.less_equal, TOLERANCE), "below": (np.less, -TOLERANCE)}[test]
     return pd.Series(compare(number, wanted + edge), index=frame.index, dtype="boolean").mask(number.isna())
 
-
-def _earlier(frame: pd.DataFrame, condition: models.Condition) -> np.ndarray:
-    """The field so many months before, by the calendar: an account may have paused."""
-    number = frame["month"].dt.year * 12 + frame["month"].dt.month
-    known = pd.Series(frame[condition.field].to_numpy(float), pd.MultiIndex.from_arrays([frame["account_id"], number]))
-    return known.reindex(pd.MultiIndex.from_arrays([frame["account_id"], number - condition.months])).to_numpy()

@@ -74,6 +74,16 @@ def bands(values: pd.Series, cuts: tuple[float, ...], names: tuple[str, ...]) ->
     return named.where(values.notna())
 
 
+def earlier(frame: pd.DataFrame, name: str, months: int = 1) -> pd.Series:
+    """A column of each row's account so many months before, by the calendar (an account may pause); empty where it has
+    no such row. In: account_id, month and the column, one row per account and month in any order.
+    """
+    number = frame["month"].dt.year * 12 + frame["month"].dt.month
+    known = pd.Series(frame[name].to_numpy(), pd.MultiIndex.from_arrays([frame["account_id"], number]))
+    found = known.reindex(pd.MultiIndex.from_arrays([frame["account_id"], number - months]))
+    return found.set_axis(frame.index)
+
+
 def zero_based(health_values: pd.Series, card: models.Scorecard) -> pd.Series:
     """Health on the scale from 0 to the card's total, on which ratios mean something (methods 1).
 

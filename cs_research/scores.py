@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.scorecards import KEY, TOLERANCE
+from cs_research.scorecards import KEY, TOLERANCE, earlier
 
 
 def score_table(measures: pd.DataFrame, health_rows: pd.DataFrame, facts: pd.DataFrame,
@@ -107,10 +107,7 @@ def moves_into_a(frame: pd.DataFrame) -> pd.Series:
 
 def previous_quadrants(frame: pd.DataFrame) -> pd.Series:
     """The quadrant of each row's account a month before, empty where it was not measured; in and order as above."""
-    accounts, months = frame["account_id"], frame["month"].dt.year * 12 + frame["month"].dt.month
-    before = pd.Series(frame["quadrant"].to_numpy(), index=pd.MultiIndex.from_arrays([accounts, months + 1]))
-    previous = before.reindex(pd.MultiIndex.from_arrays([accounts, months])).to_numpy()
-    return pd.Series(previous, index=frame.index)
+    return earlier(frame, "quadrant")
 
 
 def stages(frame: pd.DataFrame, plan: models.Stages) -> pd.Series:
