@@ -4,6 +4,7 @@ This layer may not estimate or select anything. The same input gives the same by
 no font of the machine in a drawing; every text from a data set is escaped.
 """
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import TOO_FEW, Finding, count, number, percent
+from cs_research.finding import TOO_FEW, Finding, count, number, percent, signed
 
 # Each colour under the name of its CSS variable, so that a page may restyle a drawing for the dark.
 COLOURS = {"bg": "#ffffff", "ink": "#17202a", "ink2": "#56616c", "accent": "#1f5c99", "hex": "#7c95ae",
@@ -92,9 +93,20 @@ def nothing(key: str, title: str, finding: Finding) -> Chart:
 # ---------------------------------------------------------------- tables
 
 
+def page_stem(account_id: str) -> str:
+    """What the page of an account is called: ids are any text, pages need names that every system can hold.
+
+    >>> page_stem("00119") != page_stem("119"), len(page_stem("../" * 99))
+    (True, 16)
+    """
+    return hashlib.sha256(account_id.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows as an HTML table: words in the head, shares as percent, numbers to the right, text escaped.
+
+    The name of an account whose id is in the row is marked, for the report to lead from there to the account's page.
 
     >>> Table([{"share": .579}], {"share": "share"})._repr_html_().count("58%")
     1
@@ -111,10 +123,17 @@ class Table:
         sides = {name: _side(name, self.rows) for name in names}
         head = "".join(f'<th scope="col"{sides[name]}>{escape(self.heads[name])}</th>' if self.heads[name] else
                        "<td></td>" for name in names)
-        body = "".join("<tr>" + "".join(f"<td{sides[name]}>{escape(_cell(name, row))}</td>"
+        body = "".join("<tr>" + "".join(f"<td{sides[name]}>{_marked(name, row)}</td>"
                                         for name in names) + "</tr>" for row in self.rows)
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _marked(name: str, row: dict[str, Any]) -> str:
+    words = escape(_cell(name, row))
+    if name not in ("account", "account_name") or not row.get("account_id"):
+        return words
+    return f'<span class="account {page_stem(row["account_id"])}">{words}</span>'
 
 
 SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate",
@@ -148,7 +167,9 @@ def _cell(name: str, row: dict[str, Any]) -> str:
         return value
     if name in HEALTH and isinstance(value, float):
         return number(value)
-    if name in SHARES and "form" not in row:
+    if name in ("estimate", "lower", "upper") and row.get("form") == "points":
+        return f"{signed(100 * value, 0)} pt"
+    if name in SHARES and row.get("form", "points") == "points":
         return percent(float(value))
     return count(int(value)) if float(value).is_integer() else number(float(value), 2)
 
@@ -156,5 +177,6 @@ def _cell(name: str, row: dict[str, Any]) -> str:
 def _side(name: str, rows: list[dict[str, Any]]) -> str:
     if name.endswith("_date"):
         return ' class="date"'
-    is_number = all(isinstance(row.get(name), int | float) or row.get(name) in (None, TOO_FEW) for row in rows)
+    is_number = all(isinstance(row.get(name), int | float) or row.get(name) in (None, TOO_FEW, "not measured")
+                    for row in rows)
     return ' class="right"' if is_number else ""

@@ -4,7 +4,7 @@ This layer names the steps; points are counted in actions, the list is judged in
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -14,9 +14,11 @@ import duckdb
 import pandas as pd
 
 from cs_research.definitions import Definitions, definition_text
+from cs_research.display import page_stem
 from cs_research.errors import Refused
 from cs_research.ingest import Dataset, ingest, open_dataset
 from cs_research.pipeline import Request, last_complete_month, refuse_before_first
+from cs_research.run import published_months
 from cs_research.runs import write_new, write_text
 from cs_research.tables import build_tables, horizon
 from cs_research.weeks import monday_of, next_monday, week_name
@@ -66,8 +68,17 @@ def write_week(request: Request, week: str | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         plan, about = computed.definitions.response_points, computed.dataset
         write_text(folder / "list.csv", csv(shown, plan))
-        write_text(folder / "list.html", page(shown, plan, about, computed.as_of, computed.week, proof))
+        write_text(folder / "list.html", page(shown, plan, about, computed.as_of, computed.week, proof,
+                                                _account_pages(request.out, actions["account_id"])))
     return folder / "list.html"
+
+
+def _account_pages(out: Path, accounts: Iterable[str]) -> dict[str, str]:
+    """account_id -> where its page lies, seen from a weekly list, in the newest report of `out` that has one."""
+    months = published_months(out)
+    there = {path.stem for path in out.glob(f"{months[-1]}/accounts/*.html")} if months else set()
+    return {account: f"../../{months[-1]}/accounts/{stem}.html" for account in accounts
+            if (stem := page_stem(account)) in there}
 
 
 def write_tuned(request: Request, path: Path | None = None) -> str:

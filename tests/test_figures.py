@@ -1,15 +1,18 @@
 """Drawings and tables: the same bytes, readable by a machine that sees nothing, harmless with hostile names."""
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import date
 
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from cs_research import figures
 from cs_research.definitions import load_definitions
-from cs_research.display import COLOURS, show_table
+from cs_research.display import COLOURS, page_stem, show_table
 from cs_research.finding import Finding
+from cs_research.report.export import page
 
 DEFINITIONS = load_definitions()
 CARD = DEFINITIONS.scorecards["dear"]
@@ -134,6 +137,21 @@ def test_a_table_of_ratios_is_not_in_percent():
     html = show_table(pd.DataFrame([row]))._repr_html_()
     assert ">1.90<" in html and ">2026-10<" in html and ">yes<" in html and ">W_X 2<" in html
     assert show_table(finding())._repr_html_() == ""
+    assert "<td class=\"right\">+19 pt</td>" in show_table(finding({"estimate": .19, "form": "points"}),
+                                                           estimate="Less")._repr_html_()
+
+
+def test_a_name_leads_to_the_page_of_its_account_where_there_is_one():
+    """The table marks it, the page of the notebook makes a link of the mark or nothing."""
+    rows = [{"account_id": name, "account": f"<b>{name}</b></span>"} for name in ("1", "2")]
+    table = show_table(finding(*rows), account="Account")._repr_html_()
+    assert table.count("<span") == 2 and "&lt;b&gt;1&lt;/b&gt;&lt;/span&gt;</span>" in table
+    notebook = new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", {"text/html": table})])])
+    about = dict.fromkeys(("page_title", "lang", "css", "dataset", "month", "simulated"), "") | {
+        "root": "../", "links": [], "stamp": [], "accounts": {page_stem("1"): "1"}}
+    shown = re.findall(r"<td>(.*?)</td>", page(notebook, about))
+    assert shown == [f'<a href="../accounts/{page_stem("1")}.html">&lt;b&gt;1&lt;/b&gt;&lt;/span&gt;</a>',
+                     "&lt;b&gt;2&lt;/b&gt;&lt;/span&gt;"]
 
 
 def test_settings_of_the_machine_change_no_drawing():

@@ -20,7 +20,7 @@ COUNTS = ("rows_in", "accepted", "quarantined", "excluded")
 def quarantined(folder: Path, file: str, out: Path) -> list[dict]:
     """The rows of a quarantine file, as an operator opens it."""
     check(open_dataset(folder), out)
-    with (out / f"{file}.quarantine.csv").open(encoding="utf-8", newline="") as text:
+    with (out / f"{file}.quarantine.csv").open(encoding="utf-8-sig", newline="") as text:
         return list(csv.DictReader(text))
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from small_run import DEFAULTS, M, score_rows, small_run, without_health, without_touch
 
+from cs_research.display import page_stem
 from cs_research.finding import Finding
 from cs_research.report import formats
 from cs_research.report.page import accounts_listed, page, write_index
 from cs_research.report.phrases import phrases, say
-from cs_research.report.view import page_stem
 from cs_research.studies.state import files_read
 
 HOSTILE = ["<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",

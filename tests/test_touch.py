@@ -143,8 +143,11 @@ def test_reactions_are_shown_by_month_with_n_and_interval_or_in_words():
                           for n in range(24) for month in ("2026-05-01", "2026-06-01")])
     found = touch.reactions(frame, frame.drop(columns="owner"), DEFAULTS, JUNE)
     assert (found.estimate, found.n) == (pytest.approx(0.15), 24) and found.lower < 0.15 < found.upper
-    assert [line["month"] for line in found.rows] == ["2026-05-01", "2026-06-01"]
-    assert found.rows[1]["call_connect_rate"] == "too few" and found.rows[1]["elearning_plays"] == "not measured"
+    assert [line["month"] for line in found.rows] == ["2026-05-01", "2026-06-01"] * 3
+    opened, called, learned = (found.rows[n] for n in (1, 3, 5))
+    assert opened == {"reaction": "mails opened of those sent", "month": "2026-06-01", "rate": found.estimate,
+                      "lower": found.lower, "upper": found.upper, "n": 24}
+    assert (called["rate"], learned["rate"]) == ("too few", "not measured") and called["lower"] is None
     nothing = frame.assign(mail_open_count=np.nan, call_count=0.0).drop(columns="owner")
     none = touch.reactions(frame, nothing, DEFAULTS, JUNE)
     assert none.sentence.startswith("Not measured") and none.estimate is None

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from cs_research.cli import exit_code
 from cs_research.definitions import strict_yaml
 from cs_research.definitions.models import ResponsePoints
+from cs_research.display import page_stem
+from cs_research.ingest import check, open_dataset
 from cs_research.report.spreadsheet import FORMULA, csv_text, safe_cell
 
 HEAD = "kind: dataset\nname: Test\nzone: Asia/Tokyo\nas_of: 2026-10-31\n"
@@ -62,6 +64,32 @@ def test_the_list_of_a_week(data, tmp_path, capsys):
     assert "feature_health.health_band: no account has one" in text and "no table of touches" not in text
     assert "<b>Cannot tell.</b> Not measured: no entry of a past list has been judged yet" in text
     assert not re.search(r"(?:src|href)=\"(?!#)", text) and "<script" not in text
+
+
+def test_the_list_filled_in_is_the_feedback(data, tmp_path):
+    """A word on 001 makes one judged entry; the lines left empty are set aside, each by itself."""
+    assert exit_code(["weekly", str(data), "--out", str(tmp_path / "out")]) == 0
+    rows = read(tmp_path / "out/weekly/2026-W45/list.csv")
+    assert {(row["verdict"], row["note"]) for row in rows} == {("", "")}
+    rows[0] |= {"verdict": "useful", "note": "=1"}
+    with (data / "feedback.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    (entry,) = (one for one in check(open_dataset(data))["files"] if one["file"] == "feedback.csv")
+    assert (entry["rows_in"], entry["accepted"], entry["outcome"]) == (3, 1, "quarantine")
+
+
+def test_names_on_the_list_lead_to_the_pages_of_the_newest_report(data, tmp_path):
+    for month in ("2026-08", "2026-09"):
+        (tmp_path / month / "accounts").mkdir(parents=True)
+        (tmp_path / month / "run.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "2026-09" / "accounts" / f"{page_stem('001')}.html").write_text("", encoding="utf-8")
+    (tmp_path / "2026-08" / "accounts" / f"{page_stem('002')}.html").write_text("", encoding="utf-8")
+    assert exit_code(["weekly", str(data), "--out", str(tmp_path)]) == 0
+    text = (tmp_path / "weekly/2026-W45/list.html").read_text(encoding="utf-8")
+    assert re.findall(r'<a href="(?!#)([^"]+)"><bdi>(.*?)</bdi></a>', text) == [
+        (f"../../2026-09/accounts/{page_stem('001')}.html", "=HYPERLINK(&#34;x&#34;)")]
 
 
 def test_the_same_data_delivered_again_give_the_same_bytes(data, tmp_path):

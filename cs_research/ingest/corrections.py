@@ -132,7 +132,7 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path)
     was = fingerprints(con, raw, whole)
     target = folder / quarantine_name(entry.file)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", encoding="utf-8", newline="") as file:
+    with target.open("w", encoding="utf-8-sig", newline="") as file:  # without a mark Excel misreads Japanese
         writer = csv.writer(file)
         writer.writerow([*FRONT, *raw.opened.header, "_text"])
         for record in sorted(whole):

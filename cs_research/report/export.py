@@ -3,6 +3,7 @@
 Only what the template writes reaches a page, and it writes no time, id or path: same run, same bytes.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import count
@@ -15,6 +16,8 @@ from cs_research.report.page import environment, stylesheet
 from cs_research.report.sanitise import safe_html, safe_svg
 from cs_research.run import Run
 
+_ACCOUNT = re.compile(r'<span class="account ([0-9a-f]{16})">(.*?)</span>', re.DOTALL)
+
 
 def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, str]) -> list[Path]:
     """Write `<run>/<name>.html` for each executed notebook of the run, every one with links to all others, and
@@ -25,13 +28,13 @@ def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, 
     for name, notebook in notebooks.items():
         links = [{"href": f"{other}.html", "title": title, "is_here": other == name}
                  for other, title in titles.items()]
-        pages.append(_write(run, name, page(notebook, _about(run, titles[name], links))))
+        pages.append(_write(run, name, page(notebook, _about(run, titles[name], links, accounts))))
     facts = run.account_facts.set_index("account_id")["account_name"] if accounts else {}
     links = [{"href": f"../{name}.html", "title": title, "is_here": False} for name, title in titles.items()]
     for stem, account in accounts.items():
         notebook, name = _read(run, f"account/{stem}"), facts[account]
         notebook.cells = notebook.cells[1:]  # its title: the account's name takes the place
-        about = _about(run, name if isinstance(name, str) else account, links, "../")
+        about = _about(run, name if isinstance(name, str) else account, links, accounts, "../")
         pages.append(_write(run, f"accounts/{stem}", page(notebook, about)))
     return pages
 
@@ -52,8 +55,14 @@ def _write(run: Run, name: str, text: str) -> Path:
 def page(notebook: Any, about: Mapping[str, Any]) -> str:
     """The text of the page of one notebook."""
     figures = count(1)
-    parts = [Markup(part) for cell in notebook.cells for part in _parts(cell, figures)]
+    parts = [Markup(_linked(part, about)) for cell in notebook.cells for part in _parts(cell, figures)]
     return environment().get_template("notebook.html.j2").render(**about, parts=parts)
+
+
+def _linked(html: str, about: Mapping[str, Any]) -> str:
+    """Names of accounts lead to the pages of those that have one. A table marks them (display.Table)."""
+    return _ACCOUNT.sub(lambda name: f'<a href="{about["root"]}accounts/{name[1]}.html">{name[2]}</a>'
+                        if name[1] in about["accounts"] else name[2], html)
 
 
 def _parts(cell: Any, figures: Iterator[int]) -> list[str]:
@@ -62,7 +71,8 @@ def _parts(cell: Any, figures: Iterator[int]) -> list[str]:
     return [_shown(output, figures) for output in cell.get("outputs", [])]
 
 
-def _about(run: Run, title: str, links: list[dict[str, Any]], root: str = "") -> dict[str, Any]:
+def _about(run: Run, title: str, links: list[dict[str, Any]], accounts: Mapping[str, str],
+           root: str = "") -> dict[str, Any]:
     about = run.about
     card = run.definitions.scorecards[run.dataset["scorecard"]]
     stamp = [
@@ -72,7 +82,7 @@ def _about(run: Run, title: str, links: list[dict[str, Any]], root: str = "") ->
         ("Run", about["id"]), ("Made by", f"cs-research {about['version']}"),
     ]
     return {"page_title": f"{title} · {run.dataset['name']} · {about['month']}", "root": root, "links": links,
-            "stamp": stamp, "css": stylesheet("notebook"), "lang": about["parameters"]["lang"],
+            "accounts": accounts, "stamp": stamp, "css": stylesheet("notebook"), "lang": about["parameters"]["lang"],
             "dataset": run.dataset["name"], "month": about["month"], "simulated": run.dataset["simulated"]}
 
 

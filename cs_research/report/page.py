@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cs_research.display import page_stem
 from cs_research.report import formats
 from cs_research.report.phrases import phrases, say
 from cs_research.report.sections.actions import actions_section, jobs
@@ -21,7 +22,7 @@ from cs_research.report.sections.quadrant import quadrant_section
 from cs_research.report.sections.renewals import Due, renewals_section
 from cs_research.report.sections.summary import summary_section
 from cs_research.report.sections.tiles import tiles
-from cs_research.report.view import View, page_stem
+from cs_research.report.view import View
 
 
 def write_index(run: Any) -> Path:

@@ -3,7 +3,6 @@
 This module may select and join; it computes no score and words nothing.
 """
 
-import hashlib
 from collections import Counter
 from datetime import date
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from cs_research.display import page_stem
 from cs_research.finding import Estimate, Finding
 from cs_research.movement import movements
 from cs_research.scorecards import lowest_total
@@ -23,15 +23,6 @@ from cs_research.studies.money import YEAR, Cohort, opening_cohort
 
 RATES = ("nrr", "grr", "arr_churn", "logo_churn")
 TREND = 13  # months in a tile's trend: a year back and today
-
-
-def page_stem(account_id: str) -> str:
-    """What the page of an account is called: ids are any text, pages need names that every system can hold.
-
-    >>> page_stem("00119") != page_stem("119"), len(page_stem("../" * 99))
-    (True, 16)
-    """
-    return hashlib.sha256(account_id.encode()).hexdigest()[:16]
 
 
 class View:

@@ -21,18 +21,24 @@ from cs_research.weeks import monday_of
 
 
 def csv(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints) -> str:
-    """One row per account on the list and per one left alone, in the order of the page; cells safe in spreadsheets."""
+    """One row per account on the list and per one left alone, in the order of the page; cells safe in spreadsheets.
+
+    `verdict` and `note` are empty, for the manager to fill in: the same file is then the table feedback.
+    """
     rows = _accounts(tables, plan)
     rows["factors"] = ["; ".join(f"{f['title']} {f['weight']}" for f in factors) for factors in rows["factors"]]
+    rows = rows.assign(verdict="", note="")
     return csv_text(rows[["week", "owner", "rank", "account_id", "account_name", "response_points", "factors", "flag",
-                          "suppressed_by", "arr", "due_date", "version"]])
+                          "suppressed_by", "arr", "due_date", "version", "verdict", "note"]])
 
 
 def page(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints, dataset: Any, as_of: date, week: str,
-         proof: Finding) -> str:
-    """The text of the page. In: the actions of one week, action_factors, account_facts, outcomes, not_measured."""
+         proof: Finding, pages: Mapping[str, str]) -> str:
+    """The text of the page. In: the actions of one week, action_factors, account_facts, outcomes, not_measured;
+    `pages` leads from an account_id to the account's page, where there is one."""
     rows = _accounts(tables, plan)
-    rows = rows.assign(arr=[formats.money(arr, dataset.currency) if arr == arr else "" for arr in rows["arr"]],
+    rows = rows.assign(href=[pages.get(account, "") for account in rows["account_id"]],
+                       arr=[formats.money(arr, dataset.currency) if arr == arr else "" for arr in rows["arr"]],
                        due_date=[formats.day(day) if day == day else "" for day in rows["due_date"]])
     listed, alone = rows[rows["suppressed_by"].isna()], rows[rows["suppressed_by"].notna()]
     owners = [{"name": name, "rows": mine.to_dict("records")} for name, mine in listed.groupby("owner", sort=True)]

@@ -46,6 +46,11 @@ class Account:
         self.indicators = of_card(self.rows("history_indicators" if is_frozen else "indicators"), card, month)
         self.month = self.scores["month"].iloc[-1]
 
+    @property
+    def stages(self) -> dict[str, str]:
+        """The titles of the stages by name."""
+        return {stage.name: stage.title.en for stage in self.run.definitions.stages.stages}
+
     def rows(self, table: str) -> pd.DataFrame:
         """What an output or input table holds of the account, empty where the run has no such table."""
         found = self.run.of_account(table, self.account_id)
@@ -53,7 +58,7 @@ class Account:
 
     def _repr_html_(self) -> str:
         now = plain(self.scores.iloc[-1].to_dict())
-        about = [now["segment"], now["stage"], now["owner"], count(now["seats"], "seat"),
+        about = [now["segment"], self.stages.get(now["stage"]), now["owner"], count(now["seats"], "seat"),
                  now["arr"] and f"ARR {count(now['arr'])} {self.run.dataset['currency'] or ''}".strip(),
                  f"customer since {now['start_date']}", f"id {self.account_id}"]
         return (f'<h1>{escape(self.name)}</h1>\n<p class="kicker">{escape(" · ".join(filter(None, about)))}</p>\n'
@@ -84,6 +89,7 @@ def course(account: Account) -> Finding:
     rows = account.scores.set_index("month").rename(columns={"health_band": "band", "touch_score_month": "touch"})
     stood = account.stood.set_index("month")["health"].reindex(rows.index)
     rows["stood"] = stood.where((stood - rows["health"]).abs() > 1e-9)
+    rows = rows.assign(stage=rows["stage"].map(account.stages))
     rows = rows.reindex(pd.date_range(rows.index[0], rows.index[-1], freq="MS", name="month"))
     ends, known = account.rows("outcomes"), rows["health"].dropna()
     sentence = "Health was never scored." if known.empty else (

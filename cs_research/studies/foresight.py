@@ -163,7 +163,7 @@ def misled(evidence: Evidence, churned: bool) -> Finding:
     said = ", ".join(f"{indicator} ({count(n)})" for indicator, n in often[:3].items())
     sentence = (f"Of the accounts read as {bands[0]}, {with_interval(found)} {'churned' if churned else 'stayed'}"
                 f"{f'; most often {bands[0]} among these {count(len(wrong))}: {said}' if said else ''}.")
-    columns = ["account", "arr", "due", "health", "outcome", "misled", "told"]
+    columns = ["account_id", "account", "arr", "due", "health", "outcome", "misled", "told"]
     return Finding(name, sentence, found.value, found.lower, found.upper, found.n, details={
         "rows": table.assign(due=table["due_date"].dt.date)[columns].to_dict("records"),
         "notes": [f"Shown: {count(len(table))} of {count(len(wrong))}, by ARR where it is known."] * (

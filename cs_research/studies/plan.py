@@ -157,7 +157,7 @@ def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame,
         teams(rows, definitions.segments)), rule=[rules[name].title.en for name in rows["rule"]],
         stage=rows["stage"].map(titles))
     rows = rows.sort_values(["kind", "age", "account_id", "rule"], ascending=[True, False, True, True])
-    columns = ["account_name", "rule", "action", "owner", "team", "stage", "age"]
+    columns = ["account_id", "account_name", "rule", "action", "owner", "team", "stage", "age"]
     risks = rows[rows["kind"] == "challenge"]
     sentence = (f"{count(len(rows), 'alert')} at {count(rows['account_id'].nunique(), 'account')} are open at the end "
                 f"of {month:%Y-%m}: {count(len(risks), 'risk')} and "

@@ -96,7 +96,8 @@ def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Defin
 def reactions(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
     """The reaction rates of touch_points.yml over the last twelve months (003); the estimate is the first one's.
 
-    In: scores (account_id, month, owner), measures as best known today. `rows` hold each rate with n and interval.
+    In: scores (account_id, month, owner), measures as best known today. Rows: reaction, month, rate
+    (or in words why there is none), lower, upper, n.
     """
     plan, start = definitions.touch_points.reactions, pd.Timestamp(month) - pd.DateOffset(months=11)
     rows = scores[["account_id", "month", "owner"]].merge(measures, on=["account_id", "month"])
@@ -106,8 +107,8 @@ def reactions(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definit
     first = next((estimate for _, estimate in now.values() if estimate.value is not None), stats.NOTHING)
     if all(words == "not measured" for words, _ in now.values()):
         return Finding.not_measured("reactions", f"no touch that a reaction is made of occurs in {month:%Y-%m}")
-    table = [{"month": of, **{name: _reaction(one, reaction, definitions)[0] for name, reaction in plan.items()}}
-             for of, one in rows.groupby("month")]
+    table = [{"reaction": reaction.about.en, "month": of, **_figures(*_reaction(one, reaction, definitions))}
+             for reaction in plan.values() for of, one in rows.groupby("month")]
     return Finding("reactions", f"In {month:%Y-%m}, {told}.", first.value, first.lower, first.upper, first.n, details={
         "rows": table, "notes": ["What was opened in a month may have been sent in the month before."]})
 
@@ -119,6 +120,11 @@ def _reaction(rows: pd.DataFrame, reaction: models.Reaction, definitions: Defini
         return "not measured" if known.empty else "too few", stats.NOTHING
     estimate = known_chance(stats.total_ratio(known[reaction.of], known[reaction.per], clusters(known)), definitions)
     return with_interval(estimate), estimate
+
+
+def _figures(words: str, found: Estimate) -> dict[str, Any]:
+    return {"rate": words if found.value is None else found.value, "lower": found.lower, "upper": found.upper,
+            "n": found.n}
 
 
 def migration(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:

@@ -44,21 +44,22 @@ def coming_list(actions: pd.DataFrame, factors: pd.DataFrame, facts: pd.DataFram
                 plan: models.ResponsePoints, week: str) -> Finding:
     """The accounts on the list of a week, those with most points first; the estimate is how many there are.
 
-    Rows: account, owner, points, why (the factors that bring most), flag.
+    Rows: account_id, account (its name), owner, points, why (the factors that bring most), flag.
     """
     blind = not_looked_at(not_measured, plan)
     if is_blind(blind, plan):
         return Finding.not_measured("whom_to_contact", "of what the formula adds points for, the data hold nothing")
     rows = actions[actions["week"] == week]
-    names = facts.set_index("account_id")["account_name"]
+    names = facts.set_index("account_id")["account_name"].dropna()
     words = {mark.name: mark.title.en for mark in (*plan.suppressed, *plan.flags)}
     listed = rows[rows["is_listed"]].sort_values(["response_points", "rank", "account_id"],
                                                  ascending=[False, True, True])
     titles, gains = {factor.name: factor.title.en for factor in plan.factors}, factors[factors["week"] == week]
     most = gains[gains["points"] > 0].sort_values(["points", "factor"], ascending=[False, True])
     why = most["factor"].map(titles).groupby(most["account_id"]).agg(lambda said: "; ".join(said.head(REASONS)))
-    table = [{"account": names.get(row.account_id, row.account_id), "owner": row.owner, "points": row.response_points,
-              "why": why.get(row.account_id, ""), "flag": words.get(row.flag, "")} for row in listed.itertuples()]
+    table = [{"account_id": row.account_id, "account": names.get(row.account_id, row.account_id),
+              "owner": row.owner, "points": row.response_points, "why": why.get(row.account_id, ""),
+              "flag": words.get(row.flag, "")} for row in listed.itertuples()]
     alone = rows[rows["suppressed_by"].notna() & (rows["response_points"] > 0)]
     reasons = alone["suppressed_by"].value_counts(sort=False)
     told = {"Left alone though they have points": [f"{count(reasons[m.name])} ({m.title.en})" for m in plan.suppressed
@@ -169,6 +170,7 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
     table = [{"order": "the list", "rate": mine["hits"].sum() / mine["size"].sum(), "n": int(mine["size"].sum())}]
     for what, other in (("renewal date", by_date), ("chance", chance)):
         table.append({"order": what, "rate": other["hits"].sum() / other["size"].sum(), "n": table[0]["n"],
+                      "form": "points",
                       "estimate": less[what].value, "lower": less[what].lower, "upper": less[what].upper})
     beyond = replace(less["chance"], n=table[0]["n"])
     known = beyond.excludes_zero and beyond.clusters >= definitions.claims.min_clusters
