@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import TOO_FEW, Finding, count, number, percent, signed
+from cs_research.finding import TOO_FEW, Finding, count, number, percent, plain, signed
 
 # Each colour under the name of its CSS variable, so that a page may restyle a drawing for the dark.
 COLOURS = {"bg": "#ffffff", "ink": "#17202a", "ink2": "#56616c", "accent": "#1f5c99", "hex": "#7c95ae",
@@ -116,6 +116,14 @@ class Table:
     heads: dict[str, str]
     caption: str = ""
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Beside the HTML the rows as they are, from which spreadsheets are made."""
+        ids = {"account_id": "account id"} if any("account_id" in row for row in self.rows) else {}
+        heads = ids | self.heads
+        rows = [{name: row.get(name) for name in (*heads, *({"form"} & {*row}))} for row in self.rows]
+        fields = [rows, list(heads.items()), self.caption]  # heads as pairs, for notebook files sort their keys
+        return {ROWS: plain(fields), "text/plain": self.caption} if rows else {}
+
     def _repr_html_(self) -> str:
         if not self.rows:
             return ""  # the Finding beside it says why
@@ -136,6 +144,7 @@ def _marked(name: str, row: dict[str, Any]) -> str:
     return f'<span class="account {page_stem(row["account_id"])}">{words}</span>'
 
 
+ROWS = "application/vnd.cs-research.table+json"  # rows, heads and caption of a Table
 SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate",
           "expanded_rate", "expanded_lower", "expanded_upper", "worst_share")
 HEALTH = ("health", "health_old", "health_new")
@@ -174,9 +183,23 @@ def _cell(name: str, row: dict[str, Any]) -> str:
     return count(int(value)) if float(value).is_integer() else number(float(value), 2)
 
 
+def kind(name: str, rows: list[dict[str, Any]]) -> str:
+    """What a column holds: month, date, share (0 to 1), points (of health), number or text.
+
+    >>> kind("month", []), kind("rate", [{"rate": .5}]), kind("rate", [{"rate": "none"}])
+    ('month', 'share', 'text')
+    """
+    if name == "month" or name.endswith("date"):
+        return "month" if name == "month" else "date"
+    values = [row.get(name) for row in rows]
+    if not all(isinstance(value, int | float | None) or value in (TOO_FEW, "not measured") for value in values) \
+            or any(isinstance(value, bool) for value in values):
+        return "text"
+    if name in SHARES and all(row.get("form", "points") == "points" for row in rows):
+        return "share"
+    return "points" if name in HEALTH and any(isinstance(value, float) for value in values) else "number"
+
+
 def _side(name: str, rows: list[dict[str, Any]]) -> str:
-    if name.endswith("_date"):
-        return ' class="date"'
-    is_number = all(isinstance(row.get(name), int | float) or row.get(name) in (None, TOO_FEW, "not measured")
-                    for row in rows)
-    return ' class="right"' if is_number else ""
+    held = kind(name, rows)
+    return {"text": "", "date": ' class="date"', "month": ' class="date"'}.get(held, ' class="right"')

@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cs_research import open_run
@@ -75,6 +76,15 @@ def test_every_page_stands_alone_and_links_to_the_others(name, report_of):
             assert re.match("https://|#", link) or there.is_file(), f"{path.name}: {link}"
         assert ("SIMULATED DATA" in text) == simulated
         assert str(ROOT) not in text and "Traceback" not in text
+
+
+def test_every_table_of_a_page_is_a_file_of_as_many_rows(report_of):
+    folder = report_of("sample")
+    for path in [*folder.glob("0*.html"), *folder.glob("accounts/*.html")]:
+        text = path.read_text(encoding="utf-8")
+        files = [path.parent / link for link in Page(path).links if link.endswith(".csv")]
+        rows = [table.count("<tr>") - 1 for table in re.findall("<table.*?</table>", text, flags=re.DOTALL)]
+        assert rows == [len(pd.read_csv(file, dtype=str)) for file in files], path.name
 
 
 def test_the_notebooks_run_as_an_analyst_opens_them(report_of, tmp_path):

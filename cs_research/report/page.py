@@ -3,6 +3,7 @@
 Nothing in the page changes between two builds of one run: no clock, no random ids, everything in a fixed order.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from cs_research.report.sections.movers import movers_section
 from cs_research.report.sections.quadrant import quadrant_section
 from cs_research.report.sections.renewals import Due, renewals_section
 from cs_research.report.sections.summary import summary_section
+from cs_research.report.sections.tables import page_tables
 from cs_research.report.sections.tiles import tiles
+from cs_research.report.spreadsheet import write_tables
 from cs_research.report.view import View
 
 
@@ -31,8 +34,11 @@ def write_index(run: Any) -> Path:
     In: an opened run with the tables scores, history, indicators, outcomes, retention, account_facts and files.
     What the data set does not hold is left out with a word on why.
     """
-    path = Path(run.folder) / "index.html"
-    path.write_text(page(run), encoding="utf-8", newline="\n")
+    path, view = Path(run.folder) / "index.html", View(run)
+    due = Due(view)
+    tables = page_tables(view, due, jobs(due))
+    write_tables(path.with_name("exports") / "index", tables, {"Page": "index", "Month": f"{view.month:%Y-%m}"})
+    path.write_text(page(run, list(tables)), encoding="utf-8", newline="\n")
     return path
 
 
@@ -44,8 +50,8 @@ def accounts_listed(run: Any, at_most: int) -> dict[str, str]:
     return {page_stem(account): account for account in list(view.listed)[:at_most]}
 
 
-def page(run: Any) -> str:
-    """The text of the page."""
+def page(run: Any, tables: Sequence[str] = ()) -> str:
+    """The text of the page, with a link to each of the tables written beside it."""
     view = View(run)
     due = Due(view)
     found = jobs(due)
@@ -53,7 +59,7 @@ def page(run: Any) -> str:
         head=_head(view), summary=summary_section(view, due, found), tiles=tiles(view),
         quadrant=quadrant_section(view), cohorts=cohorts_section(view), movers=movers_section(view),
         renewals=renewals_section(due), claims=claims_section(view), actions=actions_section(due, found),
-        footer=footer_section(view), say=say, css=stylesheet())
+        footer=footer_section(view), tables=tables, say=say, css=stylesheet())
 
 
 def stylesheet(*names: str) -> Markup:

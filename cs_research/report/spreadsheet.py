@@ -1,12 +1,26 @@
-"""Tables for spreadsheets: CSV in which no cell of text is ever run as a formula."""
+"""Tables for spreadsheets: CSV and Excel in which no cell of text is ever run as a formula.
+
+Numbers stay numbers and dates dates; the same tables give the same bytes.
+"""
 
 import csv
+import os
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cs_research.display import Table, kind
+from cs_research.errors import Refused
+
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+MOST_ROWS = 1_048_575  # of a sheet, below its heads
+_LOOKS = {"month": "yyyy-mm", "date": "yyyy-mm-dd", "time": "yyyy-mm-dd hh:mm", "share": "0.0%", "points": "0.0",
+          "count": "#,##0", "number": "#,##0.00"}
 
 
 def safe_cell(value: Any) -> Any:
@@ -20,9 +34,11 @@ def safe_cell(value: Any) -> Any:
     """
     if value is None or value is pd.NA or value != value:
         return ""
-    if isinstance(value, str) and (value[:1] in ("\t", "\r", "\n") or value.lstrip().startswith(FORMULA)):
-        return f"'{value}"
-    return value
+    return f"'{value}" if isinstance(value, str) and _runs(value) else value
+
+
+def _runs(text: str) -> bool:
+    return text[:1] in ("\t", "\r", "\n") or text.lstrip().startswith(FORMULA)
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -36,6 +52,107 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, date):
         return f"{value:%Y-%m-%d}"
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def tidy(table: Table) -> pd.DataFrame:
+    """The rows of a table as they are, not as they are shown, under its heads; a head that stands twice says of what.
+
+    >>> tidy(Table([{"rate": .579, "due_date": "2026-10-31"}], {"rate": "share", "due_date": "due"})).values.tolist()
+    [[0.579, datetime.date(2026, 10, 31)]]
+    """
+    heads = [head if list(table.heads.values()).count(head) == 1 else f"{head} ({name.replace('_', ' ')})"
+             for name, head in table.heads.items()]
+    kinds = {name: kind(name, table.rows) for name in table.heads}
+    rows = [[_value(row.get(name), held) for name, held in kinds.items()] for row in table.rows]
+    return pd.DataFrame(rows, columns=heads, dtype=object)
+
+
+def _value(value: Any, held: str) -> Any:
+    if held in ("month", "date") and isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d(-\d\d)?", value):
+        return date.fromisoformat(f"{value}-01"[:10])
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def write_excel(path: str | os.PathLike[str], **tables: pd.DataFrame) -> Path:
+    """Write DataFrames to an Excel file, each on a sheet of its name; returns the path. Raises Refused.
+
+    >>> write_excel("worst.xlsx", worst=run.at().head(10))      # doctest: +SKIP
+    """
+    if Path(path).suffix != ".xlsx":
+        raise Refused(f"'{path}' is not the name of an Excel file", "let it end in .xlsx")
+    frames = {name: frame if frame.index.names == [None] else frame.reset_index() for name, frame in tables.items()}
+    return write_workbook(Path(path), {name: Table(frame.to_dict("records"), {column: str(column) for column in frame})
+                                       for name, frame in frames.items()})
+
+
+def write_tables(base: Path, tables: Mapping[str, Table], about: Mapping[str, str]) -> None:
+    """Write the tables of a page as `<base>.xlsx` and, one by one, as `<base>-1.csv` and on; nothing without tables."""
+    base.parent.mkdir(exist_ok=True)
+    if tables:
+        write_workbook(base.with_name(f"{base.name}.xlsx"), tables, about)
+    for number, table in enumerate(tables.values(), start=1):
+        path = base.with_name(f"{base.name}-{number}.csv")
+        path.write_text(csv_text(tidy(table)), encoding="utf-8", newline="")
+
+
+def write_workbook(path: Path, tables: Mapping[str, Table], about: Mapping[str, str] | None = None) -> Path:
+    """Write an Excel file with a sheet for each table, the first one saying what the file is, if `about` does."""
+    from xlsxwriter import Workbook  # late: a run that is read needs none
+
+    book = Workbook(str(path), {"in_memory": True, "remove_timezone": True})
+    book.set_properties({"created": datetime(2000, 1, 1)})  # no clock: the same tables, the same bytes
+    looks = {name: book.add_format({"num_format": look}) for name, look in _LOOKS.items()}
+    looks |= {"head": book.add_format({"bold": True, "bottom": 1}), "formula": book.add_format({"quote_prefix": True})}
+    names = _sheet_names(tables)
+    if about is not None:
+        told = [*about.items(), *zip(names, tables, strict=True)]
+        told = [{"name": name, "is": text} for name, text in told]
+        _write_sheet(book.add_worksheet("About"), Table(told, {"name": "This file", "is": ""}), looks)
+    for name, table in zip(names, tables.values(), strict=True):
+        if len(table.rows) > MOST_ROWS:
+            raise Refused(f"A sheet holds {MOST_ROWS:,} rows, '{name}' has {len(table.rows):,}", "choose fewer")
+        _write_sheet(book.add_worksheet(name), table, looks)
+    book.close()
+    return path
+
+
+def _sheet_names(tables: Mapping[str, Table]) -> list[str]:
+    """Names that Excel takes: 31 characters, none of []:*?/\\', each once; `history` it keeps for itself."""
+    names = [re.sub(r"[\[\]:*?/\\'\x00-\x1f]", " ", name)[:31].strip() for name in tables]
+    if len({*map(str.lower, names), "history", ""}) == len(names) + 2:
+        return names
+    return [f"{number} {name}"[:31].strip() for number, name in enumerate(names, start=1)]
+
+
+def _write_sheet(sheet: Any, table: Table, looks: Mapping[str, Any]) -> None:
+    frame = tidy(table)
+    for column, (name, head) in enumerate(zip(table.heads, frame.columns, strict=True)):
+        sheet.write_string(0, column, head, looks["head"])
+        held = kind(name, table.rows)
+        values = frame.iloc[:, column]
+        if held == "number" and all(isinstance(v, str) or v is None or v != v or v == int(v) for v in values):
+            held = "count"
+        for row, value in enumerate(values, start=1):
+            _write_cell(sheet, row, column, value, looks.get(held), looks)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
+    sheet.autofit(480)
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Any, look: Any, looks: Mapping[str, Any]) -> None:
+    if value is None or value is pd.NA or value != value:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, date):
+        at = value if isinstance(value, datetime) else datetime.combine(value, time())
+        sheet.write_datetime(row, column, at, look or looks["date" if at.time() == time() else "time"])
+    elif isinstance(value, int | float) and abs(value) != float("inf"):
+        sheet.write_number(row, column, value, look)
+    else:
+        sheet.write_string(row, column, str(value), looks["formula"] if _runs(str(value)) else None)

@@ -142,7 +142,7 @@ def _after_notice(evidence: Evidence) -> list[str]:
 def misled(evidence: Evidence, churned: bool) -> Finding:
     """Accounts in the best colour that churned, or in the worst that stayed: the 20 largest by ARR.
 
-    `rows`: account, arr, due, health, outcome, misled (indicators in their best colour at the reading, or in their
+    `rows`: account, arr, due_date, health, outcome, misled (indicators in their best colour at the reading, or in their
     worst for those that stayed), told (those in the opposite colour). The estimate: their share of the colour.
     """
     name = "good_but_churned" if churned else "bad_but_stayed"
@@ -163,9 +163,9 @@ def misled(evidence: Evidence, churned: bool) -> Finding:
     said = ", ".join(f"{indicator} ({count(n)})" for indicator, n in often[:3].items())
     sentence = (f"Of the accounts read as {bands[0]}, {with_interval(found)} {'churned' if churned else 'stayed'}"
                 f"{f'; most often {bands[0]} among these {count(len(wrong))}: {said}' if said else ''}.")
-    columns = ["account_id", "account", "arr", "due", "health", "outcome", "misled", "told"]
+    columns = ["account_id", "account", "arr", "due_date", "health", "outcome", "misled", "told"]
     return Finding(name, sentence, found.value, found.lower, found.upper, found.n, details={
-        "rows": table.assign(due=table["due_date"].dt.date)[columns].to_dict("records"),
+        "rows": table[columns].to_dict("records"),
         "notes": [f"Shown: {count(len(table))} of {count(len(wrong))}, by ARR where it is known."] * (
             len(wrong) > LONGEST)})
 

@@ -75,13 +75,14 @@ def actions_section(due: Due, found: list[Job]) -> dict:
 def _row(due: Due, job: Job) -> dict:
     view = due.view
     arr = view.arr(job.accounts)
-    return {"do": _do(due, job.kind), "who": say("accounts", n=len(job.accounts)),
+    return {"do": do(due, job.kind), "who": say("accounts", n=len(job.accounts)),
             "arr": formats.money(arr, view.currency) if arr is not None else "", "ends": _ends(view, job.kind),
             "accounts": [view.account(account) for account in job.accounts.index[:NAMED]],
             "more": len(job.accounts) > NAMED}
 
 
-def _do(due: Due, kind: str) -> Markup:
+def do(due: Due, kind: str) -> Markup:
+    """A job in words."""
     day = formats.short_day(due.last_day)
     if kind == "quiet":
         found = due.view.run.findings.get("touch_raises_health")

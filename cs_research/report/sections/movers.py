@@ -25,7 +25,7 @@ class Column(NamedTuple):
 def movers_section(view: View) -> dict:
     """Falls and rises of so many points or more: the largest accounts in full, the sums of all of them."""
     section = {"kicker": say("m_kicker"), "notebook": "02_health"}
-    both = _changes(view)
+    both = health_changes(view)
     if not len(view.before) or not len(both):
         why = say("m_unscored" if len(view.before) else "m_absent")
         return {**section, "absent": say("absent", why=why)}
@@ -47,7 +47,7 @@ def movers_section(view: View) -> dict:
             "columns": [c.name for c in columns]}
 
 
-def _changes(view: View) -> pd.DataFrame:
+def health_changes(view: View) -> pd.DataFrame:
     """Accounts scored in both months, with health_before and change, the largest (by ARR, else seats) first."""
     both = view.now.join(view.before["health"].rename("health_before"), how="inner")
     both = both[both["health"].notna() & both["health_before"].notna()].copy()

@@ -1,0 +1,58 @@
+"""The tables behind the first page, whole and with their numbers as they are, for spreadsheets."""
+
+import pandas as pd
+
+from cs_research.display import Table, show_table
+from cs_research.finding import VERDICTS
+from cs_research.report import formats
+from cs_research.report.phrases import say
+from cs_research.report.sections.actions import Job, do
+from cs_research.report.sections.movers import health_changes
+from cs_research.report.sections.renewals import Due
+from cs_research.report.view import View
+
+ABOUT = ["account_id", "account_name", "segment", "owner", "arr"]
+
+
+def page_tables(view: View, due: Due, found: list[Job]) -> dict[str, Table]:
+    """Every account that changed, every renewal due, the claims, every account of a job, every file; by section."""
+    next_month = formats.month_name(view.month + pd.DateOffset(months=1))
+    told = {say("m_kicker"): _movers(view), say("r_kicker", days=due.days): _renewals(due),
+            say("v_kicker"): _claims(view), say("a_kicker", month=next_month): _jobs(due, found),
+            say("f_data"): view.run.files.replace({"codes": {"{}": ""}})}
+    return {name.striptags(): show_table(frame) for name, frame in told.items() if len(frame)}
+
+
+def _movers(view: View) -> pd.DataFrame:
+    """One row per account with health in both months, and the points that each part of the card moved it by."""
+    both, names = health_changes(view).reset_index(), {i.id: i.name.en for i in view.card.indicators}
+    parts = view.movements.pivot(index="account_id", columns="part", values="change")
+    parts = parts.loc[:, parts.notna().any()].rename(columns=names)
+    both["account_name"] = both["account_id"].map(view.names)
+    rows = both[[*ABOUT, "health_before", "health", "change"]].sort_values(["change", "account_id"])
+    return rows.join(parts, on="account_id")
+
+
+def _renewals(due: Due) -> pd.DataFrame:
+    """One row per renewal due, with the churn that its band has shown: rate, lower, upper, n."""
+    rows = due.rows[["account_id", "due_date", "health_band"]].join(
+        due.view.now[["segment", "owner", "arr"]], on="account_id")
+    rates = {band.name: band.rate for band in due.bands if band.lost is not None}
+    for name, part in (("rate", "value"), ("lower", "lower"), ("upper", "upper"), ("n", "n")):
+        rows[name] = [getattr(rates.get(band), part, None) for band in rows["health_band"]]
+    return rows.assign(account_name=rows["account_id"].map(due.view.names))[
+        [*ABOUT, "due_date", "health_band", "rate", "lower", "upper", "n"]]
+
+
+def _claims(view: View) -> pd.DataFrame:
+    found = {name: view.run.findings.get(name) for name in view.definitions.claims.claims}
+    return pd.DataFrame([{"claim": view.definitions.claims.claims[name].text.en, "verdict": VERDICTS[told.verdict],
+                          "form": told.details.get("unit", view.definitions.claims.claims[name].form),
+                          "estimate": told.estimate, "lower": told.lower, "upper": told.upper, "n": told.n,
+                          "sentence": told.sentence} for name, told in found.items() if told])
+
+
+def _jobs(due: Due, found: list[Job]) -> pd.DataFrame:
+    rows = [job.accounts.reset_index().assign(team=job.team, job=do(due, job.kind).striptags()) for job in found]
+    whole = pd.concat([*rows, pd.DataFrame(columns=["account_id", "team", "job"])])
+    return whole.assign(account_name=whole["account_id"].map(due.view.names)).reindex(columns=["team", "job", *ABOUT])
