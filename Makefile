@@ -5,7 +5,7 @@
 #   make pdf                                    the same, and its first page as reports/<month>.pdf (needs Chromium)
 #   make test                                   every test, the notebooks included
 #   make soak                                   kill runs at random moments, damage many more files (half an hour)
-#   make lab                                    JupyterLab on the notebooks, on this machine only
+#   make lab                                    JupyterLab on the notebooks, on this machine only; makes a report first
 #   make simulate                               write data/sample anew from its seed
 #   make docs                                   write the generated pages of docs/ anew
 #   make lock                                   pin the newest versions that pyproject.toml allows
@@ -35,6 +35,8 @@ soak: $(READY)
 	$(BIN)/pytest -n 2 -m soak $(ARGS)
 
 lab: $(READY)
+	@ls -d "$(OUT)"/20??-?? >/dev/null 2>&1 || { echo "There is no report in $(OUT) yet: making that of $(DATA) first."; \
+	  $(MAKE) --no-print-directory report; }
 	cd notebooks && ../$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --MultiKernelManager.default_kernel_name=python3 $(ARGS)
 
 simulate: $(READY)

@@ -147,7 +147,7 @@ def _marked(name: str, row: dict[str, Any]) -> str:
 ROWS = "application/vnd.cs-research.table+json"  # rows, heads and caption of a Table
 SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate",
           "expanded_rate", "expanded_lower", "expanded_upper", "worst_share")
-HEALTH = ("health", "health_old", "health_new")
+HEALTH = ("health", "health_before", "health_old", "health_new", "change")
 HEADS = {"n": "n", "arr": "ARR", "rate": "rate", "lower": "95% from", "upper": "95% to"}
 
 
@@ -163,17 +163,15 @@ def show_table(source: Finding | pd.DataFrame, caption: str = "", **heads: str) 
 
 def _cell(name: str, row: dict[str, Any]) -> str:
     """A value in words: shares as percent (not the figures of a ratio or difference), nothing as a dash."""
-    value = row.get(name)
-    if value is None or value is pd.NaT or value != value:
+    value = plain(row.get(name))
+    if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())
-    if name == "month":
-        return str(value)[:7]
     if isinstance(value, str):
-        return value
+        return value[:7] if name == "month" else value
     if name in HEALTH and isinstance(value, float):
         return number(value)
     if name in ("estimate", "lower", "upper") and row.get("form") == "points":
@@ -202,4 +200,6 @@ def kind(name: str, rows: list[dict[str, Any]]) -> str:
 
 def _side(name: str, rows: list[dict[str, Any]]) -> str:
     held = kind(name, rows)
-    return {"text": "", "date": ' class="date"', "month": ' class="date"'}.get(held, ' class="right"')
+    if held == "text":
+        return ' style="text-align: left"'  # for JupyterLab, where cells stand to the right; pages let no style pass
+    return ' class="date"' if held in ("date", "month") else ' class="right"'

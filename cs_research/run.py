@@ -242,7 +242,7 @@ class Run:
                 "Tables": ", ".join(f"{name} ({rows.get(name, 0):,} rows)" for name in self.tables),
                 "Input": ", ".join(sorted(path.stem for path in self.folder.glob("canonical/*.parquet"))),
                 "Cards": ", ".join(f"{card.name} {card.version}" for card in self.definitions.scorecards.values()),
-                "Go on": f'run.scores, run.describe("scores"), run.at("{self.month:%Y-%m}"), run.findings'}
+                "Go on": f'run.scores, run.describe("scores"), run.at("{self.month:%Y-%m}"), run.findings; sandbox'}
         lines = [f"<strong>{escape(name)}</strong> {escape(text)}" for name, text in told.items()]
         simulated = ["<strong>SIMULATED DATA</strong>"] if set_["simulated"] else []
         return f'<p class="lab">{"<br>".join(simulated + lines)}</p>'

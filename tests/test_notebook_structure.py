@@ -60,8 +60,8 @@ def test_the_last_cell_records_what_was_found_under_the_notebooks_own_name(noteb
     (call,) = ast.parse(notebook.cells[-1].source).body
     assert ast.unparse(call.value.func) == "run.record"
     assert call.value.args[0].value == notebook.name
-    # The summary repeats what other notebooks record.
-    assert len(call.value.args) > 1 or notebook.name == "00_summary"
+    # The summary repeats what other notebooks record, and the sandbox answers nobody's question yet.
+    assert len(call.value.args) > 1 or notebook.name in ("00_summary", "sandbox")
 
 
 def test_a_question_is_recorded_by_one_notebook():

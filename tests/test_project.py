@@ -1,5 +1,6 @@
 """What holds the project together beside its code: environments, notebooks, the two commands."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -54,6 +55,22 @@ def test_a_machine_without_python_or_venv_is_told_what_to_install(tmp_path, scri
     assert done.returncode != 0
     assert [line for line in done.stderr.splitlines() if words in line] == done.stderr.splitlines()[:1]
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_lab_makes_a_report_first_where_there_is_none(tmp_path):
+    for name in ("cs-research", "jupyter"):
+        program = tmp_path / ".venv" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "{name} $*"; test {name} = jupyter || mkdir -p reports/2026-10\n')
+        program.chmod(0o755)
+    (tmp_path / "notebooks").mkdir()
+    ready = tmp_path / ".venv" / "installed"
+    ready.touch()
+    os.utime(ready, (2**31, 2**31))  # newer than the lock
+    said = [make(tmp_path, "lab").stdout.splitlines() for _ in range(2)]
+    assert said[0][0] == "There is no report in reports yet: making that of data/sample first."
+    assert [line.split()[0] for line in said[0]] == ["There", "cs-research", "cd", "jupyter"]
+    assert [line.split()[0] for line in said[1]] == ["cd", "jupyter"]
 
 
 def test_ci_runs_exactly_make_test():

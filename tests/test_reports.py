@@ -53,7 +53,8 @@ def test_a_report_is_whole_and_its_books_add_up(name, report_of):
     files = run.files.dropna(subset=["rows_in"])
     assert (files["rows_in"] == files["accepted"] + files["quarantined"] + files["excluded"]).all()
     assert len(run.scores) and len(run.history) and run.findings
-    assert {path.stem for path in folder.glob("*.html")} == {"index", *NOTEBOOKS} - {"account", "rescore", "holdout"}
+    assert {path.stem for path in folder.glob("*.html")} == {"index", *NOTEBOOKS} - {
+        "account", "rescore", "holdout", "sandbox"}
     listed = {link for link in Page(folder / "index.html").links if link.startswith("accounts/")}
     assert listed == {path.relative_to(folder).as_posix() for path in folder.glob("accounts/*.html")}
     assert 0 < len(listed) <= 30
