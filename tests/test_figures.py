@@ -149,7 +149,7 @@ def test_a_name_leads_to_the_page_of_its_account_where_there_is_one():
     notebook = new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", {"text/html": table})])])
     about = dict.fromkeys(("page_title", "lang", "css", "dataset", "month", "simulated"), "") | {
         "root": "../", "links": [], "stamp": [], "accounts": {page_stem("1"): "1"}}
-    shown = re.findall(r"<td>(.*?)</td>", page(notebook, about))
+    shown = re.findall(r"<td>(.*?)</td>", page(notebook, about)[0])
     assert shown == [f'<a href="../accounts/{page_stem("1")}.html">&lt;b&gt;1&lt;/b&gt;&lt;/span&gt;</a>',
                      "&lt;b&gt;2&lt;/b&gt;&lt;/span&gt;"]
 
