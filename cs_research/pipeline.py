@@ -240,7 +240,12 @@ def _rows_before(request: Request, dataset: Dataset, month: str) -> dict[str, in
 
 
 def _publish(folder: Path, request: Request, month: str) -> Path:
-    """Lead readers to a kept run. A PDF lies beside the link, for a run never changes; that of another run goes."""
+    """Lead readers to a kept run, last from the page of all months.
+
+    A PDF lies beside the link, for a run never changes; one that shows another run goes.
+    """
+    from cs_research.report.archive import write_archive
+
     pdf = request.out / f"{month}.pdf"
     is_new = (request.out / month).resolve() != folder.resolve()
     index = runs.publish(folder, request.out, month) / "index.html"
@@ -249,6 +254,7 @@ def _publish(folder: Path, request: Request, month: str) -> Path:
     if request.pdf:
         request.progress("Printing the first page", 0.98)
         write_pdf(index, pdf)
+    write_archive(request.out)
     return index
 
 

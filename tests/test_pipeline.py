@@ -9,13 +9,16 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from small_data import made
 from small_notebooks import write_notebook, write_recipe
 
 from cs_research import open_run, provenance
-from cs_research.errors import Held, NotebookFailed, Refused
+from cs_research.errors import CannotWrite, Held, NotebookFailed, Refused
+from cs_research.finding import Finding
 from cs_research.pipeline import Request, last_complete_month, run_month
+from cs_research.report.archive import write_archive
 from cs_research.runs import damage, sha256
 from cs_research.simulate import simulate
 
@@ -110,7 +113,7 @@ def test_what_cannot_be_done_is_refused_and_earlier_reports_stay(index, request_
     with pytest.raises(Refused, match=words):
         run_month(replace(request_, **changes))
     assert files_of(index.parent) == before
-    assert {p.name for p in request_.out.iterdir()} == {".runs", "2026-10"}
+    assert {p.name for p in request_.out.iterdir()} == {".runs", "2026-10", "index.html"}
 
 
 def test_a_run_whose_contracts_are_all_set_aside_says_so(tmp_path):
@@ -201,6 +204,35 @@ def test_the_id_is_made_of_the_definitions_and_the_suite_too(index):
     assert {"python", "duckdb", "pandas"} <= set(about["packages"])
     assert set(about["inputs"]) >= {"contracts.csv", "dataset.yml", "users.parquet"}
     assert provenance.PACKAGE.name == "cs_research"
+
+
+def test_the_page_of_all_months_lists_what_is_published_and_names_what_is_damaged(index, request_, tmp_path):
+    assert '<h2><a href="2026-10/index.html">October 2026</a></h2>' in (
+        request_.out / "index.html").read_text(encoding="utf-8")
+    for month in ("2026-08", "2026-09", "2026-10"):
+        shutil.copytree(index.parent.resolve(), tmp_path / month)
+        about = (tmp_path / month / "run.json").read_text(encoding="utf-8").replace('"2026-10"', f'"{month}"')
+        (tmp_path / month / "manifest.json").unlink()
+        (tmp_path / month / "run.json").unlink()
+        (tmp_path / month / "run.json").write_text(about, encoding="utf-8")
+    (tmp_path / "2026-09" / "manifest.json").write_text("{", encoding="utf-8")
+    (tmp_path / "2026-10.pdf").write_text("", encoding="utf-8")
+    table = tmp_path / "2026-10" / "tables" / "findings.parquet"
+    found = Finding("net_revenue_retention", "", .953, .892, 1.02, 376).as_record()
+    pd.DataFrame([found]).to_parquet(table.with_name("new"))
+    os.replace(table.with_name("new"), table)
+    text = write_archive(tmp_path).read_text(encoding="utf-8")
+    assert re.findall('href="(.*?)"', text) == ["2026-10/index.html", "2026-10.pdf", "2026-09/index.html",
+                                                "2026-08/index.html"]
+    assert "<b>95%</b> <span class=\"soft\">89–102%</span>" in text and "manifest.json of the run" in text
+    assert "August 2026" in text and "September 2026" not in text
+
+
+def test_a_page_of_someone_else_is_not_written_over(tmp_path):
+    (tmp_path / "index.html").write_text("<h1>Mine</h1>", encoding="utf-8")
+    with pytest.raises(CannotWrite, match="move it away"):
+        write_archive(tmp_path)
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == "<h1>Mine</h1>"
 
 
 def test_a_pdf_lies_beside_its_month_until_another_run_takes_the_place(index, request_, chromium):

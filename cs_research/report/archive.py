@@ -1,0 +1,52 @@
+"""Writes the page of all months, `<out>/index.html`: what is published, the newest first, each with its key numbers.
+
+A month never changes, so this page alone is written anew, last of all; it reads what is published and nothing else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from cs_research.errors import CannotWrite, CsError
+from cs_research.finding import Finding
+from cs_research.report import formats
+from cs_research.report.page import environment, stylesheet
+from cs_research.report.phrases import phrases, say
+from cs_research.run import open_run, published_months
+from cs_research.runs import write_text
+
+NUMBERS = {"net_revenue_retention": "tile_nrr", "gross_revenue_retention": "tile_grr", "logo_churn": "tile_logo_churn",
+           "healthy_in_touch": "tile_a", "share_green": "tile_green", "onboarding_success": "tile_onboarding"}
+
+
+def write_archive(out: Path) -> Path:
+    """Write the page of the months published in `out`; returns it.
+
+    A month whose files have changed since is listed without numbers, with a word on why. Raises CannotWrite where a
+    page of someone else's stands in the way.
+    """
+    path = out / "index.html"
+    mark = '<ol class="months">'
+    if path.exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
+        raise CannotWrite(f"{path} is not a page made by this program", "move it away, then run again")
+    months = [_month(out, name) for name in reversed(published_months(out))]
+    write_text(path, environment().get_template("archive.html.j2").render(
+        lang=phrases()["lang"], page_title=say("ar_title"), css=stylesheet(), say=say, mark=mark, months=months))
+    return path
+
+
+def _month(out: Path, name: str) -> dict[str, Any]:
+    entry = {"name": name, "pdf": f"{name}.pdf" if (out / f"{name}.pdf").exists() else ""}
+    try:
+        run = open_run(out / name)
+        found = run.findings
+    except (CsError, OSError, ValueError, KeyError, TypeError) as error:  # of another version, or damaged
+        return {**entry, "fault": getattr(error, "sentence", str(error))}
+    return {**entry, "title": formats.month(run.month), "company": run.dataset["name"],
+            "known": say("ar_known", day=formats.day(run.as_of)), "simulated": run.dataset["simulated"],
+            "numbers": [(say(title), *_number(found[key])) for key, title in NUMBERS.items()
+                        if key in found and found[key].estimate is not None]}
+
+
+def _number(found: Finding) -> tuple[str, str]:
+    known = found.lower is not None and found.upper is not None
+    return formats.percent(found.estimate), formats.percents(found.lower, found.upper) if known else ""
