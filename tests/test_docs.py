@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import duckdb
+import nbformat
 
+from cs_research.cli import app
 from cs_research.ingest import ingest, open_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,34 @@ def test_accounts_with_their_managers_are_made_of_the_contract_file(tmp_path):
     folder = ingest(open_dataset(tmp_path / "data"), tmp_path / "run").folder
     assert duckdb.sql(f"SELECT account_id, owner FROM '{folder}/accounts.parquet' ORDER BY 1").fetchall() == [
         ("00101", "鈴木"), ("00102", "佐藤")]
+
+
+def test_the_lines_of_the_quick_start_run(report_of, tmp_path, monkeypatch):
+    """Line by line, as in a notebook, on a folder of reports; none gives an empty table."""
+    (tmp_path / "reports").symlink_to(report_of("sample").parent)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for line in "".join(blocks("quick-start.md", "python")).splitlines():
+        shown = line.split("#")[0].strip()
+        if shown and not re.match(r"import |\w+ = ", shown):
+            assert len(eval(shown, names)) if "write_excel" not in shown else eval(shown, names).is_file(), shown
+        else:
+            exec(line, names)
+    commands = "".join(blocks("quick-start.md", "")).split("\n")
+    assert {line.split()[1] for line in commands if "cs-research" in line} <= {c.name or c.callback.__name__
+                                                                              for c in app.registered_commands}
+    assert all((ROOT / word).exists() for line in commands for word in line.split() if "/defaults/" in word)
+
+
+def test_the_answers_of_the_faq_stand_in_notebooks_under_the_question_named():
+    text = re.sub(r"\s+", " ", (ROOT / "docs" / "faq.md").read_text(encoding="utf-8"))
+    named = [(book, question) for place in re.findall(r"Where: (.*?)(?=\*\*|$)", text)
+             for part in place.split(";") for book in re.findall(r"^\s*(\w+),", part)
+             for question in re.findall(r'"([^"]+)"', part)]
+    assert len(named) > 15
+    for book, question in named:
+        cells = nbformat.read(ROOT / "notebooks" / f"{book}.ipynb", as_version=4).cells
+        assert f"## {question}" in {cell.source.splitlines()[0] for cell in cells if cell.source}, (book, question)
 
 
 def test_every_link_between_documents_leads_somewhere():
