@@ -219,12 +219,12 @@ def number(x: float, digits: int = 1) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with two digits that count.
+    """A share with two digits that count; less than half a thousandth is none.
 
     >>> percent(.254), percent(.034)
     ('25%', '3.4%')
     """
-    return number(100 * share, 1 if 0 < abs(share) < .0995 else 0) + "%"
+    return number(100 * share, 1 if .0005 <= abs(share) < .0995 else 0) + "%"
 
 
 def percents(lower: float, upper: float) -> str:

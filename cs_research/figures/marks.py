@@ -39,6 +39,11 @@ def bare(axes: Any) -> None:
 
 
 def percent_axis(axis: Any) -> None:
+    """Ticks in whole percents where they can be, never 92.5 rounded."""
+    from matplotlib.ticker import MaxNLocator
+
+    if isinstance(axis.get_major_locator(), MaxNLocator):
+        axis.get_major_locator().set_params(steps=[1, 2, 5, 10])
     axis.set_major_formatter(lambda value, _: percent(value))
 
 

@@ -28,7 +28,7 @@ def draw_churn(finding: Finding) -> Chart:
     return lines_by_month(key, title, [row["month"][:7] for row in rows], lines, finding.details["line"])
 
 
-def draw_bridge(finding: Finding) -> Chart:
+def draw_bridge(finding: Finding, currency: str = "") -> Chart:
     """ARR from the opening to the closing, each step from where the last one ended (money.bridge)."""
     rows, key, title = finding.rows, "bridge", "ARR from a year ago to now"
     if not rows:
@@ -46,7 +46,7 @@ def draw_bridge(finding: Finding) -> Chart:
             top = max(level, level - (0 if is_end else amount))
             axes.text(x, top, number(amount, digits), ha="center", va="bottom")
         axes.set_xticks(range(len(rows)), [row["step"] for row in rows])
-        axes.set_ylabel(f"ARR, {word}".rstrip(", "))
+        axes.set_ylabel(" ".join(filter(None, ("ARR", currency, word))))
         axes.margins(y=0.12)
     return chart[0]
 

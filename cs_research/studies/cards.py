@@ -46,7 +46,7 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
     agreeing = [row for row in rows if row["agreement"] is not None]
     if agreeing:
         least = min(agreeing, key=lambda row: row["agreement"])
-        sentence += (f" The order of {least['card']} is the least like that of {card.name} (rank correlation "
+        sentence += (f" The order of {least['title']} is the least like that of {card.title.en} (rank correlation "
                      f"{number(least['agreement'], 2)}).")
     return Finding("cards_beside", sentence, n=max(row["n"] for row in rows), details={"rows": rows, "notes": notes})
 

@@ -180,7 +180,7 @@ def retention_by_month(retention: pd.DataFrame, definitions: Definitions, month:
                    details={"rows": rows[columns].to_dict("records"), "level": level, "over": over})
 
 
-def bridge(retention: pd.DataFrame, month: date) -> Finding:
+def bridge(retention: pd.DataFrame, month: date, currency: str = "") -> Finding:
     """ARR from a year ago to now, step by step; the steps add up to the unit."""
     row = retention[(retention["basis"] == "trailing_12") & (retention["segment"] == "all")
                     & (retention["month"] == pd.Timestamp(month))]
@@ -193,7 +193,8 @@ def bridge(retention: pd.DataFrame, month: date) -> Finding:
     gap = sum(amount for _, amount in steps[:-1]) - steps[-1][1]
     assert abs(gap) < 0.5, f"the ARR bridge of {month:%Y-%m} does not add up: {gap}"
     told = {name: count(round(abs(amount))) for name, amount in steps}
-    sentence = (f"ARR went from {told['opening']} to {told['closing']} in a year: {told['new']} new and "
+    ends = [f"{currency} {told[name]}".strip() for name in ("opening", "closing")]
+    sentence = (f"ARR went from {' to '.join(ends)} in a year: {told['new']} new and "
                 f"{told['expansion']} from expansion, less {told['contraction']} by contraction and "
                 f"{told['churned']} by churn.")
     return Finding("arr_bridge", sentence, n=int(one["logos_opening"]),
