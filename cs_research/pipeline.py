@@ -22,6 +22,7 @@ from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
 from cs_research.report.pdf import find_browser, write_pdf
+from cs_research.report.phrases import LANGUAGES
 from cs_research.run import Run, open_run
 from cs_research.tables import build_tables, horizon, write_table
 
@@ -125,9 +126,8 @@ def _refuse_future(month: str, as_of: date) -> None:
 
 
 def _refuse_language(lang: str) -> None:
-    known = sorted(path.stem.removeprefix("phrases_") for path in (provenance.PACKAGE / "report").glob("phrases_*.yml"))
-    if lang not in known:
-        raise Refused(f"--lang '{lang}' is not possible", f"it is {' or '.join(known)}")
+    if lang not in LANGUAGES:
+        raise Refused(f"--lang '{lang}' is not possible", f"it is {' or '.join(LANGUAGES)}")
 
 
 def _ingest(dataset: Dataset, making: Path, request: Request, inputs: dict[str, str]) -> Ingested:
@@ -197,7 +197,7 @@ def _write_pages(run: Run, notebooks: list[Job]) -> int:
     from cs_research.report.page import write_index
 
     count = write_table(_findings_table(run), run.folder / "tables" / "findings.parquet")
-    write_index(run)
+    write_index(run, run.about["parameters"]["lang"])
     write_notebook_pages(run, [job.name for job in notebooks if not job.each],
                          {stem: value for job in notebooks for stem, value in job.values.items()})
     return count
@@ -254,7 +254,7 @@ def _publish(folder: Path, request: Request, month: str) -> Path:
     if request.pdf:
         request.progress("Printing the first page", 0.98)
         write_pdf(index, pdf)
-    write_archive(request.out)
+    write_archive(request.out, request.lang)
     return index
 
 

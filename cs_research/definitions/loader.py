@@ -35,6 +35,7 @@ class Definitions:
     alerts: models.Alerts
     roadmap: models.Roadmap
     response_points: models.ResponsePoints
+    words: dict[str, models.Text]
     files: dict[str, Path]
 
     def in_use(self, month: str) -> "Definitions":
@@ -47,9 +48,10 @@ class Definitions:
 def load_definitions(overlay: Path | None = None, is_copy: bool = False) -> Definitions:
     """Read the defaults and lay the files of `overlay` over them.
 
-    A file replaces the default of its kind; a scorecard stands beside those of another name or version. Raises
-    Refused (F_CONFIG) with file, line, key and what was expected; also where an overlay has the version of a
-    default and other content, unless it is the copy (`is_copy`) that a run of an earlier release keeps.
+    A file replaces the default of its kind; a scorecard stands beside those of another name or version, words beside
+    those of other names. Raises Refused (F_CONFIG) with file, line, key and what was expected; also where an overlay
+    has the version of a default and other content, unless it is the copy (`is_copy`) that a run of an earlier release
+    keeps.
 
     >>> load_definitions().scorecards["dear"].indicators[0].cuts
     (0.25, 0.5, 0.75)
@@ -128,10 +130,12 @@ def _assembled(found: Found) -> Definitions:
     cards = tuple(d for d in one.values() if d.kind == "scorecard")
     cards = tuple(_composed(card, cards, found) if card.choose else card for card in cards)
     refuse_disagreement(found, cards)
-    given = {"tables", "measures", "cards", "scorecards", "files"}
+    defaults: Any = read_definition(DEFAULTS / "words.yml")
+    given = {"tables", "measures", "words", "cards", "scorecards", "files"}
     single = {field.name for field in fields(Definitions)} - given
     return Definitions(
-        tables=one["tables"].tables, measures=one["measures"].measures, cards=cards, scorecards=_latest(cards),
+        tables=one["tables"].tables, measures=one["measures"].measures, words=defaults.words | one["words"].words,
+        cards=cards, scorecards=_latest(cards),
         files={key: path for key, (path, _) in found.items()}, **{kind: one[kind] for kind in single})
 
 

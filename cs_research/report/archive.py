@@ -10,7 +10,7 @@ from cs_research.errors import CannotWrite, CsError
 from cs_research.finding import Finding
 from cs_research.report import formats
 from cs_research.report.page import environment, stylesheet
-from cs_research.report.phrases import phrases, say
+from cs_research.report.phrases import say, speaking
 from cs_research.run import open_run, published_months
 from cs_research.runs import write_text
 
@@ -18,8 +18,8 @@ NUMBERS = {"net_revenue_retention": "tile_nrr", "gross_revenue_retention": "tile
            "healthy_in_touch": "tile_a", "share_green": "tile_green", "onboarding_success": "tile_onboarding"}
 
 
-def write_archive(out: Path) -> Path:
-    """Write the page of the months published in `out`; returns it.
+def write_archive(out: Path, lang: str = "en") -> Path:
+    """Write the page of the months published in `out`, in a language; returns it.
 
     A month whose files have changed since is listed without numbers, with a word on why. Raises CannotWrite where a
     page of someone else's stands in the way.
@@ -28,9 +28,10 @@ def write_archive(out: Path) -> Path:
     mark = '<ol class="months">'
     if path.exists() and mark not in path.read_text(encoding="utf-8", errors="replace"):
         raise CannotWrite(f"{path} is not a page made by this program", "move it away, then run again")
-    months = [_month(out, name) for name in reversed(published_months(out))]
-    write_text(path, environment().get_template("archive.html.j2").render(
-        lang=phrases()["lang"], page_title=say("ar_title"), css=stylesheet(), say=say, mark=mark, months=months))
+    with speaking(lang):
+        months = [_month(out, name) for name in reversed(published_months(out))]
+        write_text(path, environment().get_template("archive.html.j2").render(
+            lang=lang, page_title=say("ar_title"), css=stylesheet(), say=say, mark=mark, months=months))
     return path
 
 
@@ -41,7 +42,7 @@ def _month(out: Path, name: str) -> dict[str, Any]:
         found = run.findings
     except (CsError, OSError, ValueError, KeyError, TypeError) as error:  # of another version, or damaged
         return {**entry, "fault": getattr(error, "sentence", str(error))}
-    return {**entry, "title": formats.month(run.month), "company": run.dataset["name"],
+    return {**entry, "title": formats.day(run.month, "month"), "company": run.dataset["name"],
             "known": say("ar_known", day=formats.day(run.as_of)), "simulated": run.dataset["simulated"],
             "numbers": [(say(title), *_number(found[key])) for key, title in NUMBERS.items()
                         if key in found and found[key].estimate is not None]}

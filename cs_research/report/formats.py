@@ -1,95 +1,74 @@
-"""How money, dates and words of number are written; plain numbers are written as in Findings.
+"""How money, dates, ranges and words of number are written in a language; plain numbers are as in Findings.
 
-Nothing else in the report turns a number into text. Every function is pure. English only so far, with
-Python's own names of months: a second language gives this module other names and another scale of money.
+Nothing else in the report turns a number into text.
 """
 
+import re
 from datetime import date
 
-from cs_research.finding import MINUS, count, number, percent, percents, signed
+from babel.dates import format_date
+from babel.numbers import format_compact_currency, format_compact_decimal, get_currency_name
 
-__all__ = ["MINUS", "count", "day", "money", "moneys", "month", "month_name", "number", "percent", "percents",
-           "short_day", "short_month", "signed", "word"]
+from cs_research.finding import MINUS, count, number, percent, signed
+from cs_research.report.phrases import language, phrases, speaking
 
-SYMBOLS = {"JPY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
+__all__ = ["MINUS", "count", "day", "money", "number", "percent", "percents", "signed", "span", "speaking", "word"]
+
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def word(n: int) -> str:
-    """A small count as a word.
+    """A small count as a word, where the language has such words.
 
     >>> word(3), word(12)
     ('three', '12')
     """
-    return WORDS[n] if n < len(WORDS) else count(n)
+    return WORDS[n] if language() == "en" and n < len(WORDS) else count(n)
 
 
 def money(amount: float, currency: str | None, estimate: bool = False) -> str:
-    """A sum in thousands, millions or billions; an estimate keeps two significant digits.
+    """A sum with three significant digits, an estimate with two, in the scale of the language.
 
-    >>> money(20_710_000, "JPY"), money(9_640_000, "JPY", estimate=True), money(730_000, "JPY", estimate=True)
-    ('¥20.7M', '¥9.6M', '¥730k')
+    >>> money(20_710_000, "JPY"), money(9_640_000, "JPY", estimate=True), money(730_000, None)
+    ('¥20.7M', '¥9.6M', '730K')
+    >>> with speaking("ja"):
+    ...     money(20_710_000, "JPY"), money(179_300_000, "JPY"), money(1_240_000, "USD", estimate=True)
+    ('2,070万円', '1.79億円', '120万米ドル')
     """
-    symbol = SYMBOLS.get(currency or "", f"{currency} " if currency else "")
-    if estimate and amount:
-        amount = float(f"{amount:.1e}")
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(amount) >= size * .9995:
-            scaled = amount / size
-            whole = abs(scaled) >= 99.95 or (estimate and abs(scaled) >= 9.95)
-            return f"{symbol}{number(scaled, 0 if whole else 1)}{letter}"
-    return symbol + count(round(amount))
+    amount = float(f"{amount:.{1 if estimate else 2}e}")
+    if currency and language() == "en":
+        return format_compact_currency(amount, currency, locale="en", fraction_digits=2)
+    shown = format_compact_decimal(amount, locale=language(), fraction_digits=2)
+    name = get_currency_name(currency, count=2, locale=language()) if currency else ""
+    return re.sub(r"^(\d)(\d{3})(?!\d)", r"\1,\2", shown) + name
 
 
-def moneys(lower: float, upper: float, currency: str | None) -> str:
-    """An interval of estimated sums.
+def span(lower: str, upper: str) -> str:
+    """The two ends of an interval, each written already.
 
-    >>> moneys(1.4e6, 2e6, "JPY")
-    '¥1.4M–¥2.0M'
+    >>> span("¥1.4M", "¥2M"), span("−3%", "5%")
+    ('¥1.4M–¥2M', '−3% to 5%')
     """
-    return f"{money(lower, currency, True)}–{money(upper, currency, True)}"
+    return phrases()["span_signed" if MINUS in lower + upper else "span"].format(lower=lower, upper=upper)
 
 
-def day(d: date) -> str:
-    """A date in full.
+def percents(lower: float, upper: float) -> str:
+    """The two ends of an interval of shares.
 
-    >>> day(date(2024, 12, 31))
-    '31 December 2024'
+    >>> percents(.21, .29), percents(-.03, .05)
+    ('21–29%', '−3.0% to 5.0%')
     """
-    return f"{d.day} {d:%B %Y}"
+    low, high = percent(lower), percent(upper)
+    return span(low if MINUS in low + high else low.removesuffix("%"), high)
 
 
-def short_day(d: date) -> str:
-    """A day of a year that the reader knows.
+def day(d: date, form: str = "day") -> str:
+    """A date in one of the forms of the language: day, short_day, month, short_month, month_name, month_short_name.
 
-    >>> short_day(date(2024, 12, 31))
-    '31 Dec'
+    >>> day(date(2024, 12, 31)), day(date(2024, 12, 31), "short_month")
+    ('31 December 2024', 'Dec 24')
+    >>> with speaking("ja"):
+    ...     day(date(2024, 12, 31)), day(date(2024, 12, 31), "short_month")
+    ('2024年12月31日', '24年12月')
     """
-    return f"{d.day} {d:%b}"
-
-
-def month(d: date) -> str:
-    """A month with its year.
-
-    >>> month(date(2024, 12, 1))
-    'December 2024'
-    """
-    return f"{d:%B %Y}"
-
-
-def month_name(d: date) -> str:
-    """A month by its name.
-
-    >>> month_name(date(2024, 12, 1))
-    'December'
-    """
-    return f"{d:%B}"
-
-
-def short_month(d: date) -> str:
-    """A month as a label.
-
-    >>> short_month(date(2024, 12, 1))
-    'Dec 24'
-    """
-    return f"{d:%b %y}"
+    return format_date(d, phrases()["dates"][form], locale=language())

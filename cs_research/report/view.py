@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from cs_research.definitions import models
 from cs_research.display import page_stem
 from cs_research.finding import Estimate, Finding
 from cs_research.movement import movements
@@ -86,6 +87,11 @@ class View:
         is_there = (Path(self.run.folder) / "notebooks" / "account" / f"{stem}.ipynb").exists()
         return self.listed.setdefault(account_id, {"name": self.names.get(account_id, account_id),
                                                    "href": f"accounts/{stem}.html" if is_there else ""})
+
+    @cached_property
+    def words(self) -> dict[str, models.Text]:
+        """What names are called: those of words.yml, the stages by their titles."""
+        return self.definitions.words | {stage.name: stage.title for stage in self.definitions.stages.stages}
 
     @property
     def tables(self) -> set[str]:

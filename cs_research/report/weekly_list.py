@@ -14,7 +14,7 @@ from cs_research.definitions import models
 from cs_research.finding import VERDICTS, Finding
 from cs_research.report import formats
 from cs_research.report.page import environment, stylesheet
-from cs_research.report.phrases import phrases, say
+from cs_research.report.phrases import language, say
 from cs_research.report.spreadsheet import csv_text
 from cs_research.studies.weekly_list import is_blind, not_looked_at, weight
 from cs_research.weeks import monday_of
@@ -47,11 +47,11 @@ def page(tables: Mapping[str, pd.DataFrame], plan: models.ResponsePoints, datase
     known = min(monday - timedelta(days=1), as_of)
     blind = not_looked_at(tables["not_measured"], plan)
     return environment().get_template("weekly.html.j2").render(
-        lang=phrases()["lang"], css=stylesheet(), say=say, company=dataset.name, simulated=dataset.simulated, week=week,
-        days=say("w_days", first=formats.day(monday), last=formats.day(monday + timedelta(days=6))),
-        known=say("w_known", day=formats.day(known)),
-        count=say("w_blind" if is_blind(blind, plan) else "w_title", n=len(listed)),
-        lead=say("w_lead", accounts=formats.count(len(tables["actions"])), points=formats.count(with_points),
+        lang=language(), css=stylesheet(), say=say, company=dataset.name, simulated=dataset.simulated, week=week,
+        days=say("monday_days", first=formats.day(monday), last=formats.day(monday + timedelta(days=6))),
+        known=say("monday_known", day=formats.day(known)),
+        count=say("monday_blind" if is_blind(blind, plan) else "monday_title", n=len(listed)),
+        lead=say("monday_lead", accounts=formats.count(len(tables["actions"])), points=formats.count(with_points),
                  alone=formats.count(len(alone)), capacity=plan.capacity_per_manager),
         verdict=VERDICTS[proof.verdict], owners=owners, alone=alone.to_dict("records"), plan=plan, proof=proof,
         formula=[{"title": factor.title.en, "weight": weight(factor)} for factor in plan.factors],

@@ -7,7 +7,7 @@ A model says what a key means, its unit and its limits; what the defaults are st
 from typing import Any
 
 from cs_research.definitions.models.acting import AlertRule, Alerts, Condition, When
-from cs_research.definitions.models.base import Count, Frozen, Name, Text
+from cs_research.definitions.models.base import Count, Frozen, Name, Text, Words
 from cs_research.definitions.models.canonical import (
     Column,
     Counter,
@@ -43,7 +43,7 @@ KINDS: dict[str, type[Frozen]] = {
     "tables": Tables, "measures": Measures, "events": Events, "ratings": Ratings, "scorecard": Scorecard,
     "touch_points": TouchPoints, "quadrants": Quadrants, "stages": Stages, "segments": Segments,
     "outcomes": Outcomes, "claims": Claims, "alerts": Alerts, "roadmap": Roadmap, "content_plan": ContentPlan,
-    "response_points": ResponsePoints,
+    "response_points": ResponsePoints, "words": Words,
 }
 
 

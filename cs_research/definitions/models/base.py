@@ -1,6 +1,6 @@
 """What every definition is made of: frozen models that know no other keys, and the words of two languages."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -20,3 +20,10 @@ class Text(Frozen):
 
     en: str
     ja: str
+
+
+class Words(Frozen):
+    """What names are called on a page: bands, groups, segments, teams, tables, measures and counters."""
+
+    kind: Literal["words"]
+    words: dict[str, Text]

@@ -187,7 +187,7 @@ def _legend(plot: _Plot, q: Quadrant, full: int, width: int) -> str:
     x = (plot.left + plot.right) / 2 - 74
     body = []
     for n in sorted({1, max(full // 3, 2), full}):
-        r, label = _radius(plot, n, full), f"{full}+ {q.words['accounts']}" if n == full else str(n)
+        r, label = _radius(plot, n, full), q.words["legend"].format(n=full) if n == full else str(n)
         body += [tag("path", d=_hexagon(x, y - 4, r), cls="hex"), text(x + r + 5, y, label, "note")]
         x += r + 26 + 7 * len(label)
     return "".join(body)

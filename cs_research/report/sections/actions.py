@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from cs_research.report import formats
-from cs_research.report.phrases import say
+from cs_research.report.phrases import called, say
 from cs_research.report.sections.renewals import Due
 from cs_research.report.view import View
 from cs_research.scores import teams
@@ -30,7 +30,7 @@ def jobs(due: Due) -> list[Job]:
     """The jobs of this month by urgency, then by size."""
     view = due.view
     size = "arr" if view.has_money else "seats"
-    in_charge = teams(view.now, view.definitions.segments).fillna(str(say("a_everyone")))
+    in_charge = teams(view.now, view.definitions.segments).fillna("")
     rows = view.now.assign(kind=_kinds(due), team=in_charge, key=view.now.index).sort_values(
         [size, "key"], ascending=[False, True], kind="stable")
     found = []
@@ -60,7 +60,7 @@ def _kinds(due: Due) -> pd.Series:
 def actions_section(due: Due, found: list[Job]) -> dict:
     """The table of jobs; each names its largest accounts."""
     view = due.view
-    section = {"kicker": say("a_kicker", month=formats.month_name(view.month + pd.DateOffset(months=1))),
+    section = {"kicker": say("a_kicker", month=formats.day(view.month + pd.DateOffset(months=1), "month_name")),
                "notebook": "08_actions"}
     if not found:
         return {**section, "title": say("a_none"), "teams": []}
@@ -68,7 +68,8 @@ def actions_section(due: Due, found: list[Job]) -> dict:
     shown = sum(map(len, teams.values()))
     return {**section, "title": say("a_title", n=shown, shown=formats.word(shown).capitalize(),
                                     teams=say("a_teams", n=len(teams), teams=formats.word(len(teams)))),
-            "teams": [{"name": team, "rows": [_row(due, job) for job in of_team]} for team, of_team in teams.items()],
+            "teams": [{"name": called(view.definitions.words, team) if team else say("a_everyone"),
+                       "rows": [_row(due, job) for job in of_team]} for team, of_team in teams.items()],
             "caption": say("a_caption", n=PER_TEAM), "has_money": view.has_money}
 
 
@@ -83,7 +84,7 @@ def _row(due: Due, job: Job) -> dict:
 
 def do(due: Due, kind: str) -> Markup:
     """A job in words."""
-    day = formats.short_day(due.last_day)
+    day = formats.day(due.last_day, "short_day")
     if kind == "quiet":
         found = due.view.run.findings.get("touch_raises_health")
         proven = found is not None and found.verdict in ("supported", "contradicted")

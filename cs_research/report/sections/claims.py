@@ -6,7 +6,7 @@ from cs_research.definitions.models import Claim
 from cs_research.finding import Finding, tolerances
 from cs_research.report import formats
 from cs_research.report.charts import claim_row
-from cs_research.report.phrases import phrases, say
+from cs_research.report.phrases import joined, label, phrases, say, told
 from cs_research.report.view import View
 
 ORDER = ("supported", "contradicted", "cannot_tell")
@@ -31,13 +31,9 @@ def claims_section(view: View) -> dict:
 
 def _title(counts: dict[str, int]) -> Markup:
     n, wrong, right = sum(counts.values()), counts["contradicted"], counts["supported"]
-    holds = say("v_right", n=right) if right else say("v_right_none")
-    if right:
-        holds = Markup(str(holds).replace(formats.count(right), formats.word(right), 1))
-    if not wrong:
-        return say("v_title_none", n=formats.word(n), right=holds)
-    return say("v_title_some", wrong=formats.word(wrong).capitalize(), n=formats.word(n),
-               are="is" if wrong == 1 else "are", right=holds)
+    holds = say("v_right", n=right, word=formats.word(right)) if right else say("v_right_none")
+    return say("v_title_some" if wrong else "v_title_none", n=wrong, wrong=formats.word(wrong).capitalize(),
+               claims=formats.word(n), right=holds)
 
 
 def _verdict(found: Finding | None) -> str:
@@ -48,25 +44,25 @@ def _row(view: View, name: str, claim: Claim) -> dict:
     found = view.run.findings.get(name)
     verdict = _verdict(found)
     measured = _measured(found, claim)
-    told = say("v_alt", claim=claim.text.en, measured=measured)
+    alt = say("v_alt", claim=label(claim.text), measured=measured)
     claimed = _number(claim.value, claim) if claim.value is not None else say("v_direction")
     steps = tolerances(found, claim, view.definitions.claims) if found else None
     chart = claim_row(f"cl-{name}", MARKS[verdict], steps, claim.form == "direction",
-                      say("v_no_data"), (told, say("v_desc", claimed=claimed, verdict=say(verdict))))
-    return {"claim": claim.text.en, "verdict": verdict, "word": say(verdict), "mark": MARKS[verdict],
+                      say("v_no_data"), (alt, say("v_desc", claimed=claimed, verdict=say(verdict))))
+    return {"claim": label(claim.text), "verdict": verdict, "word": say(verdict), "mark": MARKS[verdict],
             "measured": measured, "n": say("v_n", n=found.n if found else 0), "chart": chart,
-            "words": _words(found, name)}
+            "words": _words(view, found, name)}
 
 
-def _words(found: Finding | None, name: str) -> Markup | str:
+def _words(view: View, found: Finding | None, name: str) -> Markup | str:
     """Why the verdict is what it is, in one line; the notebook has the whole sentence."""
     if found is None:
         return say("v_untested")
     reason = found.details.get("reason")
     if not reason or found.estimate is None:
-        return found.sentence
-    caveat = phrases().get(f"caveat_{name}", "")
-    return f"{reason[0].upper()}{reason[1:]}. {caveat}".strip()
+        return told(found.sentence, view.words)
+    because = told(reason, view.words)
+    return joined([say("sentence", text=because[0].upper() + because[1:]), phrases().get(f"caveat_{name}", "")], "gap")
 
 
 def _measured(found: Finding | None, claim: Claim) -> Markup | str:
@@ -75,17 +71,18 @@ def _measured(found: Finding | None, claim: Claim) -> Markup | str:
         return say("v_not")
     unit = found.details.get("unit", claim.form)
     if found.lower is None or found.upper is None:
-        return f"{_number(found.estimate, claim, unit)} ({say('v_no_interval')})"
+        return _number(found.estimate, claim, unit) + say("brackets", text=say("v_no_interval"))
     if claim.form == "rate":
         return f"{_number(found.estimate, claim, unit)} [{formats.percents(found.lower, found.upper)}]"
-    low, high = (_number(x, claim, unit).lstrip("×+").removesuffix(" pt") for x in (found.lower, found.upper))
+    low, high = (_number(x, claim, unit, alone=False) for x in (found.lower, found.upper))
     return f"{_number(found.estimate, claim, unit)} [{low}, {high}]"
 
 
-def _number(x: float, claim: Claim, unit: str = "") -> str:
-    """`unit` points: a difference of rates, of which 0.01 is a point."""
+def _number(x: float, claim: Claim, unit: str = "", alone: bool = True) -> str:
+    """`unit` points: a difference of rates, of which 0.01 is a point. `alone`: with its sign and unit."""
     if claim.form == "rate":
         return formats.percent(x)
     if claim.form == "ratio":
-        return f"×{formats.number(x, 2)}"
-    return f"{formats.signed(100 * x, 0)} pt" if unit == "points" else formats.signed(x, 2)
+        return ("×" if alone else "") + formats.number(x, 2)
+    shown = formats.signed(100 * x, 0) if unit == "points" else formats.signed(x, 2)
+    return say("pt", n=shown) if alone and unit == "points" else shown if alone else shown.lstrip("+")

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from cs_research.finding import Estimate
 from cs_research.report import formats
 from cs_research.report.charts import Cohort, cohort_chart
-from cs_research.report.phrases import say
+from cs_research.report.phrases import joined, say
 from cs_research.report.view import View
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
@@ -26,9 +26,9 @@ def cohorts_section(view: View) -> dict:
     words = {"title": say("c_mean"), "stay": say("c_stay", name=cohorts[0].name), "axis": say("c_axis")}
     marks = [(view.definitions.outcomes.onboarding.months, say("c_onboarded")),
              (12, say("c_renewal", n=1)), (24, say("c_renewal", n=2))]
-    lines = "; ".join(say("c_line", name=c.name, first=formats.number(c.mean[0]), start=c.ages[0],
-                          last=formats.number(c.mean[-1]), end=c.ages[-1]) for c in cohorts)
-    alt = (say("c_alt"), say("c_desc", lines=Markup(lines)))
+    lines = joined((say("c_line", name=c.name, first=formats.number(c.mean[0]), start=c.ages[0],
+                          last=formats.number(c.mean[-1]), end=c.ages[-1]) for c in cohorts), "semicolon")
+    alt = (say("c_alt"), say("c_desc", lines=lines))
     charts = [cohort_chart(key, cohorts, stay, marks, view.edges, view.card.bands, words, alt, phone)
               for key, phone in (("cohorts", False), ("cohorts-phone", True))]
     title, told = _comparison(rows, cohorts)

@@ -7,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from cs_research.report import formats
-from cs_research.report.phrases import phrases, say
+from cs_research.report.phrases import called, joined, label, phrases, say, told
 from cs_research.report.view import View
 
 COUNTS = ["rows_in", "accepted", "quarantined", "excluded"]
@@ -39,9 +39,10 @@ def _data(view: View) -> dict:
                       (say("f_quarantined"), formats.count(total["quarantined"]), share),
                       (say("f_excluded"), formats.count(total["excluded"]), ""),
                       *([(say("f_corrections"), formats.count(corrected), say("f_corrected"))] if corrected else [])],
-            "holds": [say("f_hold", **hold) for hold in view.run.holds],
+            "holds": [say("f_hold", code=hold["code"], sentence=told(hold["sentence"], view.words))
+                      for hold in view.run.holds],
             "sums": say("f_sums") if accounted == rows_in else say("f_sums_not", in_=rows_in, out=accounted),
-            "tables": [{"name": str(table), "files": formats.count(row["files"]), "codes": codes[table],
+            "tables": [{"name": called(view.words, str(table)), "files": formats.count(row["files"]), "codes": codes[table],
                         "counts": [formats.count(row[c]) for c in COUNTS]} for table, row in by_table.iterrows()]}
 
 
@@ -59,12 +60,12 @@ def _not_measured(view: View) -> list[Markup]:
     told = []
     tables = sorted(set(view.definitions.tables) - view.tables)
     if tables:
-        told.append(say("f_no_tables", tables=", ".join(t.replace("_", " ") for t in tables)))
+        told.append(say("f_no_tables", tables=joined(called(view.words, t) for t in tables)))
     never, partly = _indicators(view)
     if never:
-        told.append(say("f_no_indicators", indicators=", ".join(never)))
+        told.append(say("f_no_indicators", indicators=joined(never)))
     if partly:
-        told.append(say("f_partly", indicators=", ".join(partly)))
+        told.append(say("f_partly", indicators=joined(partly)))
     return [*(told or [say("f_all")]), say("f_today")]
 
 
@@ -72,16 +73,16 @@ def _indicators(view: View) -> tuple[list[str], list[str]]:
     """Names of the card's indicators that no account, or not every account, has this month."""
     share = view.indicators[view.indicators["month"] == view.month].groupby("indicator")["points"].agg(
         lambda points: points.notna().mean())
-    names = {i.id: i.name.en for i in view.card.indicators}
+    names = {i.id: label(i.name) for i in view.card.indicators}
     return ([name for i, name in names.items() if share.get(i, 0) == 0],
-            [f"{name} ({formats.percent(share[i])})" for i, name in names.items() if 0 < share.get(i, 0) < 1])
+            [name + say("brackets", text=formats.percent(share[i])) for i, name in names.items() if 0 < share.get(i, 0) < 1])
 
 
 def _definitions(view: View) -> list[Markup]:
     card, plan = view.card, view.definitions.quadrants
-    bands = ", ".join(say("f_band", band=say(band), cut=f"{cut:g}")
-                      for band, cut in zip(card.bands[:-1], card.overall_cuts, strict=True))
-    told = [say("f_card", card=card.name, version=card.version, n=len(card.indicators), bands=Markup(bands),
+    bands = joined(say("f_band", band=called(view.words, band), cut=f"{cut:g}")
+                   for band, cut in zip(card.bands[:-1], card.overall_cuts, strict=True))
+    told = [say("f_card", card=card.name, version=card.version, n=len(card.indicators), bands=bands,
                 low=f"{view.edges[0]:g}", high=f"{view.edges[-1]:g}", health=f"{view.health_cut:g}",
                 touch=plan.touch_words), say("f_retention"),
             say("f_clusters_owner" if view.managers else "f_clusters_account")]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from cs_research.movement import MEASURED, RULES, SIDES
 from cs_research.report import formats
 from cs_research.report.charts import mover_strip
-from cs_research.report.phrases import phrases, say
+from cs_research.report.phrases import called, joined, label, say
 from cs_research.report.view import View
 
 LISTED = 4
@@ -33,7 +33,7 @@ def movers_section(view: View) -> dict:
     fell, rose = both[both["change"] <= -jump + 1e-9], both[both["change"] >= jump - 1e-9]
     section["alerts"] = _alerts(view)
     if not len(fell) and not len(rose):
-        return {**section, "title": say("m_none", points=f"{jump:g}", month=formats.month_name(view.month_before))}
+        return {**section, "title": say("m_none", points=f"{jump:g}", month=formats.day(view.month_before, "month_name"))}
     parts = view.movements.set_index(["account_id", "part"])
     changes = parts["change"].unstack()
     columns = _columns(view, changes.loc[[*fell.index, *rose.index]])
@@ -59,7 +59,7 @@ def health_changes(view: View) -> pd.DataFrame:
 def _columns(view: View, changes: pd.DataFrame) -> list[Column]:
     """The indicators that are measured, then what else moved these accounts by a point or so."""
     counted = set(view.movements["part"][view.movements[["points_before", "points_now"]].notna().any(axis=1)])
-    found = [Column(i.id, i.name.en, i.group) for i in view.card.indicators if i.id in counted]
+    found = [Column(i.id, label(i.name), _group_name(view, i.group)) for i in view.card.indicators if i.id in counted]
     beyond = ((MEASURED, say("m_measured")), (RULES, say("m_rules")))
     return [*found, *(Column(part, name, "") for part, name in beyond if (changes[part].abs() >= .5).any())]
 
@@ -71,14 +71,20 @@ def _reasons(columns: list[Column], lost: list[float], won: list[float]) -> Mark
     down, up = (formats.signed(points, 0) for points in (min(lost), max(won)))
     first, second = (_mid(columns[i]) for i in (lost.index(min(lost)), won.index(max(won))))
     if min(lost) < 0 < max(won) and first == second:
-        return Markup(": ") + say("m_both", name=first, lost=down, won=up)
+        return say("m_reasons", parts=say("m_both", name=first, lost=down, won=up))
     parts = [say("m_lost", name=first, points=down)] if min(lost) < 0 else []
     parts += [say("m_won", name=second, points=up)] if max(won) > 0 else []
-    return Markup(": ") + Markup(", ").join(parts) if parts else Markup("")
+    return say("m_reasons", parts=joined(parts)) if parts else Markup("")
 
 
 def _mid(column: Column) -> str:
-    return column.name[0].lower() + column.name[1:]
+    """The name within a sentence; CRM stays CRM."""
+    return column.name if column.name[1:2].isupper() else column.name[0].lower() + column.name[1:]
+
+
+def _group_name(view: View, name: str) -> str:
+    group = view.card.groups.get(name)
+    return label(group.title) if group else called(view.words, name)
 
 
 def _heads(columns: list[Column]) -> list[dict]:
@@ -103,7 +109,7 @@ def _group(view: View, key: str, frame: pd.DataFrame, parts: pd.DataFrame, colum
 
 def _row(view: View, key: str, account: object, parts: pd.DataFrame, columns: list[Column]) -> dict:
     size = formats.money(account.arr, view.currency) if view.has_money and pd.notna(account.arr) else ""
-    about = [part for part in (segment(account.segment), size, _text(account.owner)) if part]
+    about = [part for part in (_text(account.segment) and called(view.words, account.segment), size, _text(account.owner)) if part]
     cells = [_cell(view, parts.loc[(account.Index, column.part)], column) for column in columns]
     before, now = formats.number(account.health_before, 0), formats.number(account.health, 0)
     told = say("m_strip", before=before, now=now)
@@ -126,14 +132,9 @@ def _cell(view: View, part: pd.Series, column: Column) -> dict:
 def _sides(view: View, part: pd.Series, column: Column) -> str:
     """Such as "core users −2.5, seats +0.5"; nothing where the change has no two sides."""
     indicator = next((i for i in view.card.indicators if i.id == column.part), None)
-    moved = [(getattr(indicator, side).replace("_", " "), part[f"{side}_change"]) for side in SIDES
+    moved = [(called(view.words, getattr(indicator, side)), part[f"{side}_change"]) for side in SIDES
              if indicator and pd.notna(part[f"{side}_change"]) and abs(part[f"{side}_change"]) >= .05]
-    return ", ".join(f"{name} {formats.signed(change)}" for name, change in moved)
-
-
-def segment(value: object) -> str:
-    """The name of a segment as people write it, itself where it is not one of the default ones."""
-    return phrases().get(f"segment_{value}", value) if isinstance(value, str) else ""
+    return joined(f"{name}\N{NO-BREAK SPACE}{formats.signed(change)}" for name, change in moved)
 
 
 def _text(value: object) -> str:

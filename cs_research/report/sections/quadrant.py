@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from cs_research.report import formats
 from cs_research.report.charts import Corner, Quadrant, histogram_chart, quadrant_chart
-from cs_research.report.phrases import say
+from cs_research.report.phrases import called, joined, label, say
 from cs_research.report.view import View
 
 
@@ -57,7 +57,7 @@ def _axis(view: View) -> dict:
 
 def _words(view: View) -> dict[str, str]:
     return {"health": say("q_health"), "touch": say("q_touch", n=view.definitions.touch_points.months),
-            "accounts": say("q_accounts"), **{band: say(band) for band in view.card.bands}}
+            "legend": say("q_legend", n="{n}"), **{band: called(view.words, band) for band in view.card.bands}}
 
 
 def _corners(view: View, scored: pd.DataFrame, sizes: dict[str, int]) -> dict[str, Corner]:
@@ -67,7 +67,8 @@ def _corners(view: View, scored: pd.DataFrame, sizes: dict[str, int]) -> dict[st
         arr = view.arr(scored[scored["quadrant"] == letter])
         if arr is not None:
             parts.append(formats.money(arr, view.currency))
-        corners[letter] = Corner(say(f"q_{letter}"), formats.count(n), " · ".join(parts))
+        name = label(view.definitions.quadrants.names[letter])
+        corners[letter] = Corner(name[0].upper() + name[1:], formats.count(n), " · ".join(parts))
     return corners
 
 
@@ -85,7 +86,8 @@ def _health_title(view: View, scored: pd.DataFrame) -> Markup:
 
 
 def _bands_told(view: View, scored: pd.DataFrame) -> Markup:
-    told = ", ".join(f"{say(band)} {int((scored['health_band'] == band).sum())}" for band in view.card.bands)
+    told = joined(f"{called(view.words, band)} {int((scored['health_band'] == band).sum())}"
+                  for band in view.card.bands)
     return say("h_desc", bands=told.capitalize(), cut=f"{view.health_cut:g}")
 
 

@@ -10,7 +10,7 @@ from cs_research.finding import Estimate
 from cs_research.history import CLOSED
 from cs_research.report import formats
 from cs_research.report.charts import meter_glyph, renewal_bar
-from cs_research.report.phrases import say
+from cs_research.report.phrases import called, joined, say
 from cs_research.report.view import View
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, readings
@@ -136,19 +136,13 @@ class Due:
         return formats.count(value)
 
     def amounts(self, interval: tuple[float, float]) -> str:
-        if self.view.has_money:
-            return formats.moneys(*interval, self.view.currency)
-        return f"{formats.count(interval[0])}–{formats.count(interval[1])}"
+        lower, upper = (self.amount(end, estimate=True) for end in interval)
+        return formats.span(lower, upper)
 
 
-def band_words(names: list[str]) -> Markup:
-    """Names of one band or two in a sentence.
-
-    >>> band_words(["yellow", "orange"])
-    Markup('yellow and orange')
-    """
-    words = [say(name) for name in names]
-    return say("and", a=words[0], b=words[1]) if len(words) == 2 else Markup("".join(words))
+def band_words(due: Due, names: list[str]) -> Markup:
+    """Names of one band or two in a sentence, as "yellow and orange"."""
+    return joined((called(due.view.words, name) for name in names), "and")
 
 
 def renewals_section(due: Due) -> dict:
@@ -164,9 +158,9 @@ def renewals_section(due: Due) -> dict:
     caption = say("r_caption", n=due.past, what=what, lag=_lag(due)) if any(b.lost is not None for b in due.bands) \
         else say("r_caption_none", what=what, why=_why(due))
     if short := int(due.rows["is_short"].sum()):
-        caption += Markup(" ") + say("r_short", n=short, days=due.days)
+        caption = joined([caption, say("r_short", n=short, days=due.days)], "gap")
     return {**section, "title": _title(due, day, n), "bars": [_bar(due, band, scale) for band in due.bands if band.n],
-            "caption": caption + " " + notice(due), "total": _total(due, n), "rows": _largest(due),
+            "caption": joined([caption, notice(due)], "gap"), "total": _total(due, n), "rows": _largest(due),
             "heads": _heads(due)}
 
 
@@ -194,7 +188,7 @@ def _title(due: Due, day: str, n: int) -> Markup:
     names, share = due.heaviest
     if due.lost and names:
         not_red = Markup("") if "red" in names else say("r_not_red")
-        return say("r_title", share=formats.percent(share), bands=band_words(names), not_red=not_red)
+        return say("r_title", share=formats.percent(share), bands=band_words(due, names), not_red=not_red)
     if due.view.has_money:
         return say("r_title_due", amount=due.amount(due.total), day=day, n=n)
     return say("r_title_count", n=n, day=day)
@@ -210,7 +204,7 @@ def _total(due: Due, n: int) -> dict | None:
 
 
 def _bar(due: Due, band: Band, scale: float) -> dict:
-    name = say(band.name) if band.name else say("r_unscored")
+    name = called(due.view.words, band.name) if band.name else say("r_unscored")
     whole = due.amount(band.due)
     lost = due.amount(band.lost, True) if band.lost is not None else say("v_no_data")
     right = say("r_right", due=whole, lost=lost) if band.lost is not None else \
@@ -240,8 +234,8 @@ def _largest(due: Due) -> list[dict]:
 
 def _account(due: Due, account: object) -> dict:
     band, money = account.health_band if isinstance(account.health_band, str) else "", due.view.has_money
-    return {"glyph": meter_glyph(band), "band": say(band) if band else "",
+    return {"glyph": meter_glyph(band), "band": called(due.view.words, band) if band else "",
             "account": due.view.account(account.account_id),
             "due": due.amount(account.due) if money else "",
             "stake": due.amount(account.stake, True) if money and account.stake else "",
-            "date": formats.short_day(account.due_date)}
+            "date": formats.day(account.due_date, "short_day")}

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from cs_research.finding import Estimate
 from cs_research.report import formats
-from cs_research.report.phrases import say
+from cs_research.report.phrases import joined, say
 from cs_research.report.sections.actions import Job
 from cs_research.report.sections.claims import verdicts
 from cs_research.report.sections.renewals import Due, band_words, notice
@@ -16,7 +16,7 @@ def summary_section(view: View, due: Due, found: list[Job]) -> dict:
     """Headline, lead and four answers."""
     headline, lead = _headline(view)
     answers = [(say("changed"), _changed(view)),
-               (say("money" if view.has_money else "at_stake"), _sentences(_money(due), notice(due))),
+               (say("money" if view.has_money else "at_stake"), joined([_money(due), notice(due)], "gap")),
                (say("sure"), _sure(view)), (say("first"), _first(due, found))]
     return {"headline": headline, "lead": lead, "answers": [a for a in answers if a[1]]}
 
@@ -26,31 +26,27 @@ def _headline(view: View) -> tuple[Markup, Markup]:
         return say("lose_unknown", n=len(view.now)), _no_money(view)
     last = view.retention.loc[view.month]
     if pd.isna(last["logo_churn"]):
-        return say("lose_unknown", n=len(view.now)), _sentences(_no_rate(view), _no_money(view))
+        return say("lose_unknown", n=len(view.now)), joined([_no_rate(view), _no_money(view)], "gap")
     if last["basis"] == "month":
         told = say("logos_of_month", opening=int(last["logos_opening"]), churned=int(last["logos_churned"]))
-        headline = say("lose_once" if view.runs_once else "lose_month", month=formats.month_name(view.month),
+        headline = say("lose_once" if view.runs_once else "lose_month", month=formats.day(view.month, "month_name"),
                        rate=formats.percent(float(last["logo_churn"])))
-        return headline, _sentences(told, _unexplained(view), _no_money(view))
+        return headline, joined([told, _unexplained(view), _no_money(view)], "gap")
     if pd.isna(last["arr_churn"]):
         return _by_logos(view, last)
     churn, nrr = view.retained("arr_churn"), view.retained("nrr")
     headline = say("lose_arr", rate=formats.percent(churn.value), growth=say(_growth(nrr)),
                    interval=_interval(churn, "head_interval"))
-    left = say("nrr_left", nrr=formats.percent(nrr.value), interval=_interval(nrr, "plain_interval"),
-               hundred=formats.money(100, view.currency), left=formats.money(100 * nrr.value, view.currency))
-    return headline, _sentences(_against_line(view, churn), left, _unexplained(view))
+    left = say("nrr_left", nrr=formats.percent(nrr.value), interval=_interval(nrr, "brackets"),
+               hundred=formats.money(100, view.currency), left=formats.money(round(100 * nrr.value), view.currency))
+    return headline, joined([_against_line(view, churn), left, _unexplained(view)], "gap")
 
 
 def _by_logos(view: View, last: pd.Series) -> tuple[Markup, Markup]:
     churn = view.retained("logo_churn")
     told = say("logos_of", opening=int(last["logos_opening"]), churned=int(last["logos_churned"]))
     return (say("lose_logos", rate=formats.percent(churn.value), interval=_interval(churn, "head_interval")),
-            _sentences(told, _unexplained(view), _against_line(view, churn), _no_money(view)))
-
-
-def _sentences(*told: Markup) -> Markup:
-    return Markup(" ").join(sentence for sentence in told if sentence)
+            joined([told, _unexplained(view), _against_line(view, churn), _no_money(view)], "gap"))
 
 
 def _no_rate(view: View) -> Markup:
@@ -72,7 +68,7 @@ def _no_money(view: View) -> Markup:
 def _interval(e: Estimate, key: str) -> Markup:
     if e.lower is None or e.upper is None:
         return Markup("")
-    return say(key, interval=formats.percents(e.lower, e.upper))
+    return say(key, text=formats.percents(e.lower, e.upper))
 
 
 def _growth(nrr: Estimate) -> str:
@@ -109,7 +105,7 @@ def _changed(view: View) -> Markup:
 
 
 def _changed_size(view: View) -> Markup:
-    return say("changed_size", n=len(view.now), moves=_moves(view, view.sizes, ""))
+    return say("changed_size", n=len(view.now), moves=_moves(view, view.sizes, "heads"))
 
 
 def _moves(view: View, by_month: pd.Series, unit: str) -> Markup:
@@ -121,22 +117,22 @@ def _moves(view: View, by_month: pd.Series, unit: str) -> Markup:
             continue
         change = round(float(by_month.loc[view.month] - by_month.loc[month]), 1)
         key = "moved_same" if not change else ("moved_more" if change > 0 else "moved_less")
-        size = say(unit, n=formats.number(abs(change), 1)) if unit else formats.count(abs(change))
-        told.append(say(key + year, points=size, month=formats.month_name(month)))
-    return Markup(", ").join(told) if told else say("moved_first")
+        size = say(unit, n=formats.number(abs(change), 1 if unit == "points" else 0))
+        told.append(say(key + year, points=size, month=formats.day(month, "month_name")))
+    return joined(told) if told else say("moved_first")
 
 
 def _money(due: Due) -> Markup:
     day = formats.day(due.last_day)
     if not len(due.rows):
-        return say("r_none", day=day) + "."
+        return say("sentence", text=say("r_none", day=day))
     if due.view.runs_once:
         return say("w_once", n=len(due.rows), day=day)
     if due.lost is None:
         return say("w_due", due=due.amount(due.total), n=len(due.rows), day=day) if due.view.has_money else \
-            say("r_title_count", n=len(due.rows), day=day) + "."
+            say("sentence", text=say("r_title_count", n=len(due.rows), day=day))
     names, _ = due.heaviest
-    where = say("w_where", bands=band_words(names), not_red=Markup("") if "red" in names else say("r_not_red"))
+    where = say("w_where", bands=band_words(due, names), not_red=Markup("") if "red" in names else say("r_not_red"))
     return say("w_money" if due.view.has_money else "w_count", due=due.amount(due.total), day=day,
                lost=due.amount(due.lost, True), where=where)
 
@@ -147,9 +143,9 @@ def _sure(view: View) -> Markup:
         say("sure_alone", accounts=accounts)
     counts = verdicts(view)
     if not any(name in view.run.findings for name in view.definitions.claims.claims):
-        return Markup(" ").join([who, say("sure_none")])
-    parts = Markup(", ").join(say(f"part_{verdict}", n=n) for verdict, n in counts.items() if n)
-    return Markup(" ").join([who, say("sure_claims", claims=formats.word(sum(counts.values())), parts=parts)])
+        return joined([who, say("sure_none")], "gap")
+    parts = joined(say(f"part_{verdict}", n=n) for verdict, n in counts.items() if n)
+    return joined([who, say("sure_claims", claims=formats.word(sum(counts.values())), parts=parts)], "gap")
 
 
 def _first(due: Due, found: list[Job]) -> Markup:
@@ -159,5 +155,5 @@ def _first(due: Due, found: list[Job]) -> Markup:
     accounts = pd.concat([job.accounts for job in found if job.kind == found[0].kind])
     arr = due.view.arr(accounts)
     money = say("first_arr", arr=formats.money(arr, due.view.currency)) if arr else Markup("")
-    do = say(f"a_{found[0].kind}_first", n=len(accounts), day=formats.short_day(due.last_day))
+    do = say(f"a_{found[0].kind}_first", n=len(accounts), day=formats.day(due.last_day, "short_day"))
     return say("first_job", do=do, arr=money)

@@ -16,11 +16,17 @@ ABOUT = ["account_id", "account_name", "segment", "owner", "arr"]
 
 def page_tables(view: View, due: Due, found: list[Job]) -> dict[str, Table]:
     """Every account that changed, every renewal due, the claims, every account of a job, every file; by section."""
-    next_month = formats.month_name(view.month + pd.DateOffset(months=1))
-    told = {say("m_kicker"): _movers(view), say("r_kicker", days=due.days): _renewals(due),
-            say("v_kicker"): _claims(view), say("a_kicker", month=next_month): _jobs(due, found),
-            say("f_data"): view.run.files.replace({"codes": {"{}": ""}})}
-    return {name.striptags(): show_table(frame) for name, frame in told.items() if len(frame)}
+    told = {"movers": _movers(view), "renewals": _renewals(due), "claims": _claims(view), "actions": _jobs(due, found),
+            "data": view.run.files.replace({"codes": {"{}": ""}})}
+    return {name: show_table(frame) for name, frame in told.items() if len(frame)}
+
+
+def table_names(due: Due) -> dict[str, str]:
+    """What the tables are called: by the kickers of their sections."""
+    next_month = formats.day(due.view.month + pd.DateOffset(months=1), "month_name")
+    told = {"movers": say("m_kicker"), "renewals": say("r_kicker", days=due.days), "claims": say("v_kicker"),
+            "actions": say("a_kicker", month=next_month), "data": say("f_data")}
+    return {name: kicker.striptags() for name, kicker in told.items()}
 
 
 def _movers(view: View) -> pd.DataFrame:

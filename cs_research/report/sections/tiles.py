@@ -60,8 +60,8 @@ def _retention(view: View, name: str) -> Tile | None:
     estimate = view.retained(name)
     opening = view.month - pd.DateOffset(months=12 if yearly else 1)
     gone = int(view.monthly["logos_churned"]) if view.monthly is not None else 0
-    note = {"nrr": say("note_retention", n=int(rows["logos_opening"].iloc[-1]), month=formats.short_month(opening)),
-            "grr": say("note_grr")}.get(name, say("note_churn", n=gone, month=formats.month_name(view.month)))
+    note = {"nrr": say("note_retention", n=int(rows["logos_opening"].iloc[-1]), month=formats.day(opening, "short_month")),
+            "grr": say("note_grr")}.get(name, say("note_churn", n=gone, month=formats.day(view.month, "month_name")))
     churn, line = name.endswith("churn"), {"nrr": 1.0, "grr": None}.get(
         name, view.definitions.outcomes.churn_line if yearly else None)
     words = _line_words("churn" if churn else "100", line) if line else None
@@ -129,8 +129,8 @@ def _shown(tile: Tile, view: View) -> dict:
     title = say(tile.key)
     write = formats.percent if tile.is_share else formats.count
     number = write(value)
-    ends = tuple(formats.short_month(m) for m in (tile.trend.index[0], tile.trend.index[-1]))
-    described = say("tile_alt", title=title, value=number, interval=f" ({interval})" if interval else "",
+    ends = tuple(formats.day(m, "short_month") for m in (tile.trend.index[0], tile.trend.index[-1]))
+    described = say("tile_alt", title=title, value=number, interval=say("brackets", text=interval) if interval else "",
                     first=write(tile.trend.iloc[0]), start=ends[0], last=number, end=ends[1])
     key = f"sp-{tile.key.removeprefix('tile_')}"
     return {
@@ -155,7 +155,7 @@ def _change(tile: Tile, view: View) -> str:
         return say("change_first")
     change = float(tile.trend.iloc[-1] - tile.trend.iloc[-2]) * (100 if tile.is_share else 1)
     points = formats.number(abs(change), 1 if tile.is_share else 0)
-    month = formats.month_name(view.month_before)[:3]
+    month = formats.day(view.month_before, "month_short_name")
     if points in ("0.0", "0"):
         return say("change_none", month=month)
     return say("change" if tile.is_share else "change_count", arrow="▲" if change > 0 else "▼", points=points,
