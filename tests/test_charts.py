@@ -23,7 +23,7 @@ from cs_research.report.charts.svg import num
 
 ALT = ("A <title>", "What it & shows")
 EDGES, BANDS = (10, 17.5, 25, 32.5, 40), ("red", "orange", "yellow", "green")
-WORDS = {"health": "health", "touch": "touch", "accounts": "accounts", **{band: band for band in BANDS}}
+WORDS = {"health": "health", "touch": "touch", "legend": "{n}+ accounts", **{band: band for band in BANDS}}
 
 
 def quadrant(health, touch, moves=None) -> Quadrant:

@@ -42,7 +42,7 @@ def test_the_module_is_the_command():
     (["run"], "Missing argument"),
     (["run", "data", "--month", "2026-13"], "--month '2026-13' is not possible: write it as 2026-10."),
     (["run", "data", "--month", "2026-1"], "write it as 2026-10"),
-    (["run", "data", "--lang", "fr"], "--lang 'fr' is not possible: it is en"),
+    (["run", "data", "--lang", "fr"], "--lang 'fr' is not possible: it is en or ja"),
     (["run", "data", "--jobs", "0"], "--jobs"),
     (["run", "data", "--recipe", "nowhere.yml"], "There is no recipe"),
     (["check"], "There is nothing to check: give either the folder of a data set or --definitions FOLDER."),

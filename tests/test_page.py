@@ -67,7 +67,7 @@ def test_the_headline_says_what_is_lost_and_what_growth_replaces(seen):
 
 def test_the_four_answers(seen):
     assert "40% of accounts are healthy and in touch: 10.0 points more than in November" in seen.text
-    assert "Of ¥2.5M due by 31 March 2026 about ¥650k is likely lost, most of it in red and orange" in seen.text
+    assert "Of ¥2.5M due by 31 March 2026 about ¥650K is likely lost, most of it in red and orange" in seen.text
     assert "10 accounts, 4 managers. Of seven claims tested 1 holds, 1 fails, 5 we cannot tell." in seen.text
     assert "Meet the keyman of 2 red and orange accounts whose renewal is due by 31 Mar: ¥1.5M a year." in seen.text
 
@@ -110,7 +110,7 @@ def test_movers_name_the_indicators_that_moved_them(seen):
 
 def test_renewals_stand_in_their_bands_with_the_churn_of_the_past(seen):
     assert "80%" not in seen.text and "92% of the likely loss sits in red and orange" in seen.text
-    for band, due, lost in (("Red", "500k", "300k"), ("Orange", "1.0M", "300k"), ("Green", "1.0M", "50k")):
+    for band, due, lost in (("Red", "500K", "300K"), ("Orange", "1M", "300K"), ("Green", "1M", "50K")):
         assert f"{band} , 1 renewal ¥{due} due → ¥{lost} likely lost" in seen.text
     assert "in 60 past renewals, health read 3 months before" in seen.text
     assert "31 Jan" in seen.text and "1 Apr" not in seen.text
@@ -404,8 +404,8 @@ def test_who_gave_notice_is_counted_apart_and_asked_nothing(tmp_path, status, no
     run = small_run(tmp_path, canonical=lambda name: terms_of_a08(status, notice))
     text = clean(run).text
     # Without a08: .5M x .6 + 1M x .05 = .35M of 1.5M.
-    assert "Of ¥1.5M due by 31 March 2026 about ¥350k is likely lost" in text
-    assert text.count("Gave notice, in no sum or job here: 1 account, ¥1.0M a year.") == 2
+    assert "Of ¥1.5M due by 31 March 2026 about ¥350K is likely lost" in text
+    assert text.count("Gave notice, in no sum or job here: 1 account, ¥1M a year.") == 2
     assert "Meet the keyman of 1 red or orange account whose renewal is due by 31 Mar" in text
     assert "Company a08" not in text
 
@@ -420,7 +420,7 @@ def test_notice_that_came_after_the_month_is_not_known_in_it(tmp_path):
 def test_few_past_renewals_make_no_rate(tmp_path):
     run = small_run(tmp_path)
     seen = clean(small_run(tmp_path, history=run.history[run.history["health_band"] != "red"]))
-    assert "¥500k due; 0 past, too few for a rate" in seen.text
+    assert "¥500K due; 0 past, too few for a rate" in seen.text
 
 
 def test_two_terms_of_the_onboarding_tile_come_from_its_finding(tmp_path):
@@ -461,6 +461,6 @@ def test_every_phrase_that_is_said_exists_and_one_and_many_differ():
 
 
 def test_money_keeps_the_digits_that_mean_something():
-    assert formats.money(999_960, "JPY") == "¥1.0M" and formats.money(99_960_000, "USD") == "$100M"
-    assert formats.money(1_234, None) == "1.2k" and formats.money(120, "CHF") == "CHF 120"
-    assert formats.money(.65 * M, "JPY", estimate=True) == "¥650k"
+    assert formats.money(999_960, "JPY") == "¥1M" and formats.money(99_960_000, "USD") == "$100M"
+    assert formats.money(1_234, None) == "1.23K" and formats.money(120, "CHF") == "CHF\u00a0120"
+    assert formats.money(.65 * M, "JPY", estimate=True) == "¥650K"

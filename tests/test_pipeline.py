@@ -101,12 +101,24 @@ def test_another_folder_gives_the_same_bytes_but_for_what_tells_of_the_making(in
     assert one == two and "one.html" in one and "tables/findings.parquet" in one
 
 
+def test_the_language_changes_the_first_page_and_nothing_else(index, request_, tmp_path):
+    first = run_month(replace(request_, out=tmp_path, lang="ja"))
+    telling = ("index.", "run.json", "manifest.json", "kernels.log", "notebooks/")
+    ja, en = ({name: digest for name, digest in files_of(i.parent).items() if not name.startswith(telling)}
+              for i in (first, index))
+    assert ja == en and "one.html" in ja and "tables/findings.parquet" in ja
+    both = [(first, first.with_name("index.en.html")), (index.with_name("index.ja.html"), index)]
+    for page, other in both:
+        assert '<html lang="ja">' in page.read_text(encoding="utf-8")
+        assert '<html lang="en">' in other.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("changes", "words"), [
     ({"month": "2030-01"}, "2030-01 is outside the data, which end on 2026-10-31: the last complete month is 2026-10"),
     ({"month": "2020-01"}, "2020-01 is outside the data, which begin in"),
     ({"data": Path("nowhere")}, "'nowhere' does not exist"),
     ({"recipe": Path("nowhere.yml")}, "no recipe"),
-    ({"lang": "xx"}, "--lang 'xx' is not possible: it is en"),
+    ({"lang": "xx"}, "--lang 'xx' is not possible: it is en or ja"),
 ])
 def test_what_cannot_be_done_is_refused_and_earlier_reports_stay(index, request_, changes, words):
     before = files_of(index.parent)

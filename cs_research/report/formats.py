@@ -37,7 +37,8 @@ def money(amount: float, currency: str | None, estimate: bool = False) -> str:
     """
     amount = float(f"{amount:.{1 if estimate else 2}e}")
     if currency and language() == "en":
-        return format_compact_currency(amount, currency, locale="en", fraction_digits=2)
+        shown = format_compact_currency(amount, currency, locale="en", fraction_digits=2)
+        return re.sub("^([A-Z]{3})", "\\1\N{NO-BREAK SPACE}", shown)
     shown = format_compact_decimal(amount, locale=language(), fraction_digits=2)
     name = get_currency_name(currency, count=2, locale=language()) if currency else ""
     return re.sub(r"^(\d)(\d{3})(?!\d)", r"\1,\2", shown) + name

@@ -42,8 +42,9 @@ def _data(view: View) -> dict:
             "holds": [say("f_hold", code=hold["code"], sentence=told(hold["sentence"], view.words))
                       for hold in view.run.holds],
             "sums": say("f_sums") if accounted == rows_in else say("f_sums_not", in_=rows_in, out=accounted),
-            "tables": [{"name": called(view.words, str(table)), "files": formats.count(row["files"]), "codes": codes[table],
-                        "counts": [formats.count(row[c]) for c in COUNTS]} for table, row in by_table.iterrows()]}
+            "tables": [{"name": called(view.words, str(table)), "files": formats.count(row["files"]),
+                        "codes": codes[table], "counts": [formats.count(row[c]) for c in COUNTS]}
+                       for table, row in by_table.iterrows()]}
 
 
 def _codes(column: pd.Series) -> str:
@@ -75,7 +76,8 @@ def _indicators(view: View) -> tuple[list[str], list[str]]:
         lambda points: points.notna().mean())
     names = {i.id: label(i.name) for i in view.card.indicators}
     return ([name for i, name in names.items() if share.get(i, 0) == 0],
-            [name + say("brackets", text=formats.percent(share[i])) for i, name in names.items() if 0 < share.get(i, 0) < 1])
+            [name + say("brackets", text=formats.percent(share[i])) for i, name in names.items()
+             if 0 < share.get(i, 0) < 1])
 
 
 def _definitions(view: View) -> list[Markup]:

@@ -33,7 +33,8 @@ def movers_section(view: View) -> dict:
     fell, rose = both[both["change"] <= -jump + 1e-9], both[both["change"] >= jump - 1e-9]
     section["alerts"] = _alerts(view)
     if not len(fell) and not len(rose):
-        return {**section, "title": say("m_none", points=f"{jump:g}", month=formats.day(view.month_before, "month_name"))}
+        month = formats.day(view.month_before, "month_name")
+        return {**section, "title": say("m_none", points=f"{jump:g}", month=month)}
     parts = view.movements.set_index(["account_id", "part"])
     changes = parts["change"].unstack()
     columns = _columns(view, changes.loc[[*fell.index, *rose.index]])
@@ -109,7 +110,7 @@ def _group(view: View, key: str, frame: pd.DataFrame, parts: pd.DataFrame, colum
 
 def _row(view: View, key: str, account: object, parts: pd.DataFrame, columns: list[Column]) -> dict:
     size = formats.money(account.arr, view.currency) if view.has_money and pd.notna(account.arr) else ""
-    about = [part for part in (_text(account.segment) and called(view.words, account.segment), size, _text(account.owner)) if part]
+    about = [part for part in (called(view.words, _text(account.segment)), size, _text(account.owner)) if part]
     cells = [_cell(view, parts.loc[(account.Index, column.part)], column) for column in columns]
     before, now = formats.number(account.health_before, 0), formats.number(account.health, 0)
     told = say("m_strip", before=before, now=now)

@@ -60,7 +60,8 @@ def _retention(view: View, name: str) -> Tile | None:
     estimate = view.retained(name)
     opening = view.month - pd.DateOffset(months=12 if yearly else 1)
     gone = int(view.monthly["logos_churned"]) if view.monthly is not None else 0
-    note = {"nrr": say("note_retention", n=int(rows["logos_opening"].iloc[-1]), month=formats.day(opening, "short_month")),
+    start, opened = formats.day(opening, "short_month"), int(rows["logos_opening"].iloc[-1])
+    note = {"nrr": say("note_retention", n=opened, month=start),
             "grr": say("note_grr")}.get(name, say("note_churn", n=gone, month=formats.day(view.month, "month_name")))
     churn, line = name.endswith("churn"), {"nrr": 1.0, "grr": None}.get(
         name, view.definitions.outcomes.churn_line if yearly else None)
