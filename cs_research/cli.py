@@ -48,7 +48,8 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder that the reports are written to.")] = Path("reports"),
     zone: Zone = None,
     as_of: AsOf = None,
-    lang: Annotated[str, typer.Option(help="Language of the report.")] = "en",
+    lang: Annotated[str, typer.Option(
+        help="Language of the first page, en or ja; the other lies beside it.")] = "en",
     acknowledge: Annotated[list[str] | None, typer.Option(
         help="Publish although held for this reason; may be repeated.", metavar="CODE")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,

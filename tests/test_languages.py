@@ -16,8 +16,8 @@ from cs_research.report.page import page, write_index
 from cs_research.report.phrases import called, phrases, speaking, told
 
 PACKAGE = Path(formats.__file__).parents[1]
-# What a Japanese director writes in Latin letters, a folder's name, and a seed of the sample's card.
-LATIN = {"ID", "ARR", "NRR", "GRR", "CSM", "ROI", "quarantine"}
+# What Japanese writes in Latin letters, a folder's name, and the link to the page in English.
+LATIN = {"ID", "ARR", "NRR", "GRR", "CSM", "ROI", "Excel", "CSV", "quarantine", "English"}
 GAPS = re.compile(r"\{(\w*)\}")
 
 
@@ -46,7 +46,7 @@ def test_every_phrase_has_its_japanese_with_the_same_gaps(japanese):
 
 def left_over(run) -> list[str]:
     """Latin words of the page, read out ones included, that are neither common in Japanese nor names of the data."""
-    seen = seen_of(run)
+    seen = Seen(write_index(run, "ja").read_text(encoding="utf-8"))
     named = [*run.account_facts["account_name"], *run.scores["owner"], *run.dataset.values(), "R_DATE",
              "H_MONTH_MISSING"]
     aloud = [attrs.get(key) or "" for _, attrs in seen.elements for key in ("title", "aria-label")]
@@ -130,7 +130,7 @@ def test_the_page_is_made_in_both_languages_which_name_each_other(tmp_path):
         folder = tmp_path / lang
         folder.mkdir()
         first = write_index(small_run(folder), lang)
-        assert sorted(path.name for path in folder.iterdir()) == sorted([f"index.{other}.html", "index.html"])
+        assert sorted(path.name for path in folder.glob("*.html")) == sorted([f"index.{other}.html", "index.html"])
         beside = folder / f"index.{other}.html"
         for path, its, name in ((first, lang, beside.name), (beside, other, first.name)):
             seen = Seen(path.read_text(encoding="utf-8"))

@@ -91,7 +91,7 @@ def _about(run: Run, title: str, links: list[dict[str, Any]], accounts: Mapping[
         ("Run", about["id"]), ("Made by", f"cs-research {about['version']}"),
     ]
     return {"page_title": f"{title} · {run.dataset['name']} · {about['month']}", "root": root, "links": links,
-            "accounts": accounts, "stamp": stamp, "css": stylesheet("notebook"), "lang": about["parameters"]["lang"],
+            "accounts": accounts, "stamp": stamp, "css": stylesheet("notebook"), "lang": "en",
             "dataset": run.dataset["name"], "month": about["month"], "simulated": run.dataset["simulated"]}
 
 
