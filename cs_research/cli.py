@@ -204,6 +204,31 @@ def simulate(
     print(out)
 
 
+@app.command(epilog="Example: cs-research recover --replicates 20 --accounts 500,2000 --out evidence.md")
+def recover(
+    replicates: Annotated[int, typer.Option(min=2, help="Companies of each world and size.")] = 200,
+    accounts: Annotated[str, typer.Option(help="Sizes of the companies, with commas.")] = "500,2000,7000",
+    world: Annotated[list[str] | None, typer.Option(
+        help="Only this world, such as claims or 'null 30'; may be repeated.")] = None,
+    events: Annotated[bool, typer.Option(
+        help="Take one company of each world through files and a whole run too.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same companies.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Companies studied at the same time.")] = 2,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("docs/evidence.md"),
+    json: Annotated[Path | None, typer.Option(help="Write every cell here too.")] = None,
+) -> None:
+    """Study simulated companies whose truth is known, and write how often the studies were right."""
+    from cs_research.proof import prove
+
+    _check_word("accounts", accounts, r"[1-9][0-9]*(,[1-9][0-9]*)*", "write sizes such as 500,2000")
+    with _shown() as (_, progress):
+        missed = prove(replicates, tuple(map(int, accounts.split(","))), tuple(world or ()), events, seed, jobs, out,
+                       json, progress)
+    for goal in missed:
+        print(f"Missed: {goal.wanted} ({goal.missed})")
+    print(out)
+
+
 @app.command(epilog="Example: cs-research init exports --zone Asia/Tokyo --out exports/dataset.yml")
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder of exports.")], zone: Zone = None,

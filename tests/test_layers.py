@@ -26,7 +26,7 @@ LAYERS = (
     {"report"},
     {"provenance"},
     {"pipeline", "bench"},
-    {"weekly", "calibrate"},
+    {"weekly", "calibrate", "proof"},
     {"cli"},
     {"__main__"},
 )

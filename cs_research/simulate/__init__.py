@@ -21,7 +21,7 @@ from cs_research.simulate.tables import TABLES
 from cs_research.simulate.truth import LIVES, truth
 from cs_research.simulate.worlds import WORLDS, World, world_of
 
-__all__ = ["WORLDS", "simulate"]
+__all__ = ["WORLDS", "lives", "simulate"]
 
 BLOCK = 2000
 
@@ -51,7 +51,7 @@ def simulate(out: Path, accounts: int, months: int, seed: int, world: str = "cla
     source = f"cs-research simulate --accounts {accounts} --months {months} --seed {seed} --world {world}"
     source += f" --base-churn {base_churn}" if base_churn is not None else ""
     with Folder(out) as folder:
-        for life in _lives(accounts, seed, parameters, calendar):
+        for life in lives(accounts, seed, parameters, calendar):
             for table in TABLES:
                 folder.add(table.__name__, table(life))
             step()
@@ -61,7 +61,7 @@ def simulate(out: Path, accounts: int, months: int, seed: int, world: str = "cla
     (out / "truth.json").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _lives(accounts: int, seed: int, world: World, calendar: Calendar) -> Iterator[Life]:
+def lives(accounts: int, seed: int, world: World, calendar: Calendar) -> Iterator[Life]:
     """Accounts in blocks that fit in memory; names and managers are those of the whole company."""
     whole = np.random.default_rng([seed, 0])
     ids, names = account_ids(whole, accounts), account_names(whole, accounts)

@@ -7,6 +7,7 @@ to be renewed is that of past renewals with the same band as far ahead, near (up
 
 import math
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -229,13 +230,16 @@ def tried_on_the_past(evidence: Evidence, renewals: pd.DataFrame) -> pd.DataFram
         last = pd.Timestamp(evidence.as_of) - grace - pd.DateOffset(months=months)
         seen = [month for month in sorted(history["month"].unique(), reverse=True)
                 if month + pd.offsets.MonthEnd(0) <= last]
-        inside = [held for month in seen[::3] if (held := _held(evidence, renewals, month, months)) is not None]
-        rows.append({"months": months, "forecasts": len(inside), "inside": int(sum(inside))})
+        made = [one for month in seen[::3] if (one := past_forecast(evidence, renewals, month, months))]
+        inside = sum(row["lower"] - 0.5 <= came <= row["upper"] + 0.5 for row, came in made)
+        rows.append({"months": months, "forecasts": len(made), "inside": int(inside)})
     return pd.DataFrame(rows)
 
 
-def _held(evidence: Evidence, renewals: pd.DataFrame, month: pd.Timestamp, months: int) -> bool | None:
-    """Whether the forecast made at the end of a month held what came; None where none could be made."""
+def past_forecast(evidence: Evidence, renewals: pd.DataFrame, month: pd.Timestamp,
+                  months: int) -> tuple[dict[str, Any], float] | None:
+    """The last row of the forecast made at the end of a month (see `forecast`), and what was kept of it in fact; None
+    where none could be made. `renewals` as `past_renewals` gives them, later ones are left alone."""
     definitions = evidence.definitions
     known = known_at(renewals, month + pd.offsets.MonthEnd(0), definitions)
     ahead = due_ahead(evidence.history, evidence.outcomes, month, months)
@@ -246,8 +250,7 @@ def _held(evidence: Evidence, renewals: pd.DataFrame, month: pd.Timestamp, month
         return None
     each = ahead.drop_duplicates("account_id")
     came = each.loc[~each["account_id"].isin(ends.loc[ends["outcome"] == "churned", "account_id"]), "amount"].sum()
-    last = forecast(known, ahead, months, draws=DRAWS // 2).iloc[-1]
-    return bool(last["lower"] - 0.5 <= came <= last["upper"] + 0.5)
+    return forecast(known, ahead, months, draws=DRAWS // 2).iloc[-1].to_dict(), float(came)
 
 
 def tried_words(tried: pd.DataFrame) -> str:

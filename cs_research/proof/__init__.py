@@ -1,0 +1,41 @@
+"""Do the studies find what is true? Simulated companies whose truth is known, studied as a report studies them.
+
+This layer may not compute a study of its own: it hands simulated lives to the studies and counts how often they
+were right.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from cs_research.errors import Refused
+from cs_research.proof.page import Goal, goals, made, record, text
+from cs_research.proof.recover import TRIED, recover, summary, through_events
+from cs_research.runs import write_json, write_text
+
+__all__ = ["prove", "recover", "summary", "through_events"]
+
+
+def prove(replicates: int, sizes: tuple[int, ...], worlds: tuple[str, ...], with_events: bool, seed: int, jobs: int,
+          out: Path, json: Path | None, progress: Callable[[str, float], None]) -> list[Goal]:
+    """Write the page `out` (and its cells to `json`); returns the goals that were missed. No `worlds` means all.
+
+    Raises Refused for an unknown world, CannotWrite.
+    """
+    for unknown in sorted(set(worlds) - set(TRIED)):
+        raise Refused(f"There is no world '{unknown}'", f"choose from {', '.join(TRIED)}")
+    began, worlds = time.monotonic(), worlds or TRIED
+    share = 0.85 if with_events else 1.0
+    rows = recover(replicates, sizes, worlds, seed, jobs=jobs, progress=lambda done, total: progress(
+        f"Companies studied: {done:,} of {total:,}", share * done / total))
+    apart = through_events(worlds, seed=seed, progress=lambda done, total: progress(
+        f"Through events: {done} of {total}", share + (1 - share) * done / total)) if with_events else pd.DataFrame()
+    sizes_said = ",".join(map(str, sizes))
+    command = f"cs-research recover --replicates {replicates} --accounts {sizes_said} --seed {seed}"
+    about = made(command, seed, time.monotonic() - began)
+    write_text(out, text(rows, apart, about))
+    if json:
+        write_json(json, record(rows, apart, about))
+    return [goal for goal in goals(rows, summary(rows), apart) if goal.missed]

@@ -1,0 +1,211 @@
+"""docs/evidence.md: what the goals were, what was seen, and every table behind it, from the rows of `recover`."""
+
+import os
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cs_research.finding import plain
+from cs_research.proof.recover import is_relative, summary
+from cs_research.proof.trials import CLAIM, GAIN, RANKS
+
+HIDDEN = ("confounded", "confounded_null")  # a trait that no table tells of: no study of tables can be right there
+NULL = ("null", "null 30", "null 50", "overlap")
+COVERAGE, HARM, FAR = (0.92, 0.97), 0.005, 0.5
+SHARES = ("p_", "auc", "renewal", "onboarding survival_difference")
+TITLES = {  # what the JSON holds beside, the page leaves out
+    "Onboarding and health a year later": lambda q: q in (
+        "onboarding ratio", "onboarding ratio_among_survivors", "onboarding ratio_before_first_due",
+        "onboarding survival_difference"),
+    "Churn and expansion by colour": lambda q: q.startswith(("p_churned_given", "p_red", "p_expanded_given_green")),
+    "Discrimination (AUC) and renewal by ARR": lambda q: q.startswith(("auc", "renewal")),
+    "First events since the start (Aalen and Johansen)": lambda q: "_by_" in q and q[:2] != "p_" and q[:7] != "renewal",
+    "Touch and health a month later": lambda q: q.startswith("touch"),
+    "Renewals forecast a year ahead": lambda q: q.startswith("ARR"),
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What was wanted, what was seen (in words), and where it was missed (empty: nowhere)."""
+
+    wanted: str
+    seen: str
+    missed: str
+
+
+def text(rows: pd.DataFrame, apart: pd.DataFrame, about: dict[str, Any]) -> str:
+    """The text of docs/evidence.md: rows of `recover`, of `through_events` (empty: not tried), and the facts that
+    `made` gives."""
+    cells = summary(rows)
+    parts = [INTRODUCTION, _facts(about), "## Goals\n", _table(
+        {"goal": goal.wanted, "seen": goal.seen, "met": f"**no**: {goal.missed}" if goal.missed else "yes"}
+        for goal in goals(rows, cells, apart))]
+    parts += ["## Verdicts on the claims\n", VERDICTS, _grid(cells, lambda q: q.startswith(CLAIM), _verdicts)]
+    parts += ["## Calibration of the points\n", CALIBRATION, _table(_calibrated(rows))]
+    parts += ["\n".join([f"## {title}\n", _grid(cells, chosen, _right)]) for title, chosen in TITLES.items()]
+    if len(apart):
+        far = apart.sort_values("apart", kind="stable").groupby("world", sort=False).tail(1)
+        parts += ["## One company of each world, through events and the whole run\n", THROUGH, _table(
+            {"world": row.world, "quantities": int((apart["world"] == row.world).sum()), "furthest apart": row.quantity,
+             "drawn": _plain(row.drawn), "by the run": _plain(row.run), "in half widths": f"{row.apart:.2f}"}
+            for row in far.itertuples())]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def record(rows: pd.DataFrame, apart: pd.DataFrame, about: dict[str, Any]) -> dict[str, Any]:
+    """The same for machines: made, goals, cells (rows of `summary`), calibration and through_events, as plain JSON."""
+    cells = summary(rows)
+    return plain({"made": about, "goals": [asdict(goal) for goal in goals(rows, cells, apart)],
+                  "cells": cells.to_dict("records"), "calibration": _calibrated(rows, as_text=False),
+                  "through_events": apart.to_dict("records")})
+
+
+def made(command: str, seed: int, seconds: float) -> dict[str, Any]:
+    """When and by what it was made: the facts that the page and the JSON begin with."""
+    names = ("cs-research", "numpy", "scipy", "pandas", "statsmodels")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    return {"command": command, "seed": seed, "date": date.today().isoformat(),
+            "versions": f"Python {platform.python_version()}, {versions}",
+            "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} processors"}
+
+
+# ---------------------------------------------------------------- the goals
+
+
+def goals(rows: pd.DataFrame, cells: pd.DataFrame, apart: pd.DataFrame) -> list[Goal]:
+    """Each goal of methods 7 against what was seen; a share misses only when its Monte-Carlo interval lies beyond."""
+    ratio = cells[(cells["quantity"] == "onboarding ratio") & ~cells["world"].isin(HIDDEN)]
+    bands = cells[cells["quantity"].str.startswith("p_churned_given")]
+    claims = cells[cells["quantity"].str.startswith(CLAIM) & cells["world"].isin(NULL)]
+    found = [
+        _worst("onboarding ratio: bias of at most 3 %", ratio, ratio["bias"].abs(), lambda r: r["bias"].abs() > 0.03),
+        _worst("onboarding ratio: coverage of 92 to 97 %", ratio, -ratio["coverage"],
+               lambda r: _beyond(r["coverage"], r["told"], *COVERAGE), "coverage"),
+        _worst("churn by colour: coverage of 92 % at least", bands, -bands["coverage"],
+               lambda r: _beyond(r["coverage"], r["told"], COVERAGE[0], 1), "coverage"),
+        _worst('worlds without an effect: "supported" at most 5 %', claims, claims["supported"],
+               lambda r: _beyond(r["supported"], r["replicates"], 0, 0.05), "supported")]
+    calibrated = pd.DataFrame(_calibrated(rows, as_text=False))
+    if len(calibrated):
+        harm = calibrated["harmful"]
+        found.append(_worst("calibration harms (true AUC falls by more than .005) in under 5 %", calibrated, harm,
+                            lambda r: _beyond(r["harmful"], r["replicates"], 0, 0.05), "harmful"))
+        large = calibrated[(calibrated["world"] == "wrong_card") & (calibrated["accounts"] >= 7000)]
+        found.append(_worst("calibration is adopted in 80 % at 7,000 accounts of wrong_card", large, -large["adopt"],
+                            lambda r: _beyond(r["adopt"], r["replicates"], 0.8, 1), "adopt"))
+    if len(apart):
+        far = apart.assign(accounts="through events", apart_share=apart["apart"])
+        found.append(_worst("studied through events and straight: apart by less than half a half width", far,
+                            far["apart"], lambda r: r["apart"] > FAR, "apart"))
+    return [goal for goal in found if goal]
+
+
+def _worst(wanted: str, cells: pd.DataFrame, badness: pd.Series, misses: Callable, shown: str = "bias") -> Goal | None:
+    """The goal with its worst cell; None where nothing was tried that tells."""
+    cells = cells[badness.notna()]
+    if cells.empty:
+        return None
+    worst = cells.loc[badness.dropna().idxmax()]
+    missed = cells[misses(cells)]
+    value = f"{worst[shown]:.2f}" if shown == "apart" else f"{worst[shown]:{'+' if shown == 'bias' else ''}.1%}"
+    seen = f"at worst {value} ({_where(worst)}), {len(cells)} cells"
+    return Goal(wanted, seen, "; ".join(_where(row) for _, row in missed.iterrows()))
+
+
+def _where(row: pd.Series) -> str:
+    size = f"{row['accounts']:,}" if not isinstance(row["accounts"], str) else row["accounts"]
+    return ", ".join(part for part in (row["world"], size, str(row.get("quantity", "")).removeprefix(CLAIM)) if part)
+
+
+def _beyond(share: pd.Series, n: pd.Series, low: float, high: float) -> pd.Series:
+    """Whether the Monte-Carlo interval of a share (Wilson) lies wholly outside of low to high."""
+    z2 = 1.959964**2
+    middle = (share * n + z2 / 2) / (n + z2)
+    reach = np.sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
+    return (middle + reach < low) | (middle - reach > high)
+
+
+# ---------------------------------------------------------------- the tables
+
+
+def _calibrated(rows: pd.DataFrame, as_text: bool = True) -> list[dict[str, Any]]:
+    """One row per world and size: what became of the card in use (fitted where adopted, else the expert's)."""
+    table = []
+    for (world, accounts), part in rows[rows["quantity"] == GAIN].groupby(["world", "accounts"], sort=False):
+        used = part["estimate"].where(part["verdict"] == "adopt", 0.0)
+        ranks = rows[(rows["quantity"] == RANKS) & (rows["world"] == world) & (rows["accounts"] == accounts)]
+        row = {"world": world, "accounts": accounts, "replicates": len(part),
+               "adopt": (part["verdict"] == "adopt").mean(), "investigate": (part["verdict"] == "investigate").mean(),
+               "harmful": (used < -HARM).mean(), "harmful if always adopted": (part["estimate"] < -HARM).mean(),
+               "gain in use": used.mean(), "worst in use": used.min(), "rank correlation": ranks["estimate"].mean()}
+        shares = ("adopt", "investigate", "harmful", "harmful if always adopted")
+        table.append(row if not as_text else row | {name: f"{row[name]:.0%}" for name in shares} | {
+            name: _plain(row[name]) for name in ("gain in use", "worst in use", "rank correlation")})
+    return table
+
+
+def _grid(cells: pd.DataFrame, chosen: Callable[[str], bool], say: Callable[[pd.Series], str]) -> str:
+    """A table of the chosen quantities: a row per quantity and world, a column per size."""
+    mine = cells[cells["quantity"].map(chosen)]
+    sizes = sorted(mine["accounts"].unique())
+    return _table({"quantity": quantity.removeprefix(CLAIM), "world": world,
+                   **{f"{size:,} accounts": "".join(say(row) for _, row in part[part["accounts"] == size].iterrows())
+                      for size in sizes}}
+                  for (quantity, world), part in mine.groupby(["quantity", "world"], sort=False))
+
+
+def _right(row: pd.Series) -> str:
+    """Bias and coverage with their Monte-Carlo errors, and the share of intervals without the value for no effect."""
+    if not row["told"] or np.isnan(row["coverage"]):
+        return "too few" if not row["told"] else "truth not known"
+    is_share = row["quantity"].startswith(SHARES) or "_by_" in row["quantity"]
+    unit, times = (" %", 100) if is_relative(row["quantity"]) else (" points", 100) if is_share else ("", 1)
+    said = (f"bias {row['bias'] * times:+.1f} ± {row['bias_error'] * times:.1f}{unit}, covers {row['coverage']:.0%} ± "
+            f"{row['coverage_error']:.1%}")
+    few = f" (of {row['told']:.0f})" if row["told"] < row["replicates"] else ""
+    return said + (f", rejects {row['rejects']:.0%}" if not np.isnan(row["rejects"]) else "") + few
+
+
+def _verdicts(row: pd.Series) -> str:
+    return " / ".join(f"{row[name]:.0%}" for name in ("supported", "contradicted", "cannot_tell"))
+
+
+def _plain(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _table(rows: Iterable[dict[str, Any]]) -> str:
+    rows = list(rows)
+    if not rows:
+        return "Not tried.\n"
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def _facts(about: dict[str, Any]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in about.items()) + "\n"
+
+
+INTRODUCTION = """# Evidence: how often the studies are right
+
+Companies are simulated whose truth is known, and studied as a report studies them; this page counts how often the
+studies were right. `cs-research recover` writes it, so every number here was measured by the version that it names.
+Worlds: `claims` (the claims of the source documents hold), `null` (nothing matters; 15, 30 or 50 % churn), `overlap`
+(nothing matters, and success of an onboarding is made of what the score is made of), `wrong_card` (other points decide
+than the expert's), `confounded` and `confounded_null` (a trait that no table tells of moves onboarding, contact and
+staying: there a comparison must be off, and by how much is shown). A replicate has its own managers, accounts and luck.
+"""
+VERDICTS = "Supported / contradicted / cannot tell, as shares of the replicates.\n"
+CALIBRATION = """The card in use is the fitted one where the verdict is adopt, else the expert's. The gain
+is in AUC, by the true chances of churn.
+"""
+THROUGH = """Each company is also written as exports, taken in, scored and studied by a whole monthly run.
+Rows recorded late, users forgotten and papers never filed are what sets the two apart.
+"""
