@@ -27,8 +27,9 @@ def windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
     """The scored readings of the data set as arrays, and their rows (Readings.rows) in the same order."""
     card, plan = evidence.card, evidence.definitions.outcomes.reading
     rows = evidence.readings.rows[evidence.readings.rows["health"].notna()].reset_index(drop=True)
-    place = evidence.indicators["band"].map({band: n for n, band in enumerate(card.indicator_bands)})
-    wide = evidence.indicators.assign(place=place.astype(float)).pivot(index=KEY, columns="indicator", values="place")
+    known = evidence.indicators.merge(rows[KEY], on=KEY)
+    known = known.assign(place=known["band"].map({band: float(n) for n, band in enumerate(card.indicator_bands)}))
+    wide = known.pivot(index=KEY, columns="indicator", values="place")
     wide = wide.reindex(index=pd.MultiIndex.from_frame(rows[KEY]), columns=[i.id for i in card.indicators])
     grace = pd.Timedelta(days=evidence.definitions.outcomes.grace_days)
     read, months = rows["month"] + pd.offsets.MonthEnd(0), {"horizon": plan.horizon_months,

@@ -121,8 +121,9 @@ def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFram
     card = evidence.card
     left = [i for i in card.indicators if i.id not in left_out]
     rows = evidence.indicators[evidence.indicators["indicator"].isin([i.id for i in left])]
-    measured = rows["is_measured"].astype(bool)
-    earned = {name: rows["indicator"].map({i.id: getattr(i, name) for i in left}).astype(float).where(measured)
+    measured, (place, names) = rows["is_measured"].astype(bool), pd.factorize(rows["indicator"])
+    by_id = {i.id: i for i in left}
+    earned = {name: np.where(measured, np.array([float(getattr(by_id[i], name)) for i in names])[place], np.nan)
               for name in ("worst", "best")}
     rows = rows.assign(**earned, is_measured=measured)
     total = rows.groupby(KEY, as_index=False)[["points", "worst", "best", "is_measured"]].sum()

@@ -81,9 +81,14 @@ def conditional_association(panel: pd.DataFrame, total: float) -> Estimate:
     health does not vary, no interval from one cluster. Rule: methods 4.
     """
     lags = [f"lag_{back}" for back in range(LAGS)]
-    named = panel[["segment", "band_before", "month"]].astype(object).fillna("none").astype(str)
-    quarters = (panel[lags] / total * 4).clip(0, 3.99).astype(int).astype(str).add_prefix("quarter_")
-    groups = pd.get_dummies(pd.concat([named, quarters], axis=1), drop_first=True, dtype=float)
-    controls = np.column_stack([panel[["age", "size", *lags]], groups])
+    groups = [panel[name] for name in ("segment", "band_before", "month")]
+    groups += [(panel[lag] / total * 4).clip(0, 3.99).astype(int) for lag in lags]
+    controls = np.column_stack([panel[["age", "size", *lags]], *map(_levels, groups)])
     unit = float(np.log(2))
     return stats.adjusted_slope(panel["after"] * unit, panel["touch"], controls, panel["cluster"])
+
+
+def _levels(values: pd.Series) -> np.ndarray:
+    """A column of 0 and 1 for each level but the first; what is not known is a level too."""
+    place, names = pd.factorize(values, use_na_sentinel=False)
+    return np.eye(len(names))[place][:, 1:]
