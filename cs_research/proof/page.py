@@ -154,6 +154,7 @@ def _calibrated(rows: pd.DataFrame, as_text: bool = True) -> list[dict[str, Any]
 def _grid(cells: pd.DataFrame, chosen: Callable[[str], bool], say: Callable[[pd.Series], str]) -> str:
     """A table of the chosen quantities: a row per quantity and world, a column per size."""
     mine = cells[cells["quantity"].map(chosen)]
+    mine = mine[mine.groupby(["quantity", "world"])["told"].transform("max") > 0] if say is _right else mine
     sizes = sorted(mine["accounts"].unique())
     return _table({"quantity": quantity.removeprefix(CLAIM), "world": world,
                    **{f"{size:,} accounts": "".join(say(row) for _, row in part[part["accounts"] == size].iterrows())
@@ -163,12 +164,13 @@ def _grid(cells: pd.DataFrame, chosen: Callable[[str], bool], say: Callable[[pd.
 
 def _right(row: pd.Series) -> str:
     """Bias and coverage with their Monte-Carlo errors, and the share of intervals without the value for no effect."""
-    if not row["told"] or np.isnan(row["coverage"]):
-        return "too few" if not row["told"] else "truth not known"
+    if np.isnan(row["coverage"]):
+        return "truth not known" if row["told"] else "too few"
     is_share = row["quantity"].startswith(SHARES) or "_by_" in row["quantity"]
     unit, times = (" %", 100) if is_relative(row["quantity"]) else (" points", 100) if is_share else ("", 1)
-    said = (f"bias {row['bias'] * times:+.1f} ± {row['bias_error'] * times:.1f}{unit}, covers {row['coverage']:.0%} ± "
-            f"{row['coverage_error']:.1%}")
+    digits = 2 if times == 1 else 1
+    said = (f"bias {row['bias'] * times:+.{digits}f} ± {row['bias_error'] * times:.{digits}f}{unit}, "
+            f"covers {row['coverage']:.0%} ± {row['coverage_error']:.1%}")
     few = f" (of {row['told']:.0f})" if row["told"] < row["replicates"] else ""
     return said + (f", rejects {row['rejects']:.0%}" if not np.isnan(row["rejects"]) else "") + few
 

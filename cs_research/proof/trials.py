@@ -70,9 +70,8 @@ def _rates(found: tuple[Finding, ...], truth: dict[str, Any]) -> Iterator[Told]:
     for claim, name in (("bad_health_churns_half", "p_red_given_churned"),
                         ("good_health_expands_70", "p_green_given_expanded")):
         yield from _interval(name, one[claim].details.get("other_reading", {}), truth.get(name), value="rate")
-    for claim, name in (("established_rarely_churns", "p_churned_given_established"),
-                        ("low_stock_churns", "p_first_churned_given_stock_below_400")):
-        yield from _interval(name, vars(one[claim]), truth.get(name))
+    name = "p_first_churned_given_stock_below_400"
+    yield from _interval(name, vars(one["low_stock_churns"]), truth.get(name))
 
 
 def _discrimination(evidence: Evidence, truth: dict[str, Any]) -> Iterator[Told]:

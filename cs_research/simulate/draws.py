@@ -16,7 +16,7 @@ import pandas as pd
 
 from cs_research.simulate import contact, usage
 from cs_research.simulate.calendar import Calendar
-from cs_research.simulate.card import INDICATORS, total, zero_based
+from cs_research.simulate.card import INDICATORS, band, total, zero_based
 from cs_research.simulate.life import Life
 from cs_research.simulate.population import GOALS, INDUSTRIES, OPEN_TERM, draw_managers, draw_people
 from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, PRICES, RENEWED
@@ -167,9 +167,10 @@ def onboarding(life: Life) -> pd.DataFrame:
 def touch_panel(life: Life) -> pd.DataFrame:
     """One row per account and month with a score in it, in the next and in the two before.
 
-    account_id, cluster, segment, month, age (log of 1 + months); touch (log of 1 + points per seat in the month);
-    after (health next month) and lag_0, lag_1, lag_2 (this month's and before), 0-based, without E-1 and E-2;
-    colour (of the whole card, this month); `trial`, in a life with one, whether next month feels a point.
+    account_id, cluster, segment, month, age (log of 1 + months), size (log of 1 + seats); touch (log of 1 + points per
+    seat in the month); after (health next month) and lag_0, lag_1, lag_2 (this month's and before), 0-based, without
+    E-1 and E-2; band_before (of the whole card, the month before); `trial`, in a life with one, whether next month
+    feels a point.
     """
     bare = zero_based(total(life.colours, without=OF_TOUCH))
     of, month = np.nonzero(~np.isnan(bare[:, 3:] + bare[:, 2:-1] + bare[:, 1:-2] + bare[:, :-3]))
@@ -177,5 +178,5 @@ def touch_panel(life: Life) -> pd.DataFrame:
     frame = accounts(life)[["account_id", "cluster", "segment"]].iloc[of].reset_index(drop=True).assign(
         month=month, age=np.log1p(month - life.people.start_month[of]), touch=np.log1p(life.touch_rate[of, month]),
         after=bare[of, month + 1], **{f"lag_{back}": bare[of, month - back] for back in range(3)},
-        health=life.health[of, month])
+        size=np.log1p(life.seats_then[of, month]), band_before=band(life.health[of, month - 1]))
     return frame if life.trial is None else frame.assign(trial=life.trial[of, month + 1])

@@ -21,6 +21,7 @@ from cs_research.simulate.worlds import HEALTH_KNOTS, World
 SEED = 20180401
 LIVES = 4
 EARLIER = 3  # months before the reading: the other distance at which the bands are read
+MOST_ROWS = 400_000  # of accounts' months, as many as settle what goes with a touch
 FEWEST = 200  # behind fewer readings or accounts no true value is given
 READING = (
     "the default card's total from everything that happened, read at the last month that ends on or before "
@@ -33,8 +34,8 @@ ESTIMAND = (
 )
 TOUCH = (
     "health without E-1 and E-2 (0-based) next month, for a point per seat this month instead of none; "
-    "causal: by a coin; conditional: least squares on log(1 + points per seat), three months of health, log(1 + age) "
-    "and segment, as it happened"
+    "causal: by a coin; conditional: least squares on log(1 + points per seat), three months of health and their "
+    "quarters, the band of the month before, month, log(1 + age), log(1 + seats) and segment, as it happened"
 )
 LEFT_OUT = "money beyond renewal_rate_by_mrr; rankings of weekly lists; values behind under 200 readings or accounts"
 
@@ -191,9 +192,12 @@ def _touch(lived: Life, tried: Life) -> dict:
     if len(rows) < FEWEST:
         return {}
     change = (trial["after"] - trial["lag_0"]).groupby(trial["trial"]).agg(["mean", "var", "size"])
-    columns = [rows[name] for name in ("touch", "lag_0", "lag_1", "lag_2", "age")]
-    design = np.column_stack([*columns, rows["segment"] == "enterprise", np.ones(len(rows))])
-    slope = np.linalg.lstsq(design, rows["after"], rcond=None)[0][0]
+    rows, lags = rows[:MOST_ROWS], ["lag_0", "lag_1", "lag_2"]
+    groups = [rows[name] for name in ("month", "band_before")] + [rows[lag] // 10 for lag in lags]
+    levels = [np.equal.outer(group.to_numpy(), group.unique()[1:]) for group in groups]
+    design = np.column_stack([rows[["touch", "age", "size", *lags]], rows["segment"] == "enterprise", *levels,
+                              np.ones(len(rows))])
+    slope = np.linalg.lstsq(design.T @ design, design.T @ rows["after"], rcond=None)[0][0]
     return {"estimand": TOUCH} | _rounded({
         "causal": change["mean"].diff().iloc[-1], "conditional": slope * np.log(2),
         "causal_standard_error": np.sqrt((change["var"] / change["size"]).sum())})
