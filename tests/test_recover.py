@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_rows_however_many_work():
     one, two = (recover(2, (300,), ("claims",), seed=3, jobs=jobs) for jobs in (1, 2))
     pd.testing.assert_frame_equal(one, two)
     assert one["replicate"].nunique() == 2
-    assert (one.groupby("quantity")["estimate"].nunique() >= 1).all() and one["estimate"].nunique() > 50
+    assert one["estimate"].nunique() > 50
 
 
 # ---------------------------------------------------------------- counting, by hand
