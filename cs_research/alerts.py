@@ -9,6 +9,7 @@ import pandas as pd
 
 from cs_research.definitions import Definitions, models
 from cs_research.fields import KEY, truth
+from cs_research.scorecards import earlier
 from cs_research.scores import teams
 
 COLUMNS = ["account_id", "rule", "opened_date", "closed_date", "closed_by", "months", "kind", "action", "team",
@@ -36,7 +37,7 @@ def alerts(frame: pd.DataFrame, plan: models.Alerts, segments: models.Segments,
     """
     rows = frame.sort_values(KEY, ignore_index=True)
     rows["team"] = teams(rows, segments)
-    follows = _follows(rows)
+    follows = earlier(rows, "account_id", months=-1).notna()
     leaves = ~follows & (rows["month"] < last_month)
     tables = [_of_rule(rows, rule, follows, leaves) for rule in plan.rules]
     return pd.concat(tables, ignore_index=True).sort_values(
@@ -102,8 +103,3 @@ def _signals(rows: pd.DataFrame, rule: models.AlertRule) -> tuple[list[bool | No
     both = (when & ~until & applies, until | ~applies)
     return tuple(signal.astype(object).where(signal.notna(), None).tolist() for signal in both)
 
-
-def _follows(rows: pd.DataFrame) -> pd.Series:
-    """Whether the next row is the same account's next month."""
-    number = rows["month"].dt.year * 12 + rows["month"].dt.month
-    return (rows["account_id"].shift(-1) == rows["account_id"]) & (number.shift(-1) == number + 1)

@@ -3,12 +3,12 @@
 Each task runs in a process of its own, in turn, so that memory is that of the task and load falls on all alike.
 """
 
-import json
-import os
-import subprocess
+import resource
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -44,7 +44,8 @@ def measure_ingest(events: int, repeat: int, tell: Callable[[str], None] = print
         _write_data(folder, events)
         for _ in range(repeat):
             for task in TASKS:
-                found = _run(task, folder)
+                with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                    found = process.submit(timed, task, folder).result()
                 tell(f"{task}: {found['seconds']:.1f} s, {found['cpu']:.1f} s of processors, {found['mb']:,.0f} MB")
                 runs[task].append(found)
     tasks = {task: {name: (max if name == "mb" else median)(run[name] for run in found) for name in found[0]}
@@ -71,25 +72,13 @@ def _write_data(folder: Path, events: int) -> None:
                     f"FROM '{file}') TO '{folder}/csv/usage_events.csv'")
 
 
-def _run(task: str, folder: Path) -> dict[str, float]:
-    """Run a task in a process of its own; seconds without the start of the process."""
-    code = f"from cs_research.bench import TASKS, timed; timed(TASKS[{task!r}], {str(folder)!r})"
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"the task {task} ended with {process.returncode}")
-        said.seek(0)
-        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes here
-        return {**json.load(said), "mb": usage.ru_maxrss * unit / 1e6}
-
-
-def timed(task: Callable[[Path], None], folder: str) -> None:
-    """Print the seconds that a task takes, by the clock and of the processors."""
+def timed(task: str, folder: Path) -> dict[str, float]:
+    """The seconds that a task takes, by the clock and of the processors, and the most memory of the process so far."""
     start, busy = perf_counter(), process_time()
-    task(Path(folder))
-    print(json.dumps({"seconds": perf_counter() - start, "cpu": process_time() - busy}))
+    TASKS[task](folder)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes here
+    return {"seconds": perf_counter() - start, "cpu": process_time() - busy,
+            "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
 
 
 def _ingest(kind: str) -> Callable[[Path], None]:

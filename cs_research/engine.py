@@ -3,6 +3,7 @@
 This layer may not score, judge or draw; what it aggregates is written in SQL, one file per derived table.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,24 +19,6 @@ SQL = Path(__file__).parent / "sql"
 STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters", "touch_ledger",
          "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention",
          "contact_week")
-# The small tables that are handed to SQL, with their column types.
-SMALL = {
-    "calendar": {"month": "DATE", "month_end": "DATE", "month_number": "BIGINT"},
-    "settings": {"as_of": "DATE", "known_until": "DATE", "known_number": "BIGINT", "first_number": "BIGINT",
-                 "grace_days": "INTEGER", "change_tolerance": "DOUBLE", "touch_months": "INTEGER",
-                 "enterprise_share": "DOUBLE", "max_unknown_share": "DOUBLE", "contact_weeks": "INTEGER"},
-    "weeks": {"week": "VARCHAR", "monday": "DATE", "eve": "DATE", "known_until": "DATE"},
-    "contact_types": {"touch_type": "VARCHAR", "is_answer": "BOOLEAN"},
-    "event_roles": {"event_type": "VARCHAR", "is_login": "BOOLEAN", "is_core_action": "BOOLEAN",
-                    "is_key_feature": "BOOLEAN"},
-    "counter_types": {"counter": "VARCHAR", "event_type": "VARCHAR", "sums_quantity": "BOOLEAN"},
-    "rating_values": {"kind": "VARCHAR", "value": "VARCHAR", "number": "DOUBLE"},
-    "touch_counters": {"counter": "VARCHAR", "touch_type": "VARCHAR"},
-    "touch_rules": {"touch_type": "VARCHAR", "rule": "VARCHAR", "ladder": "VARCHAR", "channel": "VARCHAR",
-                    "is_synced": "BOOLEAN", "per_recipient": "BOOLEAN"},
-    "required_milestones": {"milestone": "VARCHAR"},
-    "touch_levels": {"touch_type": "VARCHAR", "reached_at": "DOUBLE", "points": "DECIMAL(18,4)"},
-}
 
 
 @dataclass(frozen=True)
@@ -186,25 +169,27 @@ class Panel:
             self.connection.execute(f"CREATE VIEW {name} AS {source}")
 
     def _set_up(self, horizon: Horizon) -> None:
-        """Small tables that the SQL joins: months, settings and the definitions."""
+        """Small tables that the SQL joins: months, weeks, settings and the definitions."""
+        known, outcomes = self.definitions, self.definitions.outcomes
         first = self.connection.execute("SELECT MIN(start_date) FROM contracts").fetchall()[0][0]
         calendar = month_calendar(first or horizon.month, horizon.month)
-        settings = pd.DataFrame([{
-            "as_of": pd.Timestamp(horizon.as_of), "known_until": pd.Timestamp(horizon.known_until),
-            "known_number": month_number(horizon.known_until), "first_number": int(calendar["month_number"].min()),
-            "grace_days": self.definitions.outcomes.grace_days,
-            "change_tolerance": self.definitions.outcomes.change_tolerance,
-            "touch_months": self.definitions.touch_points.months,
-            "enterprise_share": self.definitions.segments.enterprise_share,
-            "max_unknown_share": self.definitions.outcomes.max_unknown_share,
-            "contact_weeks": self.definitions.response_points.contact_weeks}])
-        small = {"calendar": calendar, "settings": settings, "weeks": self._weeks(horizon),
-                 **definition_tables(self.definitions)}
-        for name, frame in small.items():
-            self.connection.register("incoming", frame[[*SMALL[name]]])
-            casts = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in SMALL[name].items())
-            self.connection.execute(f"CREATE TABLE {name} AS SELECT {casts} FROM incoming")
-            self.connection.unregister("incoming")
+        for name, (columns, rows) in {
+            "calendar": ("month DATE, month_end DATE, month_number BIGINT", calendar),
+            "weeks": ("week VARCHAR, monday DATE, eve DATE, known_until DATE", self._weeks(horizon)),
+            **definition_tables(known),
+            "settings": (
+                "as_of DATE, known_until DATE, known_number BIGINT, first_number BIGINT, grace_days INTEGER, "
+                "change_tolerance DOUBLE, max_unknown_share DOUBLE, touch_months INTEGER, enterprise_share DOUBLE, "
+                "contact_weeks INTEGER",
+                [(horizon.as_of, horizon.known_until, month_number(horizon.known_until),
+                  int(calendar["month_number"].min()), outcomes.grace_days, outcomes.change_tolerance,
+                  outcomes.max_unknown_share, known.touch_points.months, known.segments.enterprise_share,
+                  known.response_points.contact_weeks)]),
+        }.items():
+            self.connection.execute(f"CREATE TABLE {name} ({columns})")
+            if len(rows):
+                incoming = pd.DataFrame(rows)  # noqa: F841  (SQL reads it by its name)
+                self.connection.execute(f"INSERT INTO {name} FROM incoming")
 
     def _weeks(self, horizon: Horizon) -> pd.DataFrame:
         """The weeks that contact is looked at in: with feedback, asked for, and the first after the month."""
@@ -233,26 +218,29 @@ def month_calendar(first: date, last: date) -> pd.DataFrame:
                          "month_number": months.year * 12 + months.month})
 
 
-def definition_tables(definitions: Definitions) -> dict[str, pd.DataFrame]:
-    """Definitions as small tables for SQL joins: event_roles, counter_types, rating_values, required_milestones,
-    touch_counters, contact_types, touch_rules, touch_levels."""
-    events, touch = definitions.events, definitions.touch_points
+def definition_tables(definitions: Definitions) -> dict[str, tuple[str, Sequence[tuple] | pd.DataFrame]]:
+    """Definitions as small tables for SQL joins: by name the columns with their types, and the rows."""
+    events, touch, plan = definitions.events, definitions.touch_points, definitions.response_points
     types = sorted({*events.login, *events.core_action, *events.key_feature})
-    rows = {
-        "event_roles": [(t, t in events.login, t in events.core_action, t in events.key_feature) for t in types],
-        "counter_types": [(name, event_type, counter.sum == "quantity")
-                          for name, counter in events.counters.items() for event_type in counter.event_types],
-        "rating_values": [(name, value.lower(), number) for name, rating in definitions.ratings.kinds.items()
-                          for value, number in rating.values.items()],
-        "required_milestones": [(name,) for name in definitions.outcomes.onboarding.required_milestones],
-        "touch_counters": list(touch.counts.items()),
-        "contact_types": [(name, name in definitions.response_points.answered_types)
-                          for name in definitions.response_points.contact_types],
-        "touch_rules": [(name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient)
-                        for name, t in touch.types.items()],
+    return {
+        "event_roles": ("event_type VARCHAR, is_login BOOLEAN, is_core_action BOOLEAN, is_key_feature BOOLEAN", [
+            (t, t in events.login, t in events.core_action, t in events.key_feature) for t in types]),
+        "counter_types": ("counter VARCHAR, event_type VARCHAR, sums_quantity BOOLEAN", [
+            (name, event_type, counter.sum == "quantity")
+            for name, counter in events.counters.items() for event_type in counter.event_types]),
+        "rating_values": ("kind VARCHAR, value VARCHAR, number DOUBLE", [
+            (name, value.lower(), number)
+            for name, rating in definitions.ratings.kinds.items() for value, number in rating.values.items()]),
+        "required_milestones": ("milestone VARCHAR", [
+            (name,) for name in definitions.outcomes.onboarding.required_milestones]),
+        "touch_counters": ("counter VARCHAR, touch_type VARCHAR", [*touch.counts.items()]),
+        "contact_types": ("touch_type VARCHAR, is_answer BOOLEAN", [
+            (name, name in plan.answered_types) for name in plan.contact_types]),
+        "touch_rules": ("touch_type VARCHAR, rule VARCHAR, ladder VARCHAR, channel VARCHAR, is_synced BOOLEAN, "
+                        "per_recipient BOOLEAN", [
+            (name, t.rule, t.ladder or name, t.channel, t.synced, t.per_recipient) for name, t in touch.types.items()]),
+        "touch_levels": ("touch_type VARCHAR, reached_at DOUBLE, points DECIMAL(18,4)", touch_levels(touch)),
     }
-    tables = {name: pd.DataFrame(rows[name], columns=[*SMALL[name]]) for name in rows}
-    return {**tables, "touch_levels": touch_levels(touch)}
 
 
 def touch_levels(touch: models.TouchPoints) -> pd.DataFrame:
@@ -268,7 +256,7 @@ def touch_levels(touch: models.TouchPoints) -> pd.DataFrame:
     if touch.levels == "cumulative":
         rising = frame.sort_values(["ladder", "points"], kind="stable")
         frame["points"] = rising.groupby("ladder")["points"].cumsum()
-    return frame
+    return frame.drop(columns="ladder")
 
 
 def _quoted(path: Path) -> str:

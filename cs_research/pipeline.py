@@ -3,7 +3,6 @@
 This layer names the steps and their order; how a step is done stands in the layer it belongs to.
 """
 
-import calendar
 import json
 import os
 import shlex
@@ -71,8 +70,11 @@ def run_month(request: Request) -> Path:
         ingested = None if dataset.as_of else _ingest(dataset, making, request, inputs)
         as_of = dataset.as_of or ingested.as_of
         month = request.month or last_complete_month(as_of)
-        _refuse_future(month, as_of)
-        dataset = _with_card(dataset, request.card, month)
+        if month > f"{as_of:%Y-%m}":
+            raise Refused(f"The month {month} is outside the data, which end on {as_of}",
+                          f"the last complete month is {last_complete_month(as_of)}")
+        if request.card:
+            dataset = replace(dataset, definitions=with_card(dataset.definitions, request.card, month))
         provenance.refuse_changed_versions(dataset, request.out, month)
         request.tell(f"{dataset.name}: {month}, as of {as_of}{' (SIMULATED DATA)' if dataset.simulated else ''}")
         about = provenance.described(dataset, month, as_of, notebooks, request.recipe, request.lang, request.card,
@@ -101,28 +103,13 @@ def rescore(request: Request) -> tuple[Path, Run]:
     return index.with_name("rescore.html"), open_run(index.parent)
 
 
-def _with_card(dataset: Dataset, card: Path | None, month: str) -> Dataset:
-    if card is None:
-        return dataset
-    return replace(dataset, definitions=with_card(dataset.definitions, card, month))
-
-
 def last_complete_month(as_of: date) -> str:
     """The last month whose last day is the as-of or earlier.
 
     >>> last_complete_month(date(2026, 10, 31)), last_complete_month(date(2026, 1, 30))
     ('2026-10', '2025-12')
     """
-    months = as_of.year * 12 + as_of.month - 1
-    if as_of.day < calendar.monthrange(as_of.year, as_of.month)[1]:
-        months -= 1
-    return f"{months // 12}-{months % 12 + 1:02d}"
-
-
-def _refuse_future(month: str, as_of: date) -> None:
-    if month > f"{as_of:%Y-%m}":
-        raise Refused(f"The month {month} is outside the data, which end on {as_of}",
-                      f"the last complete month is {last_complete_month(as_of)}")
+    return f"{(as_of + timedelta(days=1)).replace(day=1) - timedelta(days=1):%Y-%m}"
 
 
 def _refuse_language(lang: str) -> None:
@@ -193,10 +180,15 @@ def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebo
 def _write_pages(run: Run, notebooks: list[Job]) -> int:
     """Gather the Findings, then write every page; returns the number of Findings."""
     # Late, for these load scipy, which a run that is found made does without.
+    import pandas as pd
+
+    from cs_research.finding import Finding
     from cs_research.report.export import write_notebook_pages
     from cs_research.report.page import write_index
 
-    count = write_table(_findings_table(run), run.folder / "tables" / "findings.parquet")
+    records = [finding.as_record() for finding in run.findings.values()]
+    table = pd.DataFrame(records, columns=[*Finding("", "").as_record()])
+    count = write_table(table, run.folder / "tables" / "findings.parquet")
     write_index(run, run.about["parameters"]["lang"])
     write_notebook_pages(run, [job.name for job in notebooks if not job.each],
                          {stem: value for job in notebooks for stem, value in job.values.items()})
@@ -217,15 +209,6 @@ def refuse_before_first(month: str, ingested: Ingested, data: Path) -> None:
     if month < f"{starts.min():%Y-%m}":
         raise Refused(f"The month {month} is outside the data, which begin in {starts.min():%Y-%m}",
                       "give a later --month")
-
-
-def _findings_table(run: Run) -> Any:
-    import pandas as pd
-
-    from cs_research.finding import Finding
-
-    columns = list(Finding("", "").as_record())
-    return pd.DataFrame([finding.as_record() for finding in run.findings.values()], columns=columns)
 
 
 def _rows_before(request: Request, dataset: Dataset, month: str) -> dict[str, int]:

@@ -143,14 +143,8 @@ def damage(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError):
         return [f"{MANIFEST} cannot be read"]
     seen = _contents(folder)
-    return [f"{name} {_difference(name, expected, seen)}" for name in sorted({*expected, *seen})
-            if expected.get(name) != seen.get(name)]
-
-
-def _difference(name: str, expected: Mapping[str, str], seen: Mapping[str, str]) -> str:
-    if name not in seen:
-        return "is missing"
-    return "has changed" if name in expected else "was added"
+    return [f"{name} {'is missing' if name not in seen else 'has changed' if name in expected else 'was added'}"
+            for name in sorted({*expected, *seen}) if expected.get(name) != seen.get(name)]
 
 
 def _contents(folder: Path) -> dict[str, str]:
@@ -170,11 +164,8 @@ def keep(making: Path, month: str, identity: str) -> Path:
             path.chmod(0o444)
         _flush(path)
     _flush(making)
-    folder = making.with_name(f"{month}-{identity}")
-    for number in count(2):
-        if not folder.exists():
-            break
-        folder = making.with_name(f"{month}-{identity}.{number}")
+    names = (f"{month}-{identity}" + (f".{number}" if number > 1 else "") for number in count(1))
+    folder = next(folder for folder in map(making.with_name, names) if not folder.exists())
     making.rename(folder)
     _flush(folder.parent)
     return folder

@@ -25,10 +25,9 @@ def horizon(month: date, as_of: date) -> Horizon:
     The last complete month sees everything up to the as-of. An older month sees events, terms and outcomes up to
     its own end, while rows recorded later still restate it.
     """
-    next_month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    after = date(next_month.year + next_month.month // 12, next_month.month % 12 + 1, 1)
-    is_last = as_of < after - timedelta(days=1)
-    return Horizon(month, as_of if is_last else next_month - timedelta(days=1), as_of)
+    following = (month + timedelta(days=31)).replace(day=1)
+    is_last = as_of + timedelta(days=1) < (following + timedelta(days=31)).replace(day=1)
+    return Horizon(month, as_of if is_last else following - timedelta(days=1), as_of)
 
 
 def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: Path,

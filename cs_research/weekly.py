@@ -108,7 +108,9 @@ def write_tuned(request: Request, path: Path | None = None) -> str:
 def _computed(request: Request, week: str | None) -> Iterator[Computed]:
     """The tables of a data set up to its last complete month, with those of the week; gone afterwards."""
     dataset = open_dataset(request.data, request.zone, request.as_of)
-    monday = None if week is None else _monday(week)
+    monday = week and monday_of(week)
+    if week and not monday:
+        raise Refused(f"--week '{week}' is not possible", "write an ISO week such as 2026-W44")
     with tempfile.TemporaryDirectory(prefix="cs-research-") as work:
         folder = Path(work)
         ingested = ingest(dataset, folder, lambda text: request.progress(f"Exports: {text}", 0.1))
@@ -124,9 +126,3 @@ def _computed(request: Request, week: str | None) -> Iterator[Computed]:
                      lambda text: request.progress(f"Tables: {text}", 0.5), dataset.scorecard)
         yield Computed(dataset, definitions, ingested.as_of, week_name(monday), folder)
 
-
-def _monday(week: str) -> date:
-    monday = monday_of(week)
-    if monday is None:
-        raise Refused(f"--week '{week}' is not possible", "write an ISO week such as 2026-W44")
-    return monday

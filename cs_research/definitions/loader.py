@@ -97,11 +97,11 @@ def read_card(path: Path) -> models.Scorecard:
 def read_definition(path: Path) -> models.Frozen:
     """Read one definition file by its `kind:`. Raises Refused (F_CONFIG)."""
     data, lines = strict_yaml.read_yaml(path)
-    model = models.model_of(data)
-    if model is None:
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if kind not in [*models.KINDS]:
         kinds = ", ".join(sorted(models.KINDS))
         raise strict_yaml.refusal(path, lines.get(("kind",), 1), f"key 'kind': expected one of {kinds}")
-    return strict_yaml.validated(data, model, path, lines)
+    return strict_yaml.validated(data, models.KINDS[kind], path, lines)
 
 
 def definition_text(definition: models.Frozen) -> str:

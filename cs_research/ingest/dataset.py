@@ -1,6 +1,5 @@
 """Opens a data set: its settings resolved, its files found. It opens no export."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from cs_research.definitions import Definitions, load_definitions, strict_yaml
+from cs_research.definitions.agreement import near
 from cs_research.errors import Refused
 from cs_research.ingest.mapping import DatasetFile, Files, Limits, Root, TableFiles
 
@@ -84,7 +84,7 @@ def open_dataset(folder: Path | str, zone: str | None = None, as_of: date | str 
     folder = Path(folder)
     if not folder.is_dir():
         there = [str(path) for path in folder.parent.glob("*/")]
-        raise Refused(f"The data set '{folder}' does not exist{_near(str(folder), there)}",
+        raise Refused(f"The data set '{folder}' does not exist{near(str(folder), there)}",
                       "give the folder of a data set")
     path = folder / "dataset.yml"
     data, lines = {"kind": "dataset", "name": folder.resolve().name}, {}
@@ -152,7 +152,7 @@ def _found(root: Path, spec: Files, name: str, dataset_file: Path) -> tuple[Path
         hits = sorted(path for path in root.glob(pattern) if path.name.endswith(SUFFIXES))
         if not hits:
             there = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-            raise Refused(f"F_FILE_MISSING {root / pattern}: the file is not there{_near(pattern, there)}",
+            raise Refused(f"F_FILE_MISSING {root / pattern}: the file is not there{near(pattern, there)}",
                           f"correct {name}.files in {dataset_file}")
         paths += [path for path in hits if path not in paths]
     return tuple(paths)
@@ -163,7 +163,7 @@ def _check_names(path: Path, lines: strict_yaml.Lines, file: DatasetFile, defini
     def check(key: tuple[str, ...], what: str, word: str, known: Iterable[str]) -> None:
         if word not in known:
             raise strict_yaml.refusal(path, lines.get(key, 1),
-                                      f"key '{'.'.join(key)}': no {what} is named '{word}'{_near(word, known)}")
+                                      f"key '{'.'.join(key)}': no {what} is named '{word}'{near(word, known)}")
 
     check(("scorecard",), "card", file.scorecard, definitions.scorecards)
     for name, spec in file.tables.items():
@@ -174,11 +174,6 @@ def _check_names(path: Path, lines: strict_yaml.Lines, file: DatasetFile, defini
         for key in ("columns", "defaults", "values"):
             for column in getattr(spec, key):
                 check(("tables", name, key, column), "column", column, columns)
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    hits = difflib.get_close_matches(word, list(known), 1)
-    return f", did you mean '{hits[0]}'?" if hits else ""
 
 
 def _root(folder: Path, root: Root | None) -> Path:
@@ -195,7 +190,7 @@ def _zone(zone: str | None, path: Path) -> str:
     if zone is None:
         raise Refused(f"{path.parent} names no reporting zone", "give --zone, such as --zone Asia/Tokyo")
     if zone not in available_timezones():
-        raise Refused(f"'{zone}' is no time zone{_near(zone, available_timezones())}",
+        raise Refused(f"'{zone}' is no time zone{near(zone, available_timezones())}",
                       "give a name such as Asia/Tokyo or UTC")
     return ZoneInfo(zone).key
 

@@ -203,20 +203,19 @@ def _is_utf8(path: Path) -> bool:
 
 def _decoded(path: Path, encoding: str, work: Path) -> Path:
     """A copy in UTF-8; bytes that CP932 has not stay as they are, and the loader sets their rows aside."""
+    def byte(stray: re.Match[str]) -> str:
+        return stray[0].encode("cp932").decode("ascii", errors="surrogateescape")
+
     target = work / f"{path.name}.utf8"
     try:
         is_cp932 = codecs.lookup(encoding).name == "cp932"
         with (path.open(encoding=encoding, newline="") as old,
               target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as new):
             while text := old.read(CHUNK):
-                new.write(STRAY.sub(_byte, text) if is_cp932 else text)
+                new.write(STRAY.sub(byte, text) if is_cp932 else text)
     except (UnicodeError, LookupError) as error:
         raise Rejected("F_ENCODING", first_line(error)) from None
     return target
-
-
-def _byte(stray: re.Match[str]) -> str:
-    return stray[0].encode("cp932").decode("ascii", errors="surrogateescape")
 
 
 def _with_plain_line_ends(path: Path, work: Path) -> Path:

@@ -42,7 +42,10 @@ def matched(opened: Opened, table: Table | None, spec: Files) -> Header:
         if index is not None:
             positions[column] = index
             normalised |= opened.header[index] != source
-    _check_missing(opened, table, spec, positions)
+    if missing := [name for name in needed(table, spec) if name not in positions]:
+        mapping = ", ".join(f'{name}: "<header>"' for name in missing)
+        raise Rejected("F_COLUMN_MISSING", f"missing {', '.join(missing)}; found {_shown(opened.header)}; "
+                                           f"write columns: {{{mapping}}} for this table in dataset.yml")
     extra = [name for index, name in enumerate(opened.header)
              if index not in positions.values() and name not in spec.ignore and not name.startswith("_")]
     codes = [code for code, is_so in (("W_HEADER_NORMALISED", normalised), ("W_COLUMN_EXTRA", bool(extra))) if is_so]
@@ -83,14 +86,6 @@ def _check_header(opened: Opened, names: set[str], must: set[str]) -> None:
         raise Rejected("F_HEADER_DUPLICATE", _shown(twice))
     if "" in folded:
         raise Rejected("F_HEADER", "a column has no name")
-
-
-def _check_missing(opened: Opened, table: Table, spec: Files, positions: dict[str, int]) -> None:
-    missing = [name for name in needed(table, spec) if name not in positions]
-    if missing:
-        mapping = ", ".join(f'{name}: "<header>"' for name in missing)
-        raise Rejected("F_COLUMN_MISSING", f"missing {', '.join(missing)}; found {_shown(opened.header)}; "
-                                           f"write columns: {{{mapping}}} for this table in dataset.yml")
 
 
 def name_key(name: str) -> str:

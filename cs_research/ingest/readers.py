@@ -61,12 +61,9 @@ def connect(temporary: str, threads: int | None = None) -> duckdb.DuckDBPyConnec
     # two at least: a lone thread cuts Parquet into other row groups, and the bytes would differ
     con.execute(f"SET threads = {max(2, threads or os.cpu_count() or 2)}")
     con.execute(f"SET temp_directory = {quoted(temporary)}; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
-    con.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
+    con.create_function("nfkc", lambda values: pc.utf8_normalize(values, form="NFKC"), ["VARCHAR"], "VARCHAR",
+                        type="arrow")
     return con
-
-
-def _nfkc(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.utf8_normalize(values, form="NFKC")
 
 
 def load(con: duckdb.DuckDBPyConnection, opened: Opened, relation: str) -> Raw:

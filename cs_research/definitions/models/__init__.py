@@ -4,9 +4,17 @@
 A model says what a key means, its unit and its limits; what the defaults are stands in `defaults/`.
 """
 
-from typing import Any
-
-from cs_research.definitions.models.acting import AlertRule, Alerts, Condition, When
+from cs_research.definitions.models.acting import (
+    WEEK_FIELDS,
+    AlertRule,
+    Alerts,
+    Condition,
+    Factor,
+    Mark,
+    ResponsePoints,
+    Tuning,
+    When,
+)
 from cs_research.definitions.models.base import Count, Frozen, Name, Text, Words
 from cs_research.definitions.models.canonical import (
     Column,
@@ -23,7 +31,6 @@ from cs_research.definitions.models.canonical import (
     Tables,
 )
 from cs_research.definitions.models.cards import CardException, Choice, Group, Indicator, Scorecard
-from cs_research.definitions.models.contacting import WEEK_FIELDS, Factor, Mark, ResponsePoints, Tuning
 from cs_research.definitions.models.outcomes import Claim, Claims, Onboarding, Outcomes, Reading
 from cs_research.definitions.models.plans import (
     ContentPlan,
@@ -45,9 +52,3 @@ KINDS: dict[str, type[Frozen]] = {
     "outcomes": Outcomes, "claims": Claims, "alerts": Alerts, "roadmap": Roadmap, "content_plan": ContentPlan,
     "response_points": ResponsePoints, "words": Words,
 }
-
-
-def model_of(data: Any) -> type[Frozen] | None:
-    """The model for a file's `kind:`, or None when it has none that is known."""
-    kind = data.get("kind") if isinstance(data, dict) else None
-    return KINDS.get(kind) if isinstance(kind, str) else None
