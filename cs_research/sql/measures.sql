@@ -26,15 +26,10 @@ SELECT
   g.keyman_weeks, CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate, g.survey_wait_days,
   g.onboarding_share, g.renewals, g.next_due_date
 FROM account_month AS p
+LEFT JOIN usage_month AS u USING (account_id, month_number, is_history)
+LEFT JOIN account_stock AS k USING (account_id, month_number, is_history)
+LEFT JOIN touch_month AS t USING (account_id, month_number, is_history)
+LEFT JOIN relations AS r USING (account_id, month_number, is_history)
+LEFT JOIN signals AS g USING (account_id, month_number, is_history)
 LEFT JOIN accounts AS a
   ON a.account_id = p.account_id AND COALESCE(CAST(a.recorded_at AS DATE), a.valid_from, p.known_until) <= p.known_until
-LEFT JOIN usage_month AS u
-  ON u.account_id = p.account_id AND u.month_number = p.month_number AND u.is_history = p.is_history
-LEFT JOIN account_stock AS k
-  ON k.account_id = p.account_id AND k.month_number = p.month_number AND k.is_history = p.is_history
-LEFT JOIN touch_month AS t
-  ON t.account_id = p.account_id AND t.month_number = p.month_number AND t.is_history = p.is_history
-LEFT JOIN relations AS r
-  ON r.account_id = p.account_id AND r.month_number = p.month_number AND r.is_history = p.is_history
-LEFT JOIN signals AS g
-  ON g.account_id = p.account_id AND g.month_number = p.month_number AND g.is_history = p.is_history

@@ -56,13 +56,8 @@ SELECT
   a.activated_users, k.keyman_date, k.decision_maker_date, q.surveys_sent, q.surveys_answered, g.goals_agreed, g.goals_achieved, g.goals_achieved_3m,
   d.milestones_due, d.milestones_done, d.milestones_on_time
 FROM account_month AS p
-LEFT JOIN activated AS a
-  ON a.account_id = p.account_id AND a.month_number = p.month_number AND a.is_history = p.is_history
-LEFT JOIN met AS k
-  ON k.account_id = p.account_id AND k.month_number = p.month_number AND k.is_history = p.is_history
-LEFT JOIN agreed AS g
-  ON g.account_id = p.account_id AND g.month_number = p.month_number AND g.is_history = p.is_history
-LEFT JOIN due AS d
-  ON d.account_id = p.account_id AND d.month_number = p.month_number AND d.is_history = p.is_history
-LEFT JOIN asked AS q
-  ON q.account_id = p.account_id AND q.month_number = p.month_number AND q.is_history = p.is_history
+LEFT JOIN activated AS a USING (account_id, month_number, is_history)
+LEFT JOIN met AS k USING (account_id, month_number, is_history)
+LEFT JOIN agreed AS g USING (account_id, month_number, is_history)
+LEFT JOIN due AS d USING (account_id, month_number, is_history)
+LEFT JOIN asked AS q USING (account_id, month_number, is_history)

@@ -15,11 +15,7 @@ logged_in AS (
   GROUP BY p.account_id, p.month_number, p.is_history
 ),
 keymen AS (
-  SELECT p.account_id, p.month_number, p.is_history,
-    MAX(CASE WHEN (m.days_active & 254) <> 0 THEN 1 ELSE 0 END)
-      + MAX(CASE WHEN (m.days_active & 32512) <> 0 THEN 1 ELSE 0 END)
-      + MAX(CASE WHEN (m.days_active & 4161536) <> 0 THEN 1 ELSE 0 END)
-      + MAX(CASE WHEN m.days_active >= 4194304 THEN 1 ELSE 0 END) AS keyman_weeks   -- a bit a day, see usage_month
+  SELECT p.account_id, p.month_number, p.is_history, COALESCE(BIT_OR(m.weeks_active), 0) AS weeks_active
   FROM account_month AS p
   JOIN users AS u ON u.account_id = p.account_id AND u.role = 'keyman'
    AND COALESCE(CAST(u.recorded_at AS DATE), u.activated_date, p.known_until) <= p.known_until
@@ -79,19 +75,16 @@ due AS (
   GROUP BY p.account_id, p.month_number, p.is_history
 )
 SELECT
-  p.account_id, p.month_number, p.is_history, k.keyman_weeks,
+  p.account_id, p.month_number, p.is_history,
+  (k.weeks_active & 1) + ((k.weeks_active >> 1) & 1) + ((k.weeks_active >> 2) & 1) + (k.weeks_active >> 3)
+    AS keyman_weeks,
   CAST(COALESCE(d.milestone_count, 0) AS DOUBLE) / NULLIF((SELECT COUNT(*) FROM required), 0) AS onboarding_share,
   COALESCE(n.renewals, 0) AS renewals, n.next_due_date,
   COALESCE(l.first_login_users, 0) AS first_login_users,
   COALESCE(s.survey_wait_days, 0) AS survey_wait_days
 FROM account_month AS p
-LEFT JOIN logged_in AS l
-  ON l.account_id = p.account_id AND l.month_number = p.month_number AND l.is_history = p.is_history
-LEFT JOIN keymen AS k
-  ON k.account_id = p.account_id AND k.month_number = p.month_number AND k.is_history = p.is_history
-LEFT JOIN asked AS s
-  ON s.account_id = p.account_id AND s.month_number = p.month_number AND s.is_history = p.is_history
-LEFT JOIN onboarded AS d
-  ON d.account_id = p.account_id AND d.month_number = p.month_number AND d.is_history = p.is_history
-LEFT JOIN due AS n
-  ON n.account_id = p.account_id AND n.month_number = p.month_number AND n.is_history = p.is_history
+LEFT JOIN logged_in AS l USING (account_id, month_number, is_history)
+LEFT JOIN keymen AS k USING (account_id, month_number, is_history)
+LEFT JOIN asked AS s USING (account_id, month_number, is_history)
+LEFT JOIN onboarded AS d USING (account_id, month_number, is_history)
+LEFT JOIN due AS n USING (account_id, month_number, is_history)

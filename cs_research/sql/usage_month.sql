@@ -6,7 +6,8 @@ WITH users_of_month AS (
     MAX(u.has_login) AS has_login,
     MAX(u.has_core_action) AS has_core_action,
     MAX(u.has_key_feature) AS has_key_feature,
-    BIT_OR(u.days_active) AS days_active
+    BIT_OR(u.days_active) AS days_active,
+    BIT_OR(u.weeks_active) AS weeks_active
   FROM account_month AS p
   JOIN user_month AS u
     ON u.account_id = p.account_id AND u.month_number = p.month_number AND u.known_number <= p.known_number
@@ -28,9 +29,7 @@ SELECT
   SUM(has_core_action) AS core_users,
   SUM(GREATEST(has_login, has_core_action)) AS covered_users,
   SUM(has_key_feature) AS key_users,
-  SUM(CASE WHEN (days_active & 254) <> 0 THEN 1 ELSE 0 END + CASE WHEN (days_active & 32512) <> 0 THEN 1 ELSE 0 END
-    + CASE WHEN (days_active & 4161536) <> 0 THEN 1 ELSE 0 END
-    + CASE WHEN days_active >= 4194304 THEN 1 ELSE 0 END) AS user_weeks,
+  SUM((weeks_active & 1) + ((weeks_active >> 1) & 1) + ((weeks_active >> 2) & 1) + (weeks_active >> 3)) AS user_weeks,
   SUM(day_count) AS user_days
 FROM counted
 GROUP BY account_id, month_number, is_history
