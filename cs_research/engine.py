@@ -74,8 +74,7 @@ class Panel:
             frame[name] = frame[name].fillna(0.0) if name in frame else 0.0
         for name, reaction in touch.reactions.items():
             frame[name] = frame[reaction.of] / frame[reaction.per].where(frame[reaction.per] > 0)
-        for name in self.not_measured():
-            frame[name] = float("nan")
+        frame = frame.assign(**dict.fromkeys(self.not_measured(), float("nan")))
         number = [name for name in frame.columns if name in self.definitions.measures or name == "arr"]
         return frame.astype(dict.fromkeys(number, float))
 
@@ -97,10 +96,7 @@ class Panel:
     def contact_weeks(self) -> pd.DataFrame:
         """The contact with each account on the eve of each week: account_id, week, monday_date, month (the last one
         that closed before), then WEEK_FIELDS; empty where `weeks_lack`."""
-        frame = self.frame("contact_week", "account_id, week")
-        for name in self.weeks_lack():
-            frame[name] = float("nan")
-        return frame
+        return self.frame("contact_week", "account_id, week").assign(**dict.fromkeys(self.weeks_lack(), float("nan")))
 
     def weeks_lack(self) -> dict[str, str]:
         """The WEEK_FIELDS that this data set cannot hold, each with the reason in words."""
@@ -108,10 +104,8 @@ class Panel:
 
     def not_measured(self) -> dict[str, str]:
         """Measures that this data set cannot hold, each with the reason in words."""
-        reasons = {}
-        for name, measure in self.definitions.measures.items():
-            if reason := self._lacks(measure.needs):
-                reasons[name] = reason
+        measures = self.definitions.measures.items()
+        reasons = {name: why for name, measure in measures if (why := self._lacks(measure.needs))}
         for name, counter in self.definitions.events.counters.items():
             if not self._types_of({"usage_events", "usage_daily"}).intersection(counter.event_types):
                 reasons[name] = f"none of the event types {', '.join(counter.event_types)} occurs in the data"
@@ -129,22 +123,17 @@ class Panel:
 
     def _lacks(self, needs: models.Needs) -> str:
         """What this data set does not hold of what is needed, in words; nothing if it holds all."""
-        tables = self.delivered.intersection(needs.tables)
+        tables, events = self.delivered.intersection(needs.tables), self.definitions.events
         if needs.tables and not tables:
             return "no table of " + " or ".join(t.replace("_", " ") for t in needs.tables)
-        if empty := [c for c in needs.columns if not self._has_values(tables, c)]:
-            return f"no value of {empty[0].replace('_', ' ')} in {' or '.join(sorted(tables))}"
-        if needs.role and not self._occurs(tables, needs.role):
+        for column in needs.columns:
+            if not any(self.connection.execute(f"SELECT COUNT({column}) FROM {table}").fetchall()[0][0]
+                       for table in sorted(tables)):
+                return f"no value of {column.replace('_', ' ')} in {' or '.join(sorted(tables))}"
+        roles = needs.role.split("_or_") if needs.role else []
+        if roles and not self._types_of(tables) & {kind for role in roles for kind in getattr(events, role)}:
             return f"no {needs.role.replace('_', ' ')} event occurs in the data"
         return ""
-
-    def _has_values(self, tables: set[str], column: str) -> bool:
-        return any(self.connection.execute(f"SELECT COUNT({column}) FROM {table}").fetchall()[0][0]
-                   for table in sorted(tables))
-
-    def _occurs(self, tables: set[str], role: str) -> bool:
-        wanted = {kind for name in role.split("_or_") for kind in getattr(self.definitions.events, name)}
-        return bool(self._types_of(tables) & wanted)
 
     def _types_of(self, tables: set[str]) -> set[str]:
         return set().union(*(self._occurring[table] for table in tables))

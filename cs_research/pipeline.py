@@ -147,26 +147,22 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
         about["rows"]["files"] = write_table(ingested.files, tables / "files.parquet")
         runs.write_json(making / "run.json", about)
     with _timed("notebooks", seconds):
-        notebooks = _listed(making, notebooks)
-        _run_notebooks(making, about, request, notebooks)
+        notebooks = _executed(making, about, request, notebooks)
     with _timed("pages", seconds):
         request.progress("Writing the pages", 0.9)
         about["rows"]["findings"] = _write_pages(open_run(making), notebooks)
     runs.write_json(making / "run.json", {**about, "seconds": seconds})
 
 
-def _listed(making: Path, notebooks: list[Job]) -> list[Job]:
-    """The notebooks, those of single accounts with the accounts that the first page will name."""
-    if not any(job.each for job in notebooks):
-        return notebooks
-    from cs_research.report.page import accounts_listed
-
-    run = open_run(making)
-    return [replace(job, values=accounts_listed(run, job.at_most)) if job.each else job for job in notebooks]
-
-
-def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebooks: list[Job]) -> None:
+def _executed(making: Path, about: dict[str, Any], request: Request, notebooks: list[Job]) -> list[Job]:
+    """Run the notebooks, those of single accounts for the accounts that the first page will name, which they return
+    with."""
     done: list[str] = []
+    if any(job.each for job in notebooks):
+        from cs_research.report.page import accounts_listed
+
+        run = open_run(making)
+        notebooks = [replace(job, values=accounts_listed(run, job.at_most)) if job.each else job for job in notebooks]
 
     def tick(name: str) -> None:
         done.append(name)
@@ -175,6 +171,7 @@ def _run_notebooks(making: Path, about: dict[str, Any], request: Request, notebo
     request.progress(f"Running {len(notebooks)} notebooks", 0.35)
     values = (str(making.resolve()), about["month"], about["dataset"]["scorecard"], request.lang)
     execute_notebooks(notebooks, making, dict(zip(GIVEN, values, strict=True)), request.jobs, tick)
+    return notebooks
 
 
 def _write_pages(run: Run, notebooks: list[Job]) -> int:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from importlib.metadata import distributions, version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,11 @@ def refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
 
     A version names one content for ever. Compared are the published run of the month and the newest one there is.
     """
-    for published in dict.fromkeys([month, *published_months(out)[-1:]]):
-        if (out / published / "run.json").is_file() and open_run(out / published).dataset["name"] == dataset.name:
-            _refuse_changed_since(dataset, out / published)
-
-
-def _refuse_changed_since(dataset: Dataset, published: Path) -> None:
-    copies = published / "definitions"
-    for key, path in dataset.definitions.files.items():
-        copy = copies / _copied(key)
+    months = dict.fromkeys([month, *published_months(out)[-1:]])
+    reports = [out / month for month in months if (out / month / "run.json").is_file()]
+    reports = [report for report in reports if open_run(report).dataset["name"] == dataset.name]
+    for published, (key, path) in product(reports, dataset.definitions.files.items()):
+        copy = published / "definitions" / _copied(key)
         if copy.is_file() and copy.read_bytes() != path.read_bytes():
             now = read_definition(path)
             try:

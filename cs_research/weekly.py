@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 
 from cs_research.definitions import Definitions, definition_text
@@ -18,34 +17,27 @@ from cs_research.display import page_stem
 from cs_research.errors import Refused
 from cs_research.ingest import Dataset, ingest, open_dataset
 from cs_research.pipeline import Request, last_complete_month, refuse_before_first
-from cs_research.run import published_months
-from cs_research.runs import write_new, write_text
+from cs_research.run import Run, published_months
+from cs_research.runs import write_json, write_new, write_text
 from cs_research.tables import build_tables, horizon
 from cs_research.weeks import monday_of, next_monday, week_name
 
 
 @dataclass(frozen=True)
 class Computed:
-    """A data set and its tables, while they are there; `week` is the one that was asked for."""
+    """A data set and a run of its tables alone, while it is there; `week` is the one that was asked for."""
 
     dataset: Dataset
     definitions: Definitions
-    as_of: date
     week: str
-    folder: Path
-
-    def table(self, name: str) -> pd.DataFrame:
-        with duckdb.connect() as connection:  # dates as datetime64, as a run hands them out
-            return connection.read_parquet(str(self.folder / "tables" / f"{name}.parquet")).df()
+    run: Run
 
     def judged_entries(self) -> pd.DataFrame:
         """The words of feedback beside their accounts (studies.weekly_list)."""
         from cs_research.studies.weekly_list import judged_entries
 
-        path = self.folder / "canonical" / "feedback.parquet"
-        feedback = pd.read_parquet(path) if path.exists() else None
-        return judged_entries(self.table("actions"), self.table("action_factors"), feedback, self.table("outcomes"),
-                              self.definitions.response_points)
+        return judged_entries(self.run.actions, self.run.action_factors, self.run.canonical("feedback"),
+                              self.run.outcomes, self.definitions.response_points)
 
 
 def write_week(request: Request, week: str | None = None) -> Path:
@@ -59,16 +51,16 @@ def write_week(request: Request, week: str | None = None) -> Path:
     with _computed(request, week) as computed:
         entries = computed.judged_entries()
         proof = list_precision(entries[entries["week"] < computed.week], computed.definitions)
-        actions = computed.table("actions").query("week == @computed.week")
+        actions = computed.run.actions.query("week == @computed.week")
         if actions.empty:
             raise Refused(f"No account is under contract in the week {computed.week}", "give a later --week")
         tables = ("action_factors", "account_facts", "outcomes", "not_measured")
-        shown = {"actions": actions, **{name: computed.table(name) for name in tables}}
+        shown = {"actions": actions, **{name: computed.run.table(name) for name in tables}}
         folder = request.out / "weekly" / computed.week
         folder.mkdir(parents=True, exist_ok=True)
         plan, about = computed.definitions.response_points, computed.dataset
         write_text(folder / "list.csv", csv(shown, plan))
-        write_text(folder / "list.html", page(shown, plan, about, computed.as_of, computed.week, proof,
+        write_text(folder / "list.html", page(shown, plan, about, computed.run.as_of, computed.week, proof,
                                                 _account_pages(request.out, actions["account_id"])))
     return folder / "list.html"
 
@@ -90,7 +82,7 @@ def write_tuned(request: Request, path: Path | None = None) -> str:
 
     with _computed(request, None) as computed:
         entries, plan = computed.judged_entries(), computed.definitions.response_points
-        new = tuned(entries, computed.definitions, computed.as_of.isoformat())
+        new = tuned(entries, computed.definitions, computed.run.as_of.isoformat())
     if new is None or new.evidence is None:
         return (f"Too little feedback to tune on: {len(entries)} judged entries, where {plan.min_feedback} of both "
                 "verdicts are needed. Nothing is written.")
@@ -124,5 +116,6 @@ def _computed(request: Request, week: str | None) -> Iterator[Computed]:
         definitions = dataset.definitions.in_use(month)
         build_tables(ingested.folder, definitions, seen, folder / "tables",
                      lambda text: request.progress(f"Tables: {text}", 0.5), dataset.scorecard)
-        yield Computed(dataset, definitions, ingested.as_of, week_name(monday), folder)
+        write_json(folder / "run.json", {"month": month, "as_of": str(ingested.as_of), "dataset": {}})
+        yield Computed(dataset, definitions, week_name(monday), Run(folder))
 

@@ -14,8 +14,8 @@ from rich.text import Text
 from cs_research.definitions.loader import load_definitions, read_definition
 from cs_research.errors import Refused
 from cs_research.ingest.dataset import Dataset
-from cs_research.ingest.ledger import COUNTS
-from cs_research.ingest.rules import all_rules
+from cs_research.ingest.ledger import COUNTS, Entry
+from cs_research.ingest.rules import Rejected, all_rules
 
 EXAMPLES = 3
 STYLES = {"accept": "green", "accept_warn": "yellow", "quarantine": "magenta", "reject_file": "red"}
@@ -33,14 +33,11 @@ def check_definitions(folder: Path) -> dict[str, Any]:
     told = {path: _refusal(read_definition, path) for path in paths}
     if not any(told.values()):  # each is right by itself: are they together, over the defaults?
         told[paths[-1]] = _refusal(load_definitions, folder)
-    files = []
-    for path, fault in told.items():
-        line, what = fault.groups() if fault else (None, "")
-        row = {"record": None, "line": line and int(line), "column": "", "code": "F_CONFIG", "value": what}
-        files.append({"file": path.relative_to(folder).as_posix(), "table": "",
-                      "outcome": "reject_file" if fault else "accept", **dict.fromkeys(COUNTS, 0),
-                      "codes": {"F_CONFIG": 1} if fault else {}, "rows": [row] if fault else []})
-    return {"files": files, "ok": not any(told.values())}
+    entries = [Entry(number, path.relative_to(folder).as_posix(), "") for number, path in enumerate(paths)]
+    for entry, fault in zip(entries, told.values(), strict=True):
+        if fault:
+            entry.reject(Rejected("F_CONFIG", fault[2], 0, fault[1] and int(fault[1])))
+    return {"files": [entry.as_json() for entry in entries], "ok": not any(told.values())}
 
 
 def files_table(result: dict[str, Any]) -> Table:

@@ -190,12 +190,10 @@ def _reads_as_japanese(path: Path) -> bool:
 
 
 def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK << 2):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
+            for _ in codecs.iterdecode(iter(lambda: file.read(CHUNK << 2), b""), "utf-8"):
+                pass
     except UnicodeDecodeError:
         return False
     return True

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -53,15 +52,11 @@ def held(ingested: Ingested, month: date, before: dict[str, int] | None = None) 
     for name, column in STEADY.items():
         path = ingested.folder / f"{name}.parquet"
         if path.exists():
-            found += _steady(name, _rows_by_day(path, column), month, ingested.as_of)
+            with duckdb.connect() as con:
+                by_day = con.execute(f"SELECT CAST({column} AS DATE) AS day, count(*) AS n FROM read_parquet(?) "
+                                     "GROUP BY day ORDER BY day", [str(path)]).df().set_index("day")["n"]
+            found += _steady(name, by_day, month, ingested.as_of)
     return tuple(found)
-
-
-def _rows_by_day(path: Path, column: str) -> pd.Series:
-    with duckdb.connect() as con:
-        days = con.execute(f"SELECT CAST({column} AS DATE) AS day, count(*) AS n FROM read_parquet(?) "
-                           "GROUP BY day ORDER BY day", [str(path)]).df()
-    return pd.Series(days["n"].to_numpy(), index=pd.DatetimeIndex(days["day"]))
 
 
 def _steady(name: str, by_day: pd.Series, month: date, as_of: date) -> list[Hold]:
