@@ -99,8 +99,8 @@ def _looked_through(path: Path, delimiter: str) -> tuple[int, int, bool, bytes]:
                 file.seek(-1, 2)
                 return 0, 0, False, file.read()
             buffer = np.frombuffer(data, dtype=np.uint8)
-            lines += np.count_nonzero(buffer == ord("\n"))
-            delimiters += np.count_nonzero(buffer == delimiter.encode()[0])
+            lines += int(np.count_nonzero(buffer == ord("\n")))
+            delimiters += int(np.count_nonzero(buffer == delimiter.encode()[0]))
             tail = data[-1:]
     return lines + (tail != b"\n"), delimiters, True, tail
 
