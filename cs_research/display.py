@@ -182,7 +182,7 @@ def _cell(name: str, row: dict[str, Any]) -> str:
 
 
 def kind(name: str, rows: list[dict[str, Any]]) -> str:
-    """What a column holds: month, date, share (0 to 1), points (of health), number or text.
+    """What a column holds: month, date, share (0 to 1), points (of health), count, number or text.
 
     >>> kind("month", []), kind("rate", [{"rate": .5}]), kind("rate", [{"rate": "none"}])
     ('month', 'share', 'text')
@@ -195,7 +195,9 @@ def kind(name: str, rows: list[dict[str, Any]]) -> str:
         return "text"
     if name in SHARES and all(row.get("form", "points") == "points" for row in rows):
         return "share"
-    return "points" if name in HEALTH and any(isinstance(value, float) for value in values) else "number"
+    if name in HEALTH and any(isinstance(value, float) for value in values):
+        return "points"
+    return "number" if any(isinstance(value, float) and value % 1 > 0 for value in values) else "count"
 
 
 def _side(name: str, rows: list[dict[str, Any]]) -> str:

@@ -114,9 +114,9 @@ class Run:
         Without a name the tables themselves: table, rows, row (what one is), key. Raises Refused, naming the nearest.
         """
         if not name:
-            told = outputs().tables
-            return pd.DataFrame([(t, self.about["rows"].get(t), told[t].row, ", ".join(told[t].key))
-                                 for t in self.tables], columns=["table", "rows", "row", "key"])
+            told = [(name, self.about["rows"].get(name), outputs()[name]) for name in self.tables]
+            return pd.DataFrame([(name, n, table["row"], ", ".join(table["key"])) for name, n, table in told],
+                                columns=["table", "rows", "row", "key"])
         frame = None if name in self.tables else self.canonical(name)
         frame = self.table(name) if frame is None else frame
         lines = pd.DataFrame(described(name, self.definitions), columns=["column", "unit", "about"])

@@ -16,7 +16,7 @@ from cs_research.definitions.dictionary import outputs
 from cs_research.engine import Horizon, Panel
 
 SCHEMA_VERSION = "1"
-KEYS = {name: table.key for name, table in outputs().tables.items()}
+KEYS = {name: tuple(table["key"]) for name, table in outputs().items()}
 
 
 def horizon(month: date, as_of: date) -> Horizon:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cs_research.definitions import models, strict_yaml
 from cs_research.definitions.loader import Definitions, load_definitions
@@ -11,9 +12,12 @@ Line = tuple[str, str, str]  # column, unit, about
 
 
 @cache
-def outputs() -> models.Outputs:
-    """The tables that a run writes, as outputs.yml describes them."""
-    return strict_yaml.load(Path(__file__).parent / "outputs.yml", models.Outputs)
+def outputs() -> dict[str, dict[str, Any]]:
+    """The tables that a run writes (row, key, columns: name -> unit and about), as outputs.yml says."""
+    told = strict_yaml.read_yaml(Path(__file__).parent / "outputs.yml")[0]
+    return {name: {**table, "columns": {column: table.get("here", {}).get(column) or told["columns"][column]
+                                        for column in [*table["key"], *table["columns"]]}}
+            for name, table in told["tables"].items()}
 
 
 def described(name: str, definitions: Definitions) -> list[Line]:
@@ -22,11 +26,9 @@ def described(name: str, definitions: Definitions) -> list[Line]:
     >>> described("not_measured", load_definitions())[0]
     ('measure', 'text', 'name of the measure')
     """
-    if name not in outputs().tables:
+    if name not in outputs():
         return [(key, c.type, c.about) for key, c in definitions.tables[name].columns.items()]
-    table, common = outputs().tables[name], outputs().columns
-    columns = {column: table.here.get(column) or common[column] for column in (*table.key, *table.columns)}
-    lines = [(column, told.unit, told.about) for column, told in columns.items()]
+    lines = [(column, told["unit"], told["about"]) for column, told in outputs()[name]["columns"].items()]
     return lines + (list(_measures(definitions)) if name == "measures" else [])
 
 
@@ -52,8 +54,8 @@ def data_dictionary(definitions: Definitions) -> str:
                   for key, c in table.columns.items()] + [""]
     lines += ["# What comes out", "", "One Parquet file each under `tables/` of a run. A name means the same in every "
               "table. A share is from 0 to 1, money in the currency of the data set, a month its first day.", ""]
-    for name, output in outputs().tables.items():
-        lines += [f"## {name}, out", "", f"One row is {output.row}. Key: {', '.join(output.key)}.", "",
+    for name, output in outputs().items():
+        lines += [f"## {name}, out", "", f"One row is {output['row']}. Key: {', '.join(output['key'])}.", "",
                   "| column | unit | about |", "|---|---|---|"]
         lines += [f"| {' | '.join(line)} |" for line in described(name, definitions)] + [""]
     lines += ["## What a measure needs", "", "Without it the measure is empty, never zero; a card may use any of them.",

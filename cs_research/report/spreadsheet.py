@@ -7,7 +7,7 @@ import csv
 import os
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from cs_research.display import Table, kind
 from cs_research.errors import Refused
 
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-MOST_ROWS = 1_048_575  # of a sheet, below its heads
-_LOOKS = {"month": "yyyy-mm", "date": "yyyy-mm-dd", "time": "yyyy-mm-dd hh:mm", "share": "0.0%", "points": "0.0",
+_LOOKS = {"text": "@", "month": "yyyy-mm-dd", "date": "yyyy-mm-dd", "share": "0.0%", "points": "0.0",
           "count": "#,##0", "number": "#,##0.00"}
 
 
@@ -34,11 +33,9 @@ def safe_cell(value: Any) -> Any:
     """
     if value is None or value is pd.NA or value != value:
         return ""
-    return f"'{value}" if isinstance(value, str) and _runs(value) else value
-
-
-def _runs(text: str) -> bool:
-    return text[:1] in ("\t", "\r", "\n") or text.lstrip().startswith(FORMULA)
+    if isinstance(value, str) and (value[:1] in ("\t", "\r", "\n") or value.lstrip().startswith(FORMULA)):
+        return f"'{value}"
+    return value
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -75,6 +72,8 @@ def _value(value: Any, held: str) -> Any:
         return date.fromisoformat(f"{value}-01"[:10])
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())
+    if isinstance(value, pd.Timestamp):
+        return value.tz_localize(None)  # Excel knows no zones
     return round(value, 9) if isinstance(value, float) else value
 
 
@@ -94,30 +93,26 @@ def write_tables(base: Path, tables: Mapping[str, Table], about: Mapping[str, st
     """Write the tables of a page as `<base>.xlsx` and, one by one, as `<base>-1.csv` and on; nothing without tables."""
     base.parent.mkdir(exist_ok=True)
     if tables:
-        write_workbook(base.with_name(f"{base.name}.xlsx"), tables, about)
+        told = [*about.items(), *zip(_sheet_names(tables), tables, strict=True)]
+        first = {"About": Table([dict(zip("ab", pair, strict=True)) for pair in told], {"a": "This file", "b": ""})}
+        write_workbook(base.with_name(f"{base.name}.xlsx"), first | dict(tables))
     for number, table in enumerate(tables.values(), start=1):
         path = base.with_name(f"{base.name}-{number}.csv")
         path.write_text(csv_text(tidy(table)), encoding="utf-8", newline="")
 
 
-def write_workbook(path: Path, tables: Mapping[str, Table], about: Mapping[str, str] | None = None) -> Path:
-    """Write an Excel file with a sheet for each table, the first one saying what the file is, if `about` does."""
-    from xlsxwriter import Workbook  # late: a run that is read needs none
-
-    book = Workbook(str(path), {"in_memory": True, "remove_timezone": True})
-    book.set_properties({"created": datetime(2000, 1, 1)})  # no clock: the same tables, the same bytes
-    looks = {name: book.add_format({"num_format": look}) for name, look in _LOOKS.items()}
-    looks |= {"head": book.add_format({"bold": True, "bottom": 1}), "formula": book.add_format({"quote_prefix": True})}
-    names = _sheet_names(tables)
-    if about is not None:
-        told = [*about.items(), *zip(names, tables, strict=True)]
-        told = [{"name": name, "is": text} for name, text in told]
-        _write_sheet(book.add_worksheet("About"), Table(told, {"name": "This file", "is": ""}), looks)
-    for name, table in zip(names, tables.values(), strict=True):
-        if len(table.rows) > MOST_ROWS:
-            raise Refused(f"A sheet holds {MOST_ROWS:,} rows, '{name}' has {len(table.rows):,}", "choose fewer")
-        _write_sheet(book.add_worksheet(name), table, looks)
-    book.close()
+def write_workbook(path: Path, tables: Mapping[str, Table]) -> Path:
+    """Write an Excel file with a sheet for each table; text is text also after a reader has edited its cell."""
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
+    with pd.ExcelWriter(path, engine="xlsxwriter", date_format="yyyy-mm-dd", datetime_format="yyyy-mm-dd hh:mm",
+                        engine_kwargs={"options": options}) as writer:
+        writer.book.set_properties({"created": datetime(2000, 1, 1)})  # no clock: the same tables, the same bytes
+        for name, table in zip(_sheet_names(tables), tables.values(), strict=True):
+            tidy(table).to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True)
+            for column, held in enumerate(kind(name, table.rows) for name in table.heads):
+                look = writer.book.add_format({"num_format": _LOOKS[held]})
+                writer.sheets[name].set_column(column, column, None, look)
+            writer.sheets[name].autofit(480)
     return path
 
 
@@ -127,32 +122,3 @@ def _sheet_names(tables: Mapping[str, Table]) -> list[str]:
     if len({*map(str.lower, names), "history", ""}) == len(names) + 2:
         return names
     return [f"{number} {name}"[:31].strip() for number, name in enumerate(names, start=1)]
-
-
-def _write_sheet(sheet: Any, table: Table, looks: Mapping[str, Any]) -> None:
-    frame = tidy(table)
-    for column, (name, head) in enumerate(zip(table.heads, frame.columns, strict=True)):
-        sheet.write_string(0, column, head, looks["head"])
-        held = kind(name, table.rows)
-        values = frame.iloc[:, column]
-        if held == "number" and all(isinstance(v, str) or v is None or v != v or v == int(v) for v in values):
-            held = "count"
-        for row, value in enumerate(values, start=1):
-            _write_cell(sheet, row, column, value, looks.get(held), looks)
-    sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
-    sheet.autofit(480)
-
-
-def _write_cell(sheet: Any, row: int, column: int, value: Any, look: Any, looks: Mapping[str, Any]) -> None:
-    if value is None or value is pd.NA or value != value:
-        return
-    if isinstance(value, bool):
-        sheet.write_boolean(row, column, value)
-    elif isinstance(value, date):
-        at = value if isinstance(value, datetime) else datetime.combine(value, time())
-        sheet.write_datetime(row, column, at, look or looks["date" if at.time() == time() else "time"])
-    elif isinstance(value, int | float) and abs(value) != float("inf"):
-        sheet.write_number(row, column, value, look)
-    else:
-        sheet.write_string(row, column, str(value), looks["formula"] if _runs(str(value)) else None)

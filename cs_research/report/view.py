@@ -18,7 +18,7 @@ from cs_research.movement import movements
 from cs_research.scorecards import lowest_total
 from cs_research.scores import health_cut, previous_quadrants
 from cs_research.studies import stats
-from cs_research.studies.evidence import clusters, seen_until
+from cs_research.studies.evidence import clusters, of_card, seen_until
 from cs_research.studies.judging import known_chance
 from cs_research.studies.money import YEAR, Cohort, opening_cohort
 
@@ -42,10 +42,7 @@ class View:
         self.listed: dict[str, dict[str, str]] = {}  # the accounts that the page names, in its order
 
     def _of_card(self, frame: pd.DataFrame) -> pd.DataFrame:
-        is_ours = (frame["scorecard"] == self.card.name) & (frame["month"] <= self.month)
-        if "version" in frame:
-            is_ours &= frame["version"] == self.card.version
-        return frame[is_ours].sort_values(["account_id", "month"], ignore_index=True)
+        return of_card(frame, self.card, self.month).sort_values(["account_id", "month"], ignore_index=True)
 
     @cached_property
     def history(self) -> pd.DataFrame:

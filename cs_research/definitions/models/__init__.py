@@ -19,12 +19,10 @@ from cs_research.definitions.models.base import Count, Frozen, Name, Text, Words
 from cs_research.definitions.models.canonical import (
     Column,
     Counter,
-    Described,
     Events,
     Measure,
     Measures,
     Needs,
-    Outputs,
     Rating,
     Ratings,
     Table,

@@ -50,30 +50,6 @@ class Tables(Frozen):
     tables: dict[Name, Table]
 
 
-class Described(Frozen):
-    """What a column holds and in which unit."""
-
-    unit: str
-    about: str
-
-
-class Output(Frozen):
-    """A table that a run writes; `here` says what a name means in it alone."""
-
-    row: str
-    key: tuple[Name, ...]
-    columns: tuple[Name, ...]
-    here: dict[Name, Described] = {}
-
-
-class Outputs(Frozen):
-    """The output tables (data contract); a column of one name means the same in all of them."""
-
-    kind: Literal["outputs"]
-    tables: dict[Name, Output]
-    columns: dict[Name, Described]
-
-
 class Needs(Frozen):
     """What a data set must hold for a measure to be measured: one of the tables, and in it columns and role."""
 

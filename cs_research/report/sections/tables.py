@@ -51,11 +51,11 @@ def _renewals(due: Due) -> pd.DataFrame:
 
 
 def _claims(view: View) -> pd.DataFrame:
-    found = {name: view.run.findings.get(name) for name in view.definitions.claims.claims}
-    return pd.DataFrame([{"claim": view.definitions.claims.claims[name].text.en, "verdict": VERDICTS[told.verdict],
-                          "form": told.details.get("unit", view.definitions.claims.claims[name].form),
-                          "estimate": told.estimate, "lower": told.lower, "upper": told.upper, "n": told.n,
-                          "sentence": told.sentence} for name, told in found.items() if told])
+    rules = view.definitions.claims.claims
+    return pd.DataFrame([{**told.as_record(), "claim": rules[name].text.en, "verdict": VERDICTS[told.verdict],
+                          "form": told.details.get("unit", rules[name].form)}
+                         for name, told in view.run.findings.items() if name in rules],
+                        columns=["claim", "verdict", "form", "estimate", "lower", "upper", "n", "sentence"])
 
 
 def _jobs(due: Due, found: list[Job]) -> pd.DataFrame:
