@@ -131,8 +131,9 @@ def test_the_tab_key_reaches_every_link_and_shows_where_it_is(name, report_of, r
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
-def test_the_summary_prints_on_two_sheets(name, report_of, tmp_path, chromium):
-    pdf = write_pdf(report_of(name) / "index.html", tmp_path / "summary.pdf").read_bytes()
+@pytest.mark.parametrize("page", ["index.html", "index.ja.html"])
+def test_the_summary_prints_on_two_sheets(name, page, report_of, tmp_path, chromium):
+    pdf = write_pdf(report_of(name) / page, tmp_path / "summary.pdf").read_bytes()
     boxes = re.findall(rb"/MediaBox \[([\d. ]+)\]", pdf)
     assert len(boxes) == len(re.findall(rb"/Type /Page\b", pdf)) in (1, 2)
     assert {tuple(round(float(x)) for x in box.split()) for box in boxes} == {(0, 0, 595, 842)}  # A4 in points
