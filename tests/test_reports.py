@@ -54,7 +54,7 @@ def test_a_report_is_whole_and_its_books_add_up(name, report_of):
     files = run.files.dropna(subset=["rows_in"])
     assert (files["rows_in"] == files["accepted"] + files["quarantined"] + files["excluded"]).all()
     assert len(run.scores) and len(run.history) and run.findings
-    assert {path.stem for path in folder.glob("*.html")} == {"index", *NOTEBOOKS} - {
+    assert {path.stem for path in folder.glob("*.html")} == {"index", "index.ja", *NOTEBOOKS} - {
         "account", "rescore", "holdout", "sandbox"}
     listed = {link for link in Page(folder / "index.html").links if link.startswith("accounts/")}
     assert listed == {path.relative_to(folder).as_posix() for path in folder.glob("accounts/*.html")}
@@ -76,7 +76,7 @@ def test_every_page_stands_alone_and_links_to_the_others(name, report_of):
         for link in page.links:
             there = os.path.normpath(path.parent / link.partition("#")[0])  # as a browser does
             assert re.match("https://|#", link) or os.path.isfile(there), f"{path.name}: {link}"
-        assert ("SIMULATED DATA" in text) == simulated
+        assert (("シミュレーションデータ" if path.stem == "index.ja" else "SIMULATED DATA") in text) == simulated
         assert str(ROOT) not in text and "Traceback" not in text
 
 
