@@ -177,6 +177,7 @@ def _judged(name: str, column: Column, steps: dict[str, str], own: dict[str, str
         "exact": f"TRY_CAST({number} AS DECIMAL(38,9))" if scale is not None else
                  f"CASE WHEN isfinite(TRY_CAST({number} AS DOUBLE)) THEN TRY_CAST({number} AS DOUBLE) END",
         "beyond": " OR ".join(limits) or "false", "most": str(column.maximum or 1e15),
+        "start": "start_date_v" if name == "end_date" else "NULL",
         "rough": "false" if scale is None else f"{name}_e <> round({name}_e, {scale})", **own}
     checks = [Check("R_SEATS_RANGE" if (code, name) == ("R_RANGE", "seats") else code, _filled(rule.where, words),
                     rule.of_plain)

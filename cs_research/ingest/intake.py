@@ -215,7 +215,7 @@ class _Intake:
 
     def _judge(self, entry: Entry, spec: Files, header: headers.Header) -> None:
         self.corrections.apply(entry)
-        plan = rows.Plan(entry.raw, entry.table, self.tables[entry.table].columns, spec, header.positions, self.zones)
+        plan = rows.Plan(entry.raw, self.tables[entry.table].columns, spec, header.positions, self.zones)
         self._judged[entry.table].append(rows.judge(self.con, plan, entry.number))
         entry.codes.update(header.warnings)
 

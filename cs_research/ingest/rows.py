@@ -14,7 +14,6 @@ from cs_research.definitions.models import Column, Table
 from cs_research.ingest.columns import (
     CONTROL_IN_TEXT,
     INTEGERS,
-    Check,
     Judged,
     Zones,
     identifier,
@@ -27,8 +26,6 @@ from cs_research.ingest.readers import Raw
 from cs_research.ingest.rules import Rejected, first_line
 
 FIELD_LIMIT = 32_767
-# rules over several columns of one row: table -> column that is shown -> rule over values
-ROW_RULES = {"contracts": {"end_date": Check("R_PERIOD_NEGATIVE", "end_date_v < start_date_v", True)}}
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,6 @@ class Plan:
     none but plain cells."""
 
     raw: Raw
-    name: str
     columns: dict[str, Column]
     spec: Files
     positions: dict[str, int]
@@ -47,10 +43,7 @@ class Plan:
     @cached_property
     def cells(self) -> dict[str, tuple[str, Judged]]:
         """For every canonical column the SQL of its source and its judgement. Raises Rejected (F_COLUMN_TYPE)."""
-        cells = {name: _cell(self, name, column) for name, column in self.columns.items()}
-        for name, rule in ROW_RULES.get(self.name, {}).items():
-            cells[name][1].checks.append(rule)
-        return cells
+        return {name: _cell(self, name, column) for name, column in self.columns.items()}
 
 
 def create_ledgers(con: duckdb.DuckDBPyConnection) -> None:
