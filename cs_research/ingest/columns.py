@@ -161,13 +161,23 @@ def identifier(name: str) -> str:
 
 
 def _judged(name: str, column: Column, steps: dict[str, str], own: dict[str, str], is_typed: bool = False) -> Judged:
-    """The steps and the rules of the column's type, with the names of its steps, its limits and `own` filled in."""
+    """The steps and the rules of the column's type, with what they name filled in; `own` goes before `_words`."""
+    kind, words = _kind(column), _words(name, column) | own
+    checks = [Check("R_SEATS_RANGE" if (code, name) == ("R_RANGE", "seats") else code, _filled(rule.where, words),
+                    rule.of_plain)
+              for code, rule in all_rules().items()
+              if rule.where and kind in (rule.types or (kind,)) and (rule.of_typed or not is_typed)]
+    return Judged([(f"{name}_{step}", _filled(sql, words)) for step, sql in steps.items()], checks)
+
+
+def _words(name: str, column: Column) -> dict[str, str]:
+    """What steps and rules may name in braces: the steps, limits and patterns of a column, and what it is."""
     kind, scale, number = _kind(column), SCALE.get(column.type), f"{name}_n"
     limits = [f"{name}_v {sign} {limit:.15g}" for sign, limit in (("<", column.minimum), (">", column.maximum))
               if limit is not None]
     flags = {"is_required": column.required, "is_end": name == "end_date", "is_name": name.endswith("_name"),
              "is_seats": name == "seats", "is_open": column.values is None}
-    words = {
+    return {
         **{step: f"{name}_{step}" for step in "sptdinfev"}, **{flag: str(so).lower() for flag, so in flags.items()},
         "unread": f"{name}_{'d' if kind == 'date' else 'v'} IS NULL AND {name}_t IS NOT NULL",
         "type": column.sql_type, "known": ", ".join(map(quoted, column.values or ("",))),
@@ -178,12 +188,7 @@ def _judged(name: str, column: Column, steps: dict[str, str], own: dict[str, str
                  f"CASE WHEN isfinite(TRY_CAST({number} AS DOUBLE)) THEN TRY_CAST({number} AS DOUBLE) END",
         "beyond": " OR ".join(limits) or "false", "most": str(column.maximum or 1e15),
         "start": "start_date_v" if name == "end_date" else "NULL",
-        "rough": "false" if scale is None else f"{name}_e <> round({name}_e, {scale})", **own}
-    checks = [Check("R_SEATS_RANGE" if (code, name) == ("R_RANGE", "seats") else code, _filled(rule.where, words),
-                    rule.of_plain)
-              for code, rule in all_rules().items()
-              if rule.where and kind in (rule.types or (kind,)) and (rule.of_typed or not is_typed)]
-    return Judged([(f"{name}_{step}", _filled(sql, words)) for step, sql in steps.items()], checks)
+        "rough": "false" if scale is None else f"{name}_e <> round({name}_e, {scale})"}
 
 
 def _kind(column: Column) -> str:
