@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 
 from cs_research.ingest.readers import Raw
@@ -98,6 +97,6 @@ def _places(con: duckdb.DuckDBPyConnection, entry: Entry) -> list[dict[str, Any]
     if not places:
         return []
     places.sort(key=lambda place: place[:3])
-    lines = entry.raw.lines_of(np.array([place[0] for place in places], dtype=np.int64))
-    return [{"record": record, "line": int(line) or None, "column": column, "code": code, "value": value}
-            for (record, column, code, value), line in zip(places, lines, strict=True)]
+    lines = entry.raw.lines_of(place[0] for place in places)
+    return [{"record": record, "line": lines.get(record), "column": column, "code": code, "value": value}
+            for record, column, code, value in places]

@@ -47,11 +47,13 @@ class Raw:
     unloaded: dict[int, Unloaded] = field(default_factory=dict)
     was: dict[int, str] = field(default_factory=dict)
 
-    def lines_of(self, records: np.ndarray) -> np.ndarray:
-        """First physical line of the records; 0 where the file has no lines (Parquet)."""
+    def lines_of(self, records: Iterable[int]) -> dict[int, int]:
+        """First physical line of each of the records; nothing where the file has no lines (Parquet)."""
         if self.opened.format != "csv":
-            return np.zeros(len(records), dtype=np.int64)
-        return lines_of(self.opened.path, self.opened.delimiter, records + self.opened.skipped_records)
+            return {}
+        above, (path, delimiter) = self.opened.skipped_records, (self.opened.path, self.opened.delimiter)
+        found = lines_of(path, delimiter, {record + above for record in records})
+        return {record - above: line for record, line in found.items()}
 
 
 def connect(temporary: str, threads: int | None = None) -> duckdb.DuckDBPyConnection:

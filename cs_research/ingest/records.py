@@ -4,7 +4,7 @@ It may not interpret fields: a record ends at a newline outside quotes, and a wh
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,13 +51,9 @@ def count_records(path: Path, delimiter: str = ",") -> Count:
     return Count(records, unclosed, tail == b"\n", is_plain and delimiters == each * records)
 
 
-def lines_of(path: Path, delimiter: str, records: np.ndarray) -> np.ndarray:
-    """First line of the given records (header = 0)."""
-    wanted, found = set(records.tolist()), {}
-    for record, (line, _, _) in enumerate(_records(path, delimiter) if wanted else ()):
-        if record in wanted:
-            found[record] = line
-    return np.array([found.get(record, 0) for record in records.tolist()], dtype=np.int64)
+def lines_of(path: Path, delimiter: str, records: Container[int]) -> dict[int, int]:
+    """First line of each of the given records (header = 0)."""
+    return {record: line for record, (line, _, _) in enumerate(_records(path, delimiter)) if record in records}
 
 
 def suspects(path: Path, delimiter: str, field_count: int, errors: Mapping[int, str]) -> Iterator[Suspect]:
