@@ -76,6 +76,11 @@ def held(_) -> dict:
             "as_of": date(2025, 12, 30)}
 
 
+def other_cuts(_) -> dict:
+    cuts = DEFAULTS.quadrants.model_copy(update={"touch_cuts": {"enterprise": .1}})
+    return {"definitions": replace(DEFAULTS, quadrants=cuts)}
+
+
 def gave_notice(_) -> dict:
     terms = pd.DataFrame({"account_id": ["a08"], "end_date": pd.Timestamp("2026-02-15"), "status": "churned",
                           "notice_date": pd.Timestamp("2025-12-20")})
@@ -84,7 +89,7 @@ def gave_notice(_) -> dict:
 
 CASES = {
     "whole": lambda run: {}, "no money": without_money, "first month": first_month, "once": once, "held": held,
-    "notice": gave_notice, "no touch": lambda run: {"scores": without_touch(run.scores), "findings": {}},
+    "notice": gave_notice, "cuts": other_cuts, "no touch": lambda run: {"scores": without_touch(run.scores), "findings": {}},
     "no health": lambda run: {"scores": without_health(run.scores), "history": without_health(run.history)},
     "young": lambda run: {"retention": run.retention[run.retention["basis"] == "month"]},
     "unexplained": lambda run: left_unexplained({"a01": "unknown", "a02": "churned"}),

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from cs_research.report import formats
 from cs_research.report.phrases import called, say
+from cs_research.report.sections.quadrant import touch_cut
 from cs_research.report.sections.renewals import Due
 from cs_research.report.view import View
 from cs_research.scores import teams
@@ -97,5 +98,4 @@ def do(due: Due, kind: str) -> Markup:
 
 
 def _ends(view: View, kind: str) -> Markup:
-    plan = view.definitions.quadrants
-    return say(f"a_{kind}_ends", cut=plan.touch_words if kind == "quiet" else f"{view.health_cut:g}")
+    return say(f"a_{kind}_ends", cut=touch_cut(view) if kind == "quiet" else f"{view.health_cut:g}")

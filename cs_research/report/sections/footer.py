@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from cs_research.report import formats
 from cs_research.report.phrases import called, joined, label, phrases, say, told
+from cs_research.report.sections.quadrant import touch_cut
 from cs_research.report.view import View
 
 COUNTS = ["rows_in", "accepted", "quarantined", "excluded"]
@@ -81,12 +82,12 @@ def _indicators(view: View) -> tuple[list[str], list[str]]:
 
 
 def _definitions(view: View) -> list[Markup]:
-    card, plan = view.card, view.definitions.quadrants
+    card = view.card
     bands = joined(say("f_band", band=called(view.words, band), cut=f"{cut:g}")
                    for band, cut in zip(card.bands[:-1], card.overall_cuts, strict=True))
     told = [say("f_card", card=card.name, version=card.version, n=len(card.indicators), bands=bands,
                 low=f"{view.edges[0]:g}", high=f"{view.edges[-1]:g}", health=f"{view.health_cut:g}",
-                touch=plan.touch_words), say("f_retention"),
+                touch=touch_cut(view)), say("f_retention"),
             say("f_clusters_owner" if view.managers else "f_clusters_account")]
     about = view.run.dataset
     if about.get("source") or about.get("licence"):

@@ -18,6 +18,13 @@ def quadrant_section(view: View) -> dict:
     return _both(view) if view.has_quadrant else _health_only(view)
 
 
+def touch_cut(view: View) -> str:
+    """Where touch is high, with the cuts of some segments, as "0.5 (Enterprise 0.1)"."""
+    plan = view.definitions.quadrants
+    others = joined(f"{called(view.words, segment)} {cut:g}" for segment, cut in plan.touch_cuts.items())
+    return f"{plan.touch_cut:g}" + (say("brackets", text=others) if others else "")
+
+
 def _both(view: View) -> dict:
     scored = view.now[view.now["quadrant"].notna()]
     sizes = {letter: int((scored["quadrant"] == letter).sum()) for letter in "ABCD"}
