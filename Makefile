@@ -8,6 +8,7 @@
 #   make lab                                    JupyterLab on the notebooks, on this machine only; makes a report first
 #   make simulate                               write data/sample anew from its seed
 #   make docs                                   write the generated pages of docs/ anew
+#   make screenshots                            approve the looks of the first page anew
 #   make lock                                   pin the newest versions that pyproject.toml allows
 
 DATA  ?= data/sample
@@ -21,7 +22,7 @@ READY := $(VENV)/installed
 # A name may exist and not run (a shim of a version manager), so each is tried by running it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python
 
-.PHONY: report pdf test soak lab simulate docs lock clean
+.PHONY: report pdf test soak lab simulate docs screenshots lock clean
 .DELETE_ON_ERROR:
 
 report pdf: $(READY)
@@ -45,6 +46,9 @@ simulate: $(READY)
 docs: $(READY)
 	$(BIN)/python -m cs_research.definitions.dictionary > docs/data-dictionary.md
 	$(BIN)/python -c "from cs_research.ingest.rules import rules_page; print(rules_page(), end='')" > docs/ingest-rules.md
+
+screenshots: $(READY)
+	$(BIN)/pytest -q tests/test_browser.py -k approved --write-screenshots
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -18,6 +18,8 @@ MONTHS = {"sample": "2026-10", "crm": "2023-12", "oulad": None}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true",
                      help="write the golden tables anew from what the suite computes now; then read the difference")
+    parser.addoption("--write-screenshots", action="store_true",
+                     help="approve the pictures of the first page as it looks now; then look at them")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,18 @@
 """Every page as a reader has it before the eyes: in a real Chromium, without a network, by mouse or keyboard."""
 
+import os
 import re
+import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from matplotlib import get_data_path
+from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from cs_research import open_run
@@ -24,10 +29,19 @@ NAMES = ("light-desktop", "dark-phone", "light-phone", "dark-desktop")
 SPACING = "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
 
 
+FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>{}</dir><cachedir>{}</cachedir>
+<alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias></fontconfig>"""
+
+
 @pytest.fixture(scope="module")
-def browser(chromium) -> Iterator[Browser]:
+def browser(chromium, tmp_path_factory) -> Iterator[Browser]:
+    """One browser for all, which knows no fonts but matplotlib's: wide ones, and the same on every machine."""
+    folder = tmp_path_factory.mktemp("fonts")
+    (folder / "fonts.conf").write_text(FONTS.format(Path(get_data_path()) / "fonts", folder), encoding="utf-8")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--font-render-hinting=none", "--disable-lcd-text"],
+            env={**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf")})
         yield browser
         browser.close()
 
@@ -137,6 +151,94 @@ def test_the_summary_prints_on_two_sheets(name, page, report_of, tmp_path, chrom
     boxes = re.findall(rb"/MediaBox \[([\d. ]+)\]", pdf)
     assert len(boxes) == len(re.findall(rb"/Type /Page\b", pdf)) in (1, 2)
     assert {tuple(round(float(x)) for x in box.split()) for box in boxes} == {(0, 0, 595, 842)}  # A4 in points
+
+
+# ---------------------------------------------------------------- pictures
+
+PICTURES = Path(__file__).parent / "screenshots"
+SIDE = 64  # pixels of a block of the page, shrunk to a square
+LIGHTER, BLUER = 1.3, 5  # mean change of lightness in a block, change of colour anywhere in it, of 255
+LOOKS = {"desktop": ("light-desktop", "screen"), "phone": ("light-phone", "screen"),
+         "dark": ("dark-desktop", "screen"), "print": ("light-desktop", "print")}
+BLOCKS = """() => [...document.querySelectorAll("main > *")].map(e => e.getBoundingClientRect()).filter(b => b.height > 1)
+  .map(b => [b.left + scrollX, b.top + scrollY, b.right + scrollX, b.bottom + scrollY].map(Math.round))"""
+
+
+def picture(page: Page) -> Image.Image:
+    """The blocks of a page side by side, each shrunk to a square, so that one that grows moves no other."""
+    whole = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    blocks = [whole.crop(box).resize((SIDE, SIDE), Image.Resampling.BOX) for box in page.evaluate(BLOCKS)]
+    sheet = Image.new("RGB", (SIDE * len(blocks), SIDE))
+    for place, block in enumerate(blocks):
+        sheet.paste(block, (place * SIDE, 0))
+    return sheet
+
+
+def differences(seen: Image.Image, approved: Image.Image) -> list[str]:
+    """In words what a person would see to have changed; other figures in the same places are no such change."""
+    if seen.size != approved.size:
+        return [f"{seen.width // SIDE} blocks, not {approved.width // SIDE}"]
+    change = ImageChops.difference(*(one.filter(ImageFilter.GaussianBlur(1)).convert("YCbCr")
+                                     for one in (seen, approved)))
+    told = []
+    for block in range(seen.width // SIDE):
+        light, *colours = change.crop((block * SIDE, 0, (block + 1) * SIDE, SIDE)).split()
+        lighter = sum(value * n for value, n in enumerate(light.histogram())) / SIDE ** 2
+        bluer = max(colour.getextrema()[1] for colour in colours)
+        if lighter > LIGHTER or bluer > BLUER:
+            told.append(f"block {block}: lightness {lighter:.1f}, colour {bluer}")
+    return told
+
+
+@pytest.fixture
+def looked_at(request, report_of, browser) -> Page:
+    """The first page of the sample as one of LOOKS shows it."""
+    if sys.platform != "linux":
+        pytest.skip("pictures are compared on Linux alone, where a browser's fonts can be set")
+    name, media = LOOKS[request.param]
+    page = Reader(browser, name).open(report_of("sample") / "index.html")
+    page.emulate_media(media=media)
+    if media == "print":
+        page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins, in pixels
+    return page
+
+
+@pytest.mark.parametrize(("look", "looked_at"), [(look, look) for look in LOOKS], indirect=["looked_at"])
+def test_the_first_page_looks_as_approved(look, looked_at, request, tmp_path):
+    seen, path = picture(looked_at), PICTURES / f"{look}.png"
+    if request.config.getoption("--write-screenshots"):
+        PICTURES.mkdir(exist_ok=True)
+        seen.save(path, optimize=True)
+    seen.save(tmp_path / path.name)
+    told = differences(seen, Image.open(path).convert("RGB"))
+    assert not told, f"{told}: compare {tmp_path / path.name} with {path}; `make screenshots` approves it"
+
+
+def test_the_approved_pictures_are_small():
+    assert sum(path.stat().st_size for path in PICTURES.glob("*")) < 300_000
+
+
+@pytest.mark.parametrize("change", [
+    ":root { --red: #1f7a72 !important; --green: #a31f3d !important }", ".claims { display: none }",
+    ".second-first { display: none }", ".picture svg { visibility: hidden }", ".spark { visibility: hidden }",
+    "body { font-weight: 700 }", "main { max-width: 900px }", ".bars svg { visibility: hidden }",
+])
+@pytest.mark.parametrize("looked_at", ["desktop"], indirect=True)
+def test_a_real_change_is_seen(looked_at, change):
+    before = picture(looked_at)
+    looked_at.add_style_tag(content=change)
+    assert differences(picture(looked_at), before)
+
+
+@pytest.mark.parametrize("looked_at", ["desktop"], indirect=True)
+def test_other_figures_in_the_same_places_are_no_change(looked_at):
+    before = picture(looked_at)
+    looked_at.evaluate("""() => {
+      const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode())
+        texts.currentNode.data = texts.currentNode.data.replace(/[1-7]/g, digit => (+digit + 2) % 9 + 1);
+    }""")
+    assert not differences(picture(looked_at), before)
 
 
 # ---------------------------------------------------------------- names that are attacks
