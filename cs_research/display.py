@@ -7,7 +7,7 @@ no font of the machine in a drawing; every text from a data set is escaped.
 import hashlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -22,6 +22,7 @@ from cs_research.finding import TOO_FEW, Finding, count, number, percent, plain,
 COLOURS = {"bg": "#ffffff", "ink": "#17202a", "ink2": "#56616c", "accent": "#1f5c99", "hex": "#7c95ae",
            "axis": "#8a95a0", "hair": "#d6dce2", "due": "#d9dfe6", "lost": "#3e4c5a", "zone": "#e4ecf4",
            "red": "#a31f3d", "orange": "#db7a2a", "yellow": "#ebc64a", "green": "#1f7a72"}
+BANDS = ("red", "orange", "yellow", "green")
 FONTS = ("-apple-system, 'Helvetica Neue', Arial, 'Liberation Sans', 'Hiragino Sans', 'Yu Gothic UI', "
          "'Noto Sans CJK JP', sans-serif")
 WIDTH = 648  # px; one SVG unit is one CSS pixel
@@ -33,6 +34,15 @@ STYLE = {
     "xtick.labelsize": 12, "ytick.labelsize": 12.5, "axes.spines.top": False, "axes.spines.right": False,
     "ytick.major.size": 0, "axes.unicode_minus": True, "lines.linewidth": 2, "lines.solid_capstyle": "butt",
 }
+
+
+def hue(band: str, bands: Sequence[str]) -> str:
+    """The colour, of BANDS, that a band has by its place from the worst to the best, whatever it is called.
+
+    >>> [hue(band, ("bad", "normal", "good")) for band in ("bad", "normal", "good")]
+    ['red', 'yellow', 'green']
+    """
+    return BANDS[round(list(bands).index(band) * (len(BANDS) - 1) / max(len(bands) - 1, 1))]
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,8 @@ SIDE = 64  # pixels of a block of the page, shrunk to a square
 LIGHTER, BLUER = 1.3, 5  # mean change of lightness in a block, change of colour anywhere in it, of 255
 LOOKS = {"desktop": ("light-desktop", "screen"), "phone": ("light-phone", "screen"),
          "dark": ("dark-desktop", "screen"), "print": ("light-desktop", "print")}
-BLOCKS = """() => [...document.querySelectorAll("main > *")].map(e => e.getBoundingClientRect()).filter(b => b.height > 1)
+BLOCKS = """() => [...document.querySelectorAll("main > *")].map(e => e.getBoundingClientRect())
+  .filter(b => b.height > 1)
   .map(b => [b.left + scrollX, b.top + scrollY, b.right + scrollX, b.bottom + scrollY].map(Math.round))"""
 
 

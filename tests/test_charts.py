@@ -124,9 +124,15 @@ def test_without_data_a_claim_has_words_and_no_axis():
     assert "no data" in markup and not parts(markup, "axis") and not parts(markup, "zone")
 
 
-def test_the_meter_fills_as_many_bars_as_the_band_has_points():
-    for band, filled in (("red", 1), ("orange", 2), ("yellow", 3), ("green", 4), (None, 0)):
-        assert meter_glyph(band).count(f'class="b-{band}"') == filled
+@pytest.mark.parametrize(("bands", "shown"), [
+    (("red", "orange", "yellow", "green"), (("red", 1), ("orange", 2), ("yellow", 3), ("green", 4))),
+    (("3bad", "2bad", "1bad", "normal"), (("red", 1), ("orange", 2), ("yellow", 3), ("green", 4))),
+    (("bad", "normal", "good"), (("red", 1), ("yellow", 3), ("green", 4))),
+])
+def test_the_meter_takes_colour_and_bars_from_the_place_of_the_band(bands, shown):
+    for band, (colour, filled) in zip(bands, shown, strict=True):
+        assert meter_glyph(band, bands).count(f'class="b-{colour}"') == filled
+    assert meter_glyph(None, bands).count("b-off") == 4
 
 
 def test_the_histogram_counts_everyone_once():

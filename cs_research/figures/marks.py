@@ -5,14 +5,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from cs_research.display import COLOURS
+from cs_research.display import COLOURS, hue
 from cs_research.finding import percent
 
 
 def band_colour(band: str, bands: Sequence[str]) -> str:
     """The colour of a band by its place from the worst to the best, whatever it is called."""
-    names = ("red", "orange", "yellow", "green")
-    return COLOURS[names[round(list(bands).index(band) * (len(names) - 1) / max(len(bands) - 1, 1))]]
+    return COLOURS[hue(band, bands)]
 
 
 def mark_changes(axes: Any, months: Sequence[int]) -> None:

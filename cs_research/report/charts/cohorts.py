@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from cs_research.display import hue
 from cs_research.report.charts.svg import figure, meter, num, tag, text
 
 
@@ -67,9 +68,10 @@ def _bands(plot: _Plot, edges: Sequence[float], bands: Sequence[str]) -> list[st
         if high <= low:
             continue
         y, height = plot.y(high), plot.y(low) - plot.y(high)
-        body.append(tag("rect", x=plot.left - 9.0, y=y + 0.5, width=5.0, height=max(height - 1, 0.5), cls=f"b-{band}"))
+        body.append(tag("rect", x=plot.left - 9.0, y=y + 0.5, width=5.0, height=max(height - 1, 0.5),
+                        cls=f"b-{hue(band, bands)}"))
         if height > 24:
-            body.append(meter(band, plot.left - 32, y + height / 2 - 6))
+            body.append(meter(band, bands, plot.left - 32, y + height / 2 - 6))
     for edge in edges[1:-1]:
         if plot.low < edge < plot.high:
             y = plot.y(edge)

@@ -8,6 +8,7 @@ from math import sqrt
 
 from markupsafe import Markup
 
+from cs_research.display import hue
 from cs_research.report.charts.svg import figure, meter, num, tag, text
 
 BARS = 12  # of 2.5 points on an axis from 10 to 40, so that no bar lies across two bands
@@ -141,8 +142,8 @@ def _health_axis(plot: _Plot, q: Quadrant, phone: bool) -> list[str]:
     for i, (band, share) in enumerate(zip(q.bands, q.shares, strict=True)):
         low, high = q.edges[i], q.edges[i + 1]
         y, middle = plot.y(high), (plot.y(low) + plot.y(high)) / 2
-        body.append(tag("rect", x=x, y=y + 0.5, width=5.0, height=plot.y(low) - y - 1, cls=f"b-{band}"))
-        body.append(meter(band, x - 21, middle - 6))
+        body.append(tag("rect", x=x, y=y + 0.5, width=5.0, height=plot.y(low) - y - 1, cls=f"b-{hue(band, q.bands)}"))
+        body.append(meter(band, q.bands, x - 21, middle - 6))
         if phone:
             body.append(text(x - 25, middle + 5, share, "num2", "end"))
         else:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from cs_research.display import hue
 from cs_research.report.charts.svg import figure, num, tag, text
 
 REACH = 6.0  # the claim picture shows this many tolerances on either side
@@ -62,7 +63,7 @@ def mover_strip(key: str, before: float, now: float, edges: Sequence[float], ban
         return 1 + 130 * (min(max(value, low), high) - low) / (high - low)
 
     strip = [tag("rect", x=at(edges[i]), y=16.0, width=max(at(edges[i + 1]) - at(edges[i]) - 1, 0.5), height=3.0,
-                 cls=f"b-{band}") for i, band in enumerate(bands)]
+                 cls=f"b-{hue(band, bands)}") for i, band in enumerate(bands)]
     start, end = at(before), at(now)
     way = 1 if end >= start else -1
     tip = f"M{num(end + 2 * way)} 7l{num(-8.0 * way)} -4.5v9z"

@@ -3,11 +3,12 @@
 A figure carries its colours as classes, so that themes and print restyle it without a second drawing.
 """
 
+from collections.abc import Sequence
 from html import escape
 
 from markupsafe import Markup
 
-METERS = {"red": 1, "orange": 2, "yellow": 3, "green": 4}
+from cs_research.display import BANDS, hue
 
 
 def num(x: float) -> str:
@@ -50,15 +51,16 @@ def figure(key: str, width: int | str, height: int, title: str, description: str
                       aria_labelledby=f"{key}-t {key}-d"))
 
 
-def meter(band: str | None, x: float = 0, y: float = 0) -> str:
-    """Four rising bars, as many filled as the band has points: the cue that needs no colour."""
-    filled = METERS.get(band or "", 0)
+def meter(band: str | None, bands: Sequence[str], x: float = 0, y: float = 0) -> str:
+    """Four rising bars, more of them filled the better the band: the cue that needs no colour."""
+    colour = hue(band, bands) if band else ""
+    filled = BANDS.index(colour) + 1 if colour else 0
     bars = [tag("rect", x=x + 3.6 * i, y=y + 9.6 - 3.2 * i, width=2.4, height=3.2 * (i + 1),
-                cls=f"b-{band}" if i < filled else "b-off") for i in range(4)]
+                cls=f"b-{colour}" if i < filled else "b-off") for i in range(4)]
     return "".join(bars)
 
 
-def meter_glyph(band: str | None) -> Markup:
+def meter_glyph(band: str | None, bands: Sequence[str]) -> Markup:
     """The meter beside a word (hidden from readers, since the word says it)."""
-    return Markup(tag("svg", meter(band), viewBox="0 0 14 13", width=14, height=13, cls="meter",
+    return Markup(tag("svg", meter(band, bands), viewBox="0 0 14 13", width=14, height=13, cls="meter",
                       aria_hidden="true"))

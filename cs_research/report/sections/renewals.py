@@ -212,7 +212,8 @@ def _bar(due: Due, band: Band, scale: float) -> dict:
     interval = band.interval
     alt = say("r_alt", band=name, due=whole, lost=lost)
     label = due.amounts(interval) if interval else ""
-    return {"glyph": meter_glyph(band.name), "name": say("r_band", band=name.capitalize(), n=band.n), "right": right,
+    return {"glyph": meter_glyph(band.name, due.view.card.bands),
+            "name": say("r_band", band=name.capitalize(), n=band.n), "right": right,
             "chart": renewal_bar(f"rb-{band.name or 'none'}", band.due, band.lost, interval, scale, label, (name, alt))}
 
 
@@ -234,7 +235,8 @@ def _largest(due: Due) -> list[dict]:
 
 def _account(due: Due, account: object) -> dict:
     band, money = account.health_band if isinstance(account.health_band, str) else "", due.view.has_money
-    return {"glyph": meter_glyph(band), "band": called(due.view.words, band) if band else "",
+    shown = called(due.view.words, band) if band else ""
+    return {"glyph": meter_glyph(band, due.view.card.bands), "band": shown,
             "account": due.view.account(account.account_id),
             "due": due.amount(account.due) if money else "",
             "stake": due.amount(account.stake, True) if money and account.stake else "",
