@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_run import DEFAULTS, M, score_rows, small_run, without_health, without_touch
+from small_run import CARD, DEFAULTS, M, score_rows, small_run, without_health, without_touch
 
 from cs_research.display import page_stem
 from cs_research.finding import Finding
@@ -415,6 +415,23 @@ def test_notice_that_came_after_the_month_is_not_known_in_it(tmp_path):
     assert "Gave notice" not in clean(later).text
     undated = {"canonical": lambda name: terms_of_a08("churned"), "as_of": pd.Timestamp("2026-06-30").date()}
     assert "Gave notice" not in clean(small_run(tmp_path, **undated)).text
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_card_may_call_its_bands_as_it_likes(tmp_path, lang):
+    run, names = small_run(tmp_path), dict(zip(CARD.bands, ("poor", "fair", "good", "great"), strict=True))
+    card = CARD.model_copy(update={"bands": tuple(names.values())})
+    renamed = {table: getattr(run, table).assign(health_band=getattr(run, table)["health_band"].map(names))
+               for table in ("scores", "history")}
+    definitions = replace(DEFAULTS, scorecards={**DEFAULTS.scorecards, "dear": card})
+    usual, other = (page(small_run(tmp_path, **more), lang) for more in (
+        {}, {**renamed, "definitions": definitions, "indicators": run.indicators}))
+    colours = [re.sub(r"\bb-off\b", "", each) for each in re.findall(r'class="(b-\w+)"', usual)]
+    assert colours == [re.sub(r"\bb-off\b", "", each) for each in re.findall(r'class="(b-\w+)"', other)]
+    told = Seen(other).text
+    for claim in DEFAULTS.claims.claims.values():  # the words of their source
+        told = told.replace(getattr(claim.text, lang), "")
+    assert not re.search(r"\b(red|orange|yellow|green)\b|赤|橙|黄|緑", told) and "poor" in told and "great" in told
 
 
 def test_few_past_renewals_make_no_rate(tmp_path):

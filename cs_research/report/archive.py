@@ -15,7 +15,7 @@ from cs_research.run import open_run, published_months
 from cs_research.runs import write_text
 
 NUMBERS = {"net_revenue_retention": "tile_nrr", "gross_revenue_retention": "tile_grr", "logo_churn": "tile_logo_churn",
-           "healthy_in_touch": "tile_a", "share_green": "tile_green", "onboarding_success": "tile_onboarding"}
+           "healthy_in_touch": "tile_a", "share_green": "ar_best", "onboarding_success": "tile_onboarding"}
 
 
 def write_archive(out: Path, lang: str = "en") -> Path:

@@ -1,6 +1,6 @@
 """What the page looks at: the month, the month before and the accounts of one run, by the card it leads with.
 
-This module may select and join; it computes no score and words nothing.
+This module may select and join; it computes no score and words nothing but names.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from cs_research.definitions import models
 from cs_research.display import page_stem
 from cs_research.finding import Estimate, Finding
 from cs_research.movement import movements
+from cs_research.report.phrases import called
 from cs_research.scorecards import lowest_total
 from cs_research.scores import health_cut, previous_quadrants
 from cs_research.studies import stats
@@ -89,6 +90,14 @@ class View:
     def words(self) -> dict[str, models.Text]:
         """What names are called: those of words.yml, the stages by their titles."""
         return self.definitions.words | {stage.name: stage.title for stage in self.definitions.stages.stages}
+
+    @property
+    def ends(self) -> dict[str, str]:
+        """What the card calls its worst band, the one above it and its best, in the language of the page: gaps of
+        phrases."""
+        worst, second, *_ = self.card.bands
+        return {gap: called(self.words, band) for gap, band in (
+            ("worst", worst), ("second", second), ("best", self.card.bands[-1]))}
 
     @property
     def tables(self) -> set[str]:

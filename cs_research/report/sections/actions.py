@@ -93,8 +93,8 @@ def do(due: Due, kind: str) -> Markup:
     if kind == "expand":
         grown = due.view.finding("good_health_expands_70")
         if grown is not None and grown.estimate >= WORTH_SAYING:
-            return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate))
-    return say(f"a_{kind}", day=day)
+            return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate), **due.view.ends)
+    return say(f"a_{kind}", day=day, **due.view.ends)
 
 
 def _ends(view: View, kind: str) -> Markup:

@@ -149,4 +149,4 @@ def _alerts(view: View) -> Markup:
     gone = was - set(view.now.index)
     known = set(view.before.index[view.before["health_band"].notna()])
     return say("m_alerts", turned=len((now & known) - was), recovered=len(was - now - gone), gone=len(gone),
-               red=len(now))
+               n=len(now), **view.ends)

@@ -145,6 +145,11 @@ def band_words(due: Due, names: list[str]) -> Markup:
     return joined((called(due.view.words, name) for name in names), "and")
 
 
+def not_worst(due: Due, names: list[str]) -> Markup:
+    """Added where the band one would think of first is not among those named."""
+    return Markup("") if due.view.card.bands[0] in names else say("r_not_red", **due.view.ends)
+
+
 def renewals_section(due: Due) -> dict:
     """The bars by band and the largest accounts."""
     day, n = formats.day(due.last_day), len(due.rows)
@@ -187,8 +192,7 @@ def _lag(due: Due) -> Markup:
 def _title(due: Due, day: str, n: int) -> Markup:
     names, share = due.heaviest
     if due.lost and names:
-        not_red = Markup("") if "red" in names else say("r_not_red")
-        return say("r_title", share=formats.percent(share), bands=band_words(due, names), not_red=not_red)
+        return say("r_title", share=formats.percent(share), bands=band_words(due, names), not_red=not_worst(due, names))
     if due.view.has_money:
         return say("r_title_due", amount=due.amount(due.total), day=day, n=n)
     return say("r_title_count", n=n, day=day)

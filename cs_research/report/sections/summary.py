@@ -8,7 +8,7 @@ from cs_research.report import formats
 from cs_research.report.phrases import joined, say
 from cs_research.report.sections.actions import Job
 from cs_research.report.sections.claims import verdicts
-from cs_research.report.sections.renewals import Due, band_words, notice
+from cs_research.report.sections.renewals import Due, band_words, not_worst, notice
 from cs_research.report.view import View
 
 
@@ -132,7 +132,7 @@ def _money(due: Due) -> Markup:
         return say("w_due", due=due.amount(due.total), n=len(due.rows), day=day) if due.view.has_money else \
             say("sentence", text=say("r_title_count", n=len(due.rows), day=day))
     names, _ = due.heaviest
-    where = say("w_where", bands=band_words(due, names), not_red=Markup("") if "red" in names else say("r_not_red"))
+    where = say("w_where", bands=band_words(due, names), not_red=not_worst(due, names))
     return say("w_money" if due.view.has_money else "w_count", due=due.amount(due.total), day=day,
                lost=due.amount(due.lost, True), where=where)
 
@@ -155,5 +155,6 @@ def _first(due: Due, found: list[Job]) -> Markup:
     accounts = pd.concat([job.accounts for job in found if job.kind == found[0].kind])
     arr = due.view.arr(accounts)
     money = say("first_arr", arr=formats.money(arr, due.view.currency)) if arr else Markup("")
-    do = say(f"a_{found[0].kind}_first", n=len(accounts), day=formats.day(due.last_day, "short_day"))
+    do = say(f"a_{found[0].kind}_first", n=len(accounts), day=formats.day(due.last_day, "short_day"),
+             **due.view.ends)
     return say("first_job", do=do, arr=money)

@@ -41,12 +41,12 @@ def _candidates(view: View) -> Iterable[Tile | None]:
     if not view.has_money:
         yield _retention(view, "logo_churn")
     yield _share(view, "a", view.panel["quadrant"].eq("A").where(view.panel["quadrant"].notna()), _moves(view))
-    yield _band(view, "green", "higher")
+    yield _band(view, "green", view.card.bands[-1])
     yield _onboarding(view)
     if view.has_money:
         yield _retention(view, "logo_churn")
     if not view.has_quadrant:
-        yield _band(view, "red", "lower")
+        yield _band(view, "red", view.card.bands[0])
     yield _accounts(view)
 
 
@@ -88,10 +88,10 @@ def _share(view: View, key: str, flag: pd.Series, note: str) -> Tile | None:
     return Tile(f"tile_{key}", trend, view.share(today), "lower" if key == "red" else "higher", note)
 
 
-def _band(view: View, band: str, better: str) -> Tile | None:
+def _band(view: View, key: str, band: str) -> Tile | None:
     scored = view.now["health_band"].dropna()
     flag = view.panel["health_band"].eq(band).where(view.panel["health_band"].notna())
-    return _share(view, band, flag, say("note_of", n=int((scored == band).sum()), total=len(scored)))
+    return _share(view, key, flag, say("note_of", n=int((scored == band).sum()), total=len(scored)))
 
 
 def _moves(view: View) -> str:
@@ -127,7 +127,7 @@ def _shown(tile: Tile, view: View) -> dict:
     value, e = float(tile.trend.iloc[-1]), tile.estimate
     has_interval = tile.is_share and e.lower is not None and e.upper is not None
     interval = formats.percents(e.lower, e.upper) if has_interval else ""
-    title = say(tile.key)
+    title = say(tile.key, **view.ends)
     write = formats.percent if tile.is_share else formats.count
     number = write(value)
     ends = tuple(formats.day(m, "short_month") for m in (tile.trend.index[0], tile.trend.index[-1]))
