@@ -9,8 +9,8 @@ from typing import Any
 from cs_research.errors import CannotWrite, CsError
 from cs_research.finding import Finding
 from cs_research.report import formats
-from cs_research.report.page import environment, stylesheet
 from cs_research.report.phrases import say, speaking
+from cs_research.report.rendering import environment, stylesheet
 from cs_research.run import open_run, published_months
 from cs_research.runs import write_text
 

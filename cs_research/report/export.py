@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cs_research.display import ROWS, Table
-from cs_research.report.page import environment, stylesheet
+from cs_research.report.rendering import environment, stylesheet
 from cs_research.report.sanitise import safe_html, safe_svg
 from cs_research.report.spreadsheet import write_tables
 from cs_research.run import Run

@@ -4,16 +4,13 @@ Nothing in the page changes between two builds of one run: no clock, no random i
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from cs_research.display import page_stem
 from cs_research.report import formats
-from cs_research.report.phrases import LANGUAGES, breakable, clauses, language, say, speaking
+from cs_research.report.phrases import LANGUAGES, language, say, speaking
+from cs_research.report.rendering import environment, stylesheet
 from cs_research.report.sections.actions import Job, actions_section, jobs
 from cs_research.report.sections.claims import claims_section
 from cs_research.report.sections.cohorts import cohorts_section
@@ -71,21 +68,6 @@ def _page(due: Due, found: list[Job], lang: str, names: Mapping[str, str], table
             quadrant=quadrant_section(view), cohorts=cohorts_section(view), movers=movers_section(view),
             renewals=renewals_section(due), claims=claims_section(view), actions=actions_section(due, found),
             footer=footer_section(view), tables=[kickers[name] for name in tables], say=say, css=stylesheet())
-
-
-def stylesheet(*names: str) -> Markup:
-    """The style sheet of all pages, with those of `names` after it, to stand inside a <style> element."""
-    return Markup("\n".join((Path(__file__).parent / f"{name}.css").read_text(encoding="utf-8")
-                            for name in ("style", *names)))
-
-
-@cache
-def environment() -> Environment:
-    """The one environment of all templates: everything is escaped that is not marked as markup."""
-    made = Environment(loader=PackageLoader("cs_research.report"), autoescape=True, undefined=StrictUndefined,
-                       trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"clauses": clauses, "breakable": breakable}
-    return made
 
 
 def _head(view: View) -> dict:

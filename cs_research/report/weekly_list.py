@@ -13,8 +13,8 @@ import pandas as pd
 from cs_research.definitions import models
 from cs_research.finding import VERDICTS, Finding
 from cs_research.report import formats
-from cs_research.report.page import environment, stylesheet
 from cs_research.report.phrases import language, say
+from cs_research.report.rendering import environment, stylesheet
 from cs_research.report.spreadsheet import csv_text
 from cs_research.studies.weekly_list import is_blind, not_looked_at, weight
 from cs_research.weeks import monday_of
