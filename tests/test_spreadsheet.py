@@ -117,6 +117,7 @@ def test_the_tables_of_the_first_page_are_whole(tmp_path):
     book = sheets(tmp_path / "exports" / "index.xlsx")
     assert list(book) == ["About", "Movers", "Renewals due in 90 days", "What we believe, tested",
                           "What to do in January", "Data"]
+    assert [cell.value for cell in book["About"][2]] == ["Data set", "Paper Works (simulated)"]
     movers = [[cell.value for cell in row] for row in book["Movers"]]
     assert movers[1][0] == "a03" and movers[1][5:8] == [22, 15, -7]
     due = [[cell.value for cell in row] for row in book["Renewals due in 90 days"]]

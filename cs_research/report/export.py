@@ -83,7 +83,7 @@ def _linked(html: str, about: Mapping[str, Any]) -> str:
 def _about(run: Run, title: str, links: list[dict[str, Any]], accounts: Mapping[str, str],
            root: str = "") -> dict[str, Any]:
     about = run.about
-    card = run.definitions.scorecards[run.dataset["scorecard"]]
+    card = run.card()
     stamp = [
         ("Month", about["month"]), ("As of", f"{about['as_of']} ({run.dataset['zone']})"),
         ("Data set", run.dataset["name"] + (" (simulated)" if run.dataset["simulated"] else "")),

@@ -37,8 +37,9 @@ def write_index(run: Any, lang: str = "en") -> Path:
     found = jobs(due)
     tables = page_tables(view, due, found)
     kickers = table_names(due)
+    called = run.dataset["name"] + (" (simulated)" if run.dataset["simulated"] else "")
     write_tables(folder / "exports" / "index", {kickers[name]: table for name, table in tables.items()},
-                 {"Page": "index", "Month": f"{view.month:%Y-%m}"})
+                 {"Page": "index", "Data set": called, "Month": f"{view.month:%Y-%m}", "As of": f"{run.as_of}"})
     names = {one: "index.html" if one == lang else f"index.{one}.html" for one in LANGUAGES}
     for one, name in names.items():
         (folder / name).write_text(_page(due, found, one, names, tables), encoding="utf-8", newline="\n")
