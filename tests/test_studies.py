@@ -461,11 +461,12 @@ def checked(noise, seed=1, n=900):
 
 
 def test_training_and_test_share_neither_accounts_nor_time():
-    train, test = card_check.split(checked(0.0).readings)
-    assert not set(train["account_id"]) & set(test["account_id"])
-    assert set(card_check.half_of(train["account_id"])) == {0} and set(card_check.half_of(test["account_id"])) == {1}
-    assert train["due_date"].max() <= (test["month"] + pd.offsets.MonthEnd(0)).min()
-    assert len(train) > 100 and len(test) > 100
+    for half, (train, test) in enumerate(card_check.out_of_time(checked(0.0))):
+        assert not set(train["account_id"]) & set(test["account_id"])
+        assert set(card_check.half_of(train["account_id"])) == {half} == {1 - x for x in card_check.half_of(
+            test["account_id"])}
+        assert train["due_date"].max() <= (test["month"] + pd.offsets.MonthEnd(0)).min()
+        assert len(train) > 100 and len(test) > 100
 
 
 def test_a_good_card_is_kept_and_one_that_a_single_indicator_beats_is_investigated():

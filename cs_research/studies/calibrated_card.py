@@ -1,18 +1,16 @@
 """The points that the outcomes of a data set suggest for its card, whether they are better, and the card of them."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from cs_research.definitions import models
 from cs_research.finding import Estimate, Finding, count, percent, signed, with_interval
 from cs_research.studies import stats
-from cs_research.studies.calibration import DRAWS, Calibration, Windows, calibrated, logit, points_drawn, split
-from cs_research.studies.card_check import half_of
-from cs_research.studies.evidence import KEY, Evidence
-from cs_research.studies.judging import rate_row, under_floor
+from cs_research.studies.calibration import DRAWS, Calibration, calibrated, is_apart, logit, points_drawn
+from cs_research.studies.card_check import APART, windows, with_chances
+from cs_research.studies.evidence import Evidence
+from cs_research.studies.judging import cannot_measure, rate_row
 from cs_research.studies.tuning import next_version
 
 POINTS, CHANCES = "calibrated_points", "card_chances"
@@ -21,26 +19,6 @@ ADVICE = {"adopt": "They are better beyond chance: adopt them as a new version o
           "keep": "That they are better cannot be told: keep the expert's card.",
           "investigate": "They are worse beyond chance, so the past does not foretell: investigate what has changed.",
           "cannot_tell": "Too few groups of accounts to judge chance by."}
-
-
-def windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
-    """The scored readings of the data set as arrays, and their rows (Readings.rows) in the same order."""
-    card, plan = evidence.card, evidence.definitions.outcomes.reading
-    rows = evidence.readings.rows[evidence.readings.rows["health"].notna()].reset_index(drop=True)
-    known = evidence.indicators.merge(rows[KEY], on=KEY)
-    known = known.assign(place=known["band"].map({band: float(n) for n, band in enumerate(card.indicator_bands)}))
-    wide = known.pivot(index=KEY, columns="indicator", values="place")
-    wide = wide.reindex(index=pd.MultiIndex.from_frame(rows[KEY]), columns=[i.id for i in card.indicators])
-    grace = pd.Timedelta(days=evidence.definitions.outcomes.grace_days)
-    read, months = rows["month"] + pd.offsets.MonthEnd(0), {"horizon": plan.horizon_months,
-                                                            "landmark": plan.months_before}.get(plan.mode)
-    closed = rows["due_date"] if months is None else read + pd.DateOffset(months=months)
-    days = [day.to_numpy().astype("datetime64[D]").astype(float) for day in
-            (read, closed + grace, rows["due_date"] + grace)]
-    grown = None if rows["is_expanded"].isna().any() else rows["is_expanded"].to_numpy(bool)
-    return Windows(wide.fillna(-1).to_numpy(int), rows["is_churned"].to_numpy(bool), grown,
-                   half_of(rows["account_id"]).to_numpy(int), *days[:2], rows["cluster"].to_numpy(object),
-                   days[2] if plan.mode == "landmark" else None), rows
 
 
 def expert_points(card: models.Scorecard) -> np.ndarray:
@@ -102,21 +80,12 @@ def card_chances(evidence: Evidence) -> Finding:
     The chance is a logit of health fitted as in `calibrated_points`; 1 is right, less is a card that tells accounts
     apart too boldly. Rows by band, worst first: band, n, rate (what happened) with its interval, mark (what was said).
     """
-    data, frame = windows(evidence)
-    pieces = []
-    place = np.arange(len(frame))
-    for early, late in split(replace(data, bands=place[:, None])):
-        health, gone = frame["health"].to_numpy(float), early.churned
-        if min(gone.sum(), (~gone).sum()) >= evidence.definitions.claims.min_accounts:
-            level, slope, _ = logit(health[early.bands[:, 0]], gone.astype(float))
-            now = frame.iloc[late.bands[:, 0]]
-            pieces.append(now.assign(said=level + slope * now["health"]))
-    rows = pd.concat(pieces) if pieces else frame[:0].assign(said=0.0)
-    gone = rows["is_churned"].astype(bool)
-    few = under_floor(CHANCES, int(min(gone.sum(), (~gone).sum())), evidence.definitions,
-                      "churned or stayed (the fewer) among the later windows", "cannot_tell")
-    if few or rows["said"].nunique() < 2:
-        return few or Finding(CHANCES, "Not measured: health is the same everywhere.", verdict="cannot_tell")
+    rows = with_chances(evidence, CHANCES)
+    if isinstance(rows, Finding):
+        return rows
+    gone = rows["is_churned"]
+    if is_apart(rows["said"], gone):
+        return cannot_measure(CHANCES, APART, evidence.readings.notes())
     level, slope, pulls = logit(rows["said"].to_numpy(float), gone.to_numpy(float))
     bold = stats.interval(slope, pulls[:, 1], rows["cluster"])
     shift = stats.interval(level, pulls[:, 0], rows["cluster"])
@@ -132,7 +101,8 @@ def card_chances(evidence: Evidence) -> Finding:
                 f"{with_interval(shift, 'difference')}, where 1 and 0 are right.")
     notes = ["Windows are watched for different lengths: the slope can be read, the intercept hardly."]
     return Finding(CHANCES, sentence, bold.value, bold.lower, bold.upper, bold.n, details={
-        "rows": table, "intercept": level, "notes": notes * (data.ended is not None) + evidence.readings.notes()})
+        "rows": table, "intercept": level,
+        "notes": notes * (not evidence.readings.rows_have_own_ends) + evidence.readings.notes()})
 
 
 def _rows(card: models.Scorecard, points: np.ndarray, drawn: np.ndarray | None) -> list[dict[str, Any]]:

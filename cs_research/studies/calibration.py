@@ -119,8 +119,12 @@ def lacking(windows: Windows, increments: np.ndarray) -> str:
     score = filled(windows.bands, increments)[1]
     if score.min() == score.max():
         return "nothing that tells one account from another"
-    is_apart = score[gone].max() <= score[~gone].min() or score[gone].min() >= score[~gone].max()
-    return "the card tells those who churned from all others without a miss" if is_apart else ""
+    return "the card tells those who churned from all others without a miss" if is_apart(score, gone) else ""
+
+
+def is_apart(score: np.ndarray, gone: np.ndarray) -> bool:
+    """Whether a score parts those who churned from all others, so that a logit on it has no end."""
+    return bool(score[gone].max() <= score[~gone].min() or score[gone].min() >= score[~gone].max())
 
 
 def _fewer(gone: np.ndarray) -> int:

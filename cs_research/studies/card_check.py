@@ -1,21 +1,24 @@
 """Does the card tell who leaves? Its discrimination out of time, beside baselines (methods 2 and 3).
 
-Nothing is fitted to the card here; the best single indicator is chosen on earlier windows of one half of the
-accounts and judged, like the card, on later windows of the other half.
+Nothing is fitted to the card here; what learns does so on earlier windows of one half of the accounts and is judged,
+like the card, on later windows of the other, each half earlier once.
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding, count, with_interval
 from cs_research.studies import stats
-from cs_research.studies.evidence import KEY, Evidence, Readings
-from cs_research.studies.judging import too_few
+from cs_research.studies.calibration import Windows, is_apart, logit, split
+from cs_research.studies.evidence import KEY, Evidence
+from cs_research.studies.judging import cannot_measure, too_few
 
 NAME = "card_foretells_churn"
 CEILING = "ceiling"
+APART = "the score parts those who churned from all others without a miss, so that no chance is open"
 
 
 def half_of(account_ids: pd.Series) -> pd.Series:
@@ -23,18 +26,62 @@ def half_of(account_ids: pd.Series) -> pd.Series:
     return account_ids.map(lambda name: hashlib.sha256(str(name).encode()).digest()[0] % 2)
 
 
-def split(readings: Readings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and test windows: other accounts, and read after the training outcomes were known.
+def _windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
+    """As `windows`, with the place of the row instead of its bands."""
+    plan, rows = evidence.definitions.outcomes.reading, evidence.readings.rows
+    rows = rows[rows["health"].notna()].reset_index(drop=True)
+    grace = pd.Timedelta(days=evidence.definitions.outcomes.grace_days)
+    read, months = rows["month"] + pd.offsets.MonthEnd(0), {"horizon": plan.horizon_months,
+                                                            "landmark": plan.months_before}.get(plan.mode)
+    closed = rows["due_date"] if months is None else read + pd.DateOffset(months=months)
+    days = [day.to_numpy().astype("datetime64[D]").astype(float) for day in
+            (read, closed + grace, rows["due_date"] + grace)]
+    grown = None if rows["is_expanded"].isna().any() else rows["is_expanded"].to_numpy(bool)
+    return Windows(rows.index.to_numpy()[:, None], rows["is_churned"].to_numpy(bool), grown,
+                   half_of(rows["account_id"]).to_numpy(int), *days[:2], rows["cluster"].to_numpy(object),
+                   days[2] if plan.mode == "landmark" else None), rows
 
-    The cut is the median due date (of readings watched to the end of the data, the median reading), so no test
-    score is older than a training outcome.
-    """
-    rows = readings.rows[readings.rows["health"].notna()]
-    half = half_of(rows["account_id"])
-    known = rows["due_date"] if readings.rows_have_own_ends else rows["month"] + pd.offsets.MonthEnd(0)
-    cut = known.quantile(0.5, interpolation="lower") if len(rows) else pd.NaT
-    read = rows["month"] + pd.offsets.MonthEnd(0)
-    return rows[(half == 0) & (known <= cut)], rows[(half == 1) & (read >= cut)]
+
+def windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
+    """The scored readings of the data set as arrays, and their rows (Readings.rows) in the same order."""
+    data, rows = _windows(evidence)
+    known = evidence.indicators.merge(rows[KEY], on=KEY)
+    place = known["band"].map({band: float(n) for n, band in enumerate(evidence.card.indicator_bands)})
+    wide = known.assign(place=place).pivot(index=KEY, columns="indicator", values="place")
+    wide = wide.reindex(index=pd.MultiIndex.from_frame(rows[KEY]), columns=[i.id for i in evidence.card.indicators])
+    return replace(data, bands=wide.fillna(-1).to_numpy(int)), rows
+
+
+def out_of_time(evidence: Evidence) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Earlier readings of one half of the accounts, is_churned as known by then, and later ones of the other half,
+    each half earlier once (calibration.split)."""
+    places, rows = _windows(evidence)
+    return [(rows.iloc[early.bands[:, 0]].assign(is_churned=early.churned),
+             rows.iloc[late.bands[:, 0]].astype({"is_churned": bool})) for early, late in split(places)]
+
+
+def fewest(*readings: pd.DataFrame) -> int:
+    """The fewest accounts that churned, or stayed, in any of the readings."""
+    return min((int(rows.loc[rows["is_churned"] == gone, "account_id"].nunique())
+                for rows in readings for gone in (True, False)), default=0)
+
+
+def with_chances(evidence: Evidence, name: str) -> pd.DataFrame | Finding:
+    """The later readings with `said`, the logit of churn by a logit of health learned on the earlier ones of the other
+    half, and `bare`, the rate there; a Finding under `name` where nothing can be learned or tested."""
+    parts, notes = out_of_time(evidence), evidence.readings.notes()
+    smaller = fewest(*(early for early, _ in parts), *([pd.concat(late for _, late in parts)] if parts else []))
+    if few := too_few(evidence, name, smaller,
+                      "churned or stayed (the fewer) among the earlier or the later windows", notes):
+        return few
+    told = []
+    for early, late in parts:
+        health, gone = early["health"].to_numpy(float), early["is_churned"].to_numpy(bool)
+        if health.min() == health.max() or is_apart(health, gone):
+            return cannot_measure(name, "the score hardly varies" if health.min() == health.max() else APART, notes)
+        level, slope, _ = logit(health, gone.astype(float))
+        told.append(late.assign(said=level + slope * late["health"], bare=gone.mean()))
+    return pd.concat(told)
 
 
 def card_and_churn(evidence: Evidence) -> Finding:
@@ -43,16 +90,17 @@ def card_and_churn(evidence: Evidence) -> Finding:
     Verdict: investigate when a baseline does better beyond chance, keep when none does and the card beats a coin,
     else it cannot be told; a new card to adopt is another study's.
     """
-    train, test = split(evidence.readings)
-    events = test["is_churned"].astype(bool)
-    smaller = min(test[events]["account_id"].nunique(), test[~events]["account_id"].nunique())
-    notes = _notes(evidence, train, test)
-    few = too_few(evidence, NAME, smaller, "churned or stayed (the fewer) among the later windows that test the card",
-                  notes)
+    parts = out_of_time(evidence)
+    test = pd.concat([late for _, late in parts]) if parts else evidence.readings.rows[:0]
+    trained = sum(len(early) for early, _ in parts)
+    notes = [f"Chosen on {count(trained)} earlier windows of one half of the accounts, tested on {count(len(test))} "
+             "later ones of the other, each half in turn; 50% would be a coin.", *evidence.readings.notes()]
+    few = too_few(evidence, NAME, fewest(test), "churned or stayed (the fewer) among the later windows that test the "
+                  "card", notes)
     if few:
         return few
-    card = stats.auc(-test["health"], events, test["cluster"])
-    table = [_line("the card", card, None), *_baselines(evidence, train, test), *_expansion(test)]
+    card = stats.auc(-test["health"], test["is_churned"], test["cluster"])
+    table = [_line("the card", card, None), *_baselines(evidence, parts, test), *_expansion(test)]
     floor = evidence.definitions.claims.min_clusters
     verdict = _verdict(card, table, floor)
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
@@ -61,25 +109,30 @@ def card_and_churn(evidence: Evidence) -> Finding:
     return Finding(NAME, sentence, card.value, card.lower, card.upper, card.n, verdict, details)
 
 
-def _baselines(evidence: Evidence, train: pd.DataFrame, test: pd.DataFrame) -> list[dict[str, Any]]:
-    shares = indicator_points(evidence)
-    early, late = (rows[["account_id", "month"]].merge(shares, how="left", on=["account_id", "month"])
-                   .set_index(rows.index)[shares.columns[2:]] for rows in (train, test))
-    measured = [name for name in late if early[name].notna().any() and late[name].notna().mean() >= 0.5]
+def _baselines(evidence: Evidence, parts: list[tuple[pd.DataFrame, pd.DataFrame]],
+               test: pd.DataFrame) -> list[dict[str, Any]]:
+    """A line per baseline that scores at least half of the later readings of each half of the accounts."""
+    points, best = indicator_points(evidence), []
     before = evidence.history.assign(month=evidence.history["month"] + pd.DateOffset(months=1))[[*KEY, "health"]]
-    month_before = test[KEY].merge(before, on=KEY, how="left").set_index(test.index)["health"]
-    lines = [_compared("equal weights", late.mean(axis=1, skipna=True), test)]
-    if month_before.notna().mean() >= 0.5:
-        lines.insert(0, _compared("the card a month earlier", month_before, test))
-    chosen = {name: stats.auc(-early[name].fillna(early[name].mean()), train["is_churned"], train["cluster"]).value
-              for name in measured}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    if chosen:
-        best = max(chosen, key=lambda name: (chosen[name], name))
-        lines.append(_compared(f"best single indicator ({best})", late[best].fillna(early[best].mean()), test))
-        lines += [_compared(f"{CEILING}: {words}", -chances, test)
-                  for words, chances in learned(early[measured], train["is_churned"].astype(int), late[measured])]
-    return lines
+    scored = []
+    for early, late in parts:
+        was, now = (rows[KEY].merge(points, how="left", on=KEY).set_index(rows.index)[points.columns[2:]]
+                    for rows in (early, late))
+        scores = {"the card a month earlier": late[KEY].merge(before, on=KEY, how="left")["health"].to_numpy(),
+                  "equal weights": now.mean(axis=1, skipna=True)}
+        measured = [name for name in now if was[name].notna().any() and now[name].notna().mean() >= 0.5]
+        order = {name: stats.auc(-was[name].fillna(was[name].mean()), early["is_churned"], early["cluster"]).value
+                 for name in measured}
+        order = {name: value for name, value in order.items() if value is not None}
+        if order:
+            best.append(max(order, key=lambda name: (order[name], name)))
+            scores["best single indicator"] = now[best[-1]].fillna(was[best[-1]].mean())
+            scores |= {f"{CEILING}: {words}": -chances for words, chances in learned(
+                was[measured], early["is_churned"].astype(int), now[measured])}
+        scored.append(pd.DataFrame(scores, index=late.index))
+    names = {"best single indicator": f"best single indicator ({', '.join(dict.fromkeys(best))})"}
+    return [_compared(names.get(words, words), pd.concat(part[words] for part in scored), test)
+            for words in scored[0] if all(words in part and part[words].notna().mean() >= 0.5 for part in scored)]
 
 
 def learned(early: pd.DataFrame, events: pd.Series, late: pd.DataFrame) -> list[tuple[str, pd.Series]]:
@@ -110,9 +163,8 @@ def indicator_points(evidence: Evidence) -> pd.DataFrame:
 
 def _compared(words: str, score: pd.Series, test: pd.DataFrame) -> dict[str, Any]:
     score = score.fillna(score.mean())
-    events = test["is_churned"].astype(bool)
-    less = stats.auc_difference(-test["health"], -score, events, test["cluster"])
-    return _line(words, stats.auc(-score, events, test["cluster"]), less)
+    less = stats.auc_difference(-test["health"], -score, test["is_churned"], test["cluster"])
+    return _line(words, stats.auc(-score, test["is_churned"], test["cluster"]), less)
 
 
 def _expansion(test: pd.DataFrame) -> list[dict[str, Any]]:
@@ -129,9 +181,9 @@ def _line(words: str, estimate: Estimate, less: Estimate | None) -> dict[str, An
 
 
 def _better(table: list[dict[str, Any]]) -> list[str]:
-    """The simple baselines that beat the card beyond chance; a ceiling may."""
+    """The simple baselines that beat the card beyond chance, and a coin as well; a ceiling may."""
     return [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0
-            and not line["what"].startswith(CEILING)]
+            and line["lower"] > 0.5 and not line["what"].startswith(CEILING)]
 
 
 def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int) -> str:
@@ -150,8 +202,3 @@ def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_cluste
         return "no better than a coin beyond chance" if is_known else "too few groups to judge chance by"
     better = _better(table)
     return f"{' and '.join(better)} does better" if better else "worse than a coin"
-
-
-def _notes(evidence: Evidence, train: pd.DataFrame, test: pd.DataFrame) -> list[str]:
-    return [f"Chosen on {count(len(train))} earlier windows of one half of the accounts, tested on {count(len(test))} "
-            "later ones of the other half; 50% would be a coin.", *evidence.readings.notes()]

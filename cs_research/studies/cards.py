@@ -31,8 +31,8 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
         enough = definitions.claims.are_enough(len(known))
         share = {which: f"{band} {percent((known['health_band'] == band).mean())}" if enough else None
                  for which, band in (("worst", other.bands[0]), ("best", other.bands[-1]))}
-        agreement = both.iloc[:, 0].rank().corr(both.iloc[:, 1].rank()) if definitions.claims.are_enough(len(both)) \
-            and other.name != card.name else None
+        is_told = definitions.claims.are_enough(len(both)) and other.name != card.name and (both.nunique() > 1).all()
+        agreement = both.iloc[:, 0].rank().corr(both.iloc[:, 1].rank()) if is_told else None
         rows.append({"card": other.name, "title": other.title.en, "version": other.version, "n": len(known),
                      "measured": float(mine["measured_share"].mean()) if len(mine) else None, **share,
                      "agreement": agreement})

@@ -148,7 +148,7 @@ def _with_fate(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     ends = ends[ends["due_date"] > ends["landmark"] + pd.offsets.MonthEnd(0)]
     left = ends[(ends["outcome"] == "churned") & (ends["due_date"] <= ends["later_month"] + pd.offsets.MonthEnd(0))]
     seen = pd.MultiIndex.from_frame(evidence.history[KEY])
-    due = pd.to_datetime(frame["account_id"].map(ends.groupby("account_id")["due_date"].min()))
+    due = ends.groupby("account_id")["due_date"].min().reindex(frame["account_id"]).set_axis(frame.index)
     start = frame["start_date"]
     later = frame.assign(
         is_here=pd.MultiIndex.from_frame(frame[["account_id", "later_month"]]).isin(seen),

@@ -167,8 +167,8 @@ def logarithm(ratio: Estimate) -> Estimate:
 def auc(score: pd.Series, events: pd.Series, cluster: pd.Series) -> Estimate:
     """Chance that a row with the event has a higher `score` than one without (ties count half).
 
-    Interval: DeLong's components summed by cluster (Obuchowski), on the logit scale; where the two groups do
-    not overlap at all, Hanley and McNeil's error for half a tie.
+    Interval: DeLong's components summed by cluster (Obuchowski), on the logit scale. Where the two groups do not
+    overlap at all, the exact one of as many pairs without a row in common, of which none went wrong.
     """
     y = np.asarray(events, dtype=bool)
     if y.all() or not y.any():
@@ -176,12 +176,9 @@ def auc(score: pd.Series, events: pd.Series, cluster: pd.Series) -> Estimate:
     value, influence = _auc_parts(score, y)
     if 0 < value < 1:
         return interval(value, influence, cluster, LOGIT)
-    pairs, clusters = y.sum() * (~y).sum(), int(pd.Series(np.asarray(cluster, dtype=object)).nunique())
-    near = float((value * pairs + 0.5) / (pairs + 1))
-    if clusters < 2:
-        return Estimate(value, None, None, len(y), clusters)
-    around = spread(near, _hanley_mcneil(near, y.sum(), (~y).sum()), len(y), clusters, LOGIT)
-    lower, upper = (0.0, around.upper) if value == 0 else (around.lower, 1.0)
+    names, fewer = np.asarray(cluster, dtype=object), y if y.mean() <= 0.5 else ~y
+    pairs, clusters = rate(np.full(fewer.sum(), value), names[fewer]), len(set(names))
+    lower, upper = (pairs.lower, pairs.upper) if clusters > 1 else (None, None)
     return Estimate(value, lower, upper, len(y), clusters)
 
 
@@ -207,9 +204,3 @@ def _auc_parts(score: pd.Series, y: np.ndarray) -> tuple[float, np.ndarray]:
 
 def _ranks(x: np.ndarray) -> np.ndarray:
     return pd.Series(x).rank().to_numpy()  # ties share the mean of their ranks
-
-
-def _hanley_mcneil(value: float, with_event: int, without: int) -> float:
-    first, second = value / (2 - value), 2 * value**2 / (1 + value)
-    spread_of_pairs = (with_event - 1) * (first - value**2) + (without - 1) * (second - value**2)
-    return float(np.sqrt((value * (1 - value) + spread_of_pairs) / (with_event * without)))

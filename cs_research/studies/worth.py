@@ -8,8 +8,7 @@ from scipy.special import expit
 
 from cs_research.finding import Estimate, Finding, count, number, percent, with_interval
 from cs_research.studies import stats
-from cs_research.studies.calibration import logit
-from cs_research.studies.card_check import split
+from cs_research.studies.card_check import with_chances
 from cs_research.studies.evidence import KEY, Evidence
 from cs_research.studies.judging import cannot_measure, known_chance, too_few, under_floor
 
@@ -26,21 +25,15 @@ def list_by_score(evidence: Evidence) -> Finding:
     gives beside that of the bare rate, both learned on earlier windows of other accounts.
     """
     name = "list_by_score"
-    train, test = split(evidence.readings)
-    smaller = min(rows[rows["is_churned"].astype(bool) == left]["account_id"].nunique()
-                  for rows in (train, test) for left in (True, False))
-    few = too_few(evidence, name, smaller, "churned or stayed (the fewer) among the earlier or the later windows",
-                  evidence.readings.notes())
-    if few:
-        return few
-    if train["health"].nunique() < 2 or test["health"].nunique() < 2:
-        return cannot_measure(name, "the score hardly varies", evidence.readings.notes())
+    rows = with_chances(evidence, name)
+    if isinstance(rows, Finding):
+        return rows
     share, capacity = _capacity(evidence)
-    who = test["is_churned"].astype(float), test["cluster"]
-    level, slope, _ = logit(train["health"].to_numpy(float), train["is_churned"].to_numpy(float))
-    said, bare = expit(level + slope * test["health"]), pd.Series(train["is_churned"].mean(), index=test.index)
-    lines = {**at_capacity(test["health"], *who, share), "Brier score": brier(said, *who),
-             "Brier score of the bare rate": brier(bare, *who)}
+    if share == 1:
+        return cannot_measure(name, "the managers can see every account in a month", [capacity])
+    who = rows["is_churned"].astype(float), rows["cluster"]
+    lines = {**at_capacity(rows["health"], *who, share), "Brier score": brier(expit(rows["said"]), *who),
+             "Brier score of the bare rate": brier(rows["bare"], *who)}
     lines = {words: known_chance(one, evidence.definitions) for words, one in lines.items()}
     table = [{"what": words, "form": "number", "estimate": one.value, "lower": one.lower, "upper": one.upper,
               "n": one.n} for words, one in lines.items()]
@@ -48,7 +41,7 @@ def list_by_score(evidence: Evidence) -> Finding:
     sentence = (f"A list of the {percent(share)} of accounts with the lowest scores would have been right in "
                 f"{with_interval(lines['precision'])}, {with_interval(lift, 'ratio')} times as often as one by lot.")
     return Finding(name, sentence, lift.value, lift.lower, lift.upper, lift.n, details={"rows": table, "notes": [
-        f"Tested on {count(len(test))} later windows of accounts that taught nothing. {capacity}",
+        f"Tested on {count(len(rows))} later windows of each half of the accounts, taught by the other. {capacity}",
         *evidence.readings.notes()[1:]]})
 
 
@@ -83,8 +76,7 @@ def _capacity(evidence: Evidence) -> tuple[float, str]:
     if book["owner"].isna().all():
         return BLIND_SHARE, f"No manager is known: the list holds {percent(BLIND_SHARE)} of the accounts."
     share = min(1.0, weekly * WEEKS * book["owner"].nunique() / book["owner"].notna().sum())
-    return share, (f"Capacity: {count(weekly)} accounts a week and manager, {percent(share)} of the accounts in a month"
-                   f"{', all of them: a list then tells nothing' if share == 1 else ''}.")
+    return share, f"Capacity: {count(weekly)} accounts a week and manager, {percent(share)} of the accounts in a month."
 
 
 # ---------------------------------------------------------------- for whom, and still
