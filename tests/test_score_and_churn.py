@@ -155,7 +155,8 @@ def test_what_stops_when_customers_leave_is_named_with_when(leak, suspects):
     found = foresight.told_by_distance(told(leak))
     assert {(row["what"], int(row["read"][0])) for row in found.rows if row["is_suspect"]} == suspects
     assert found.verdict == ("investigate" if suspects else "")
-    assert ("too good to be true in the card, E-1" in found.sentence.lower().replace("e-1", "E-1")) == bool(suspects)
+    assert ("Too good to be true (the card, E-1)" in found.sentence) == bool(suspects)
+    assert found.details["doubted"] == []  # D-1 foretells something at all times
 
 
 def test_scores_read_after_notice_are_counted():

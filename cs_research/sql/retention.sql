@@ -2,7 +2,8 @@
 -- basis month and trailing_12 compare month ends; renewals_due compares the due dates of the month before and
 -- after, those whose grace is over (within it renewals are known and silent leavers are not). The cohort of the opening alone counts for churn, contraction and expansion.
 -- An account that left with an unknown outcome is in no rate: it is taken out of both sides of its row, and where
--- more than settings.max_unknown_share of the opening left so, the row has no rates.
+-- more than settings.max_unknown_share of the opening left so, the row has no rates. Nor has any row of data in which
+-- no term has an end: nobody can be seen to leave.
 WITH spans AS (
   SELECT 'month' AS basis, 1 AS months
   UNION ALL
@@ -80,7 +81,8 @@ cells AS (
 ),
 rated AS (
   SELECT c.month, c.basis, c.segment,
-    CASE WHEN SUM(c.has_vanished) <= MAX(z.max_unknown_share) * SUM(c.was_here) THEN 1 ELSE 0 END AS is_rated
+    CASE WHEN SUM(c.has_vanished) <= MAX(z.max_unknown_share) * SUM(c.was_here)
+           AND (SELECT COUNT(*) FROM outcomes) > 0 THEN 1 ELSE 0 END AS is_rated
   FROM cells AS c
   CROSS JOIN settings AS z
   GROUP BY c.month, c.basis, c.segment

@@ -6,7 +6,7 @@ import numpy as np
 
 from cs_research.definitions import models
 from cs_research.finding import Estimate, Finding, count, percent, signed, with_interval
-from cs_research.studies import stats
+from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import DRAWS, Calibration, calibrated, is_apart, logit, points_drawn
 from cs_research.studies.card_check import APART, windows, with_chances
 from cs_research.studies.evidence import Evidence
@@ -42,7 +42,7 @@ def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
         return Finding(POINTS, f"No points can be calibrated: {found.why}.", n=len(frame), verdict="cannot_tell",
                        details={"notes": notes})
     rules, difference = evidence.definitions.claims, found.difference
-    verdict = found.verdict(rules.min_clusters)
+    verdict, doubt = found.verdict(rules.min_clusters), foresight.doubt(evidence)
     drawn = points_drawn(rows, expert_points(card), draws)[:, :, -1] if rules.min_clusters <= len(
         set(rows.cluster)) else None
     is_same = np.array_equal(found.points, expert_points(card))
@@ -50,6 +50,9 @@ def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
     sentence = (f"Of an account that churned and one that stayed, points fitted to earlier outcomes had the churned "
                 f"one lower in {new} of pairs, the expert's in {old}: {_difference(difference)}. "
                 f"{ADVICE['same' if is_same and verdict == 'keep' else verdict]}")
+    if doubt and verdict == "adopt":
+        verdict, sentence = "investigate", f"{sentence.removesuffix(ADVICE['adopt'])}But this is {doubt}: investigate."
+
     first, last = (f"{month:%Y-%m}" for month in (frame["month"].min(), frame["month"].max()))
     notes = [f"Tested on {count(found.tested)} later windows of one half of the accounts by points fitted on "
              f"{count(found.trained)} earlier ones of the other; the points shown are fitted on all "

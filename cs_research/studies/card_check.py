@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from cs_research.finding import Estimate, Finding, count, with_interval
-from cs_research.studies import stats
+from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import Windows, is_apart, logit, split
-from cs_research.studies.evidence import KEY, Evidence
+from cs_research.studies.evidence import KEY, Evidence, indicator_points
 from cs_research.studies.judging import cannot_measure, too_few
 
 NAME = "card_foretells_churn"
@@ -87,8 +87,8 @@ def with_chances(evidence: Evidence, name: str) -> pd.DataFrame | Finding:
 def card_and_churn(evidence: Evidence) -> Finding:
     """AUC of the card's total for churn out of time, less that of equal weights and of the best single indicator.
 
-    Verdict: investigate when a baseline does better beyond chance, keep when none does and the card beats a coin,
-    else it cannot be told; a new card to adopt is another study's.
+    Verdict: investigate when a baseline does better beyond chance or the card too well to be true, keep when none does
+    and the card beats a coin, else it cannot be told; a new card to adopt is another study's.
     """
     parts = out_of_time(evidence)
     test = pd.concat([late for _, late in parts]) if parts else evidence.readings.rows[:0]
@@ -101,10 +101,10 @@ def card_and_churn(evidence: Evidence) -> Finding:
         return few
     card = stats.auc(-test["health"], test["is_churned"], test["cluster"])
     table = [_line("the card", card, None), *_baselines(evidence, parts, test), *_expansion(test)]
-    floor = evidence.definitions.claims.min_clusters
-    verdict = _verdict(card, table, floor)
+    floor, doubt = evidence.definitions.claims.min_clusters, foresight.doubt(evidence)
+    verdict = _verdict(card, table, floor, doubt)
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
-                f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table, floor)}.")
+                f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table, floor, doubt)}.")
     details = {"rows": table, "notes": notes, "clusters": card.clusters}
     return Finding(NAME, sentence, card.value, card.lower, card.upper, card.n, verdict, details)
 
@@ -152,15 +152,6 @@ def learned(early: pd.DataFrame, events: pd.Series, late: pd.DataFrame) -> list[
                               index=late.index)) for words, model in models.items()]
 
 
-def indicator_points(evidence: Evidence) -> pd.DataFrame:
-    """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
-    best = {indicator.id: indicator.best for indicator in evidence.card.indicators}
-    rows = evidence.indicators
-    rows = rows.assign(share=rows["points"] / rows["indicator"].map(best).astype(float))
-    wide = rows.pivot(index=["account_id", "month"], columns="indicator", values="share").reset_index()
-    return wide.rename_axis(columns=None)
-
-
 def _compared(words: str, score: pd.Series, test: pd.DataFrame) -> dict[str, Any]:
     score = score.fillna(score.mean())
     less = stats.auc_difference(-test["health"], -score, test["is_churned"], test["cluster"])
@@ -186,19 +177,21 @@ def _better(table: list[dict[str, Any]]) -> list[str]:
             and line["lower"] > 0.5 and not line["what"].startswith(CEILING)]
 
 
-def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int) -> str:
+def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int, doubt: str) -> str:
     if card.clusters < min_clusters or card.lower is None:
         return "cannot_tell"
-    if card.upper <= 0.5 or _better(table):
+    if card.upper <= 0.5 or doubt or _better(table):
         return "investigate"
     return "keep" if card.lower > 0.5 else "cannot_tell"
 
 
-def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_clusters: int) -> str:
+def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_clusters: int, doubt: str) -> str:
     if verdict == "keep":
         return "no simple baseline does better beyond chance"
     if verdict == "cannot_tell":
         is_known = card.lower is not None and card.clusters >= min_clusters
         return "no better than a coin beyond chance" if is_known else "too few groups to judge chance by"
     better = _better(table)
+    if doubt:
+        return doubt
     return f"{' and '.join(better)} does better" if better else "worse than a coin"

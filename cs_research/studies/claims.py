@@ -3,11 +3,13 @@
 `all_claims` gives the seven Findings in the order of claims.yml; each can be asked for on its own.
 """
 
+from dataclasses import replace
+
 import pandas as pd
 
 from cs_research.definitions import Definitions
 from cs_research.finding import VERDICTS, Finding, count, number, percent, percents, with_interval
-from cs_research.studies import landmark, onboarding, stats, touch_effect
+from cs_research.studies import foresight, landmark, onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few
 
@@ -18,7 +20,20 @@ def all_claims(evidence: Evidence) -> tuple[Finding, ...]:
                "bad_health_churns_half": bad_health, "good_health_expands_70": good_health,
                "established_rarely_churns": established, "low_stock_churns": low_stock,
                "touch_predicts_churn": touch_and_churn, "touch_raises_health": touch_effect.touch_and_health}
-    return tuple(studies[name](evidence) for name in evidence.definitions.claims.claims if name in studies)
+    found = [studies[name](evidence) for name in evidence.definitions.claims.claims if name in studies]
+    doubt = foresight.doubt(evidence)
+    return tuple(_doubted(one, doubt) if one.question in OF_THE_SCORE else one for one in found)
+
+
+OF_THE_SCORE = ("bad_health_churns_half", "good_health_expands_70", "touch_predicts_churn")
+
+
+def _doubted(found: Finding, doubt: str) -> Finding:
+    """No claim is supported by a score that mirrors leaving, or that is perfect (foresight.doubt)."""
+    if found.verdict != "supported" or not doubt:
+        return found
+    return replace(found, sentence=f"{found.sentence} Yet it cannot be told: {doubt}.", verdict="cannot_tell",
+                   details={**found.details, "reason": doubt})
 
 
 def verdict_table(findings: tuple[Finding, ...], definitions: Definitions) -> pd.DataFrame:

@@ -134,6 +134,15 @@ def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFram
     return total[[*KEY, "health", "points"]]
 
 
+def indicator_points(evidence: Evidence) -> pd.DataFrame:
+    """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
+    best = {indicator.id: indicator.best for indicator in evidence.card.indicators}
+    rows = evidence.indicators
+    rows = rows.assign(share=rows["points"] / rows["indicator"].map(best).astype(float))
+    wide = rows.pivot(index=["account_id", "month"], columns="indicator", values="share").reset_index()
+    return wide.rename_axis(columns=None)
+
+
 def last_month_before(days: pd.Series) -> pd.Series:
     """First day of the last month that ends on or before each date.
 

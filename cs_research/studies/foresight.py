@@ -7,8 +7,7 @@ import pandas as pd
 
 from cs_research.finding import Finding, count, number, with_interval
 from cs_research.studies import stats
-from cs_research.studies.card_check import indicator_points
-from cs_research.studies.evidence import KEY, Evidence, clusters
+from cs_research.studies.evidence import KEY, Evidence, clusters, indicator_points
 from cs_research.studies.incidence import MONTH_DAYS
 from cs_research.studies.judging import known_chance, too_few
 
@@ -72,7 +71,8 @@ def told_by_distance(evidence: Evidence) -> Finding:
     Scores made of what stops when a customer leaves look superb just before the end and foretell nothing. By renewal:
     read at twice the months before, at these, and at the renewal itself; else one reading, for those that left later
     than three months after it and for those that left sooner. `rows`: what (the card or an indicator), read, n,
-    estimate, lower, upper, is_suspect; of the indicators only those under suspicion.
+    estimate, lower, upper, is_suspect; of the indicators only those under suspicion. details `doubted`: what is too
+    good at the reading that claims are tested at, being perfect there or the score no better than a coin further off.
     """
     name = "told_by_distance"
     read = _by_distance(evidence)
@@ -88,13 +88,25 @@ def told_by_distance(evidence: Evidence) -> Finding:
     suspects = list(dict.fromkeys(line["what"] for line in table if line["is_suspect"]))
     near = [line for line in table if line["what"] == "the card"]
     said = "; ".join(f"{line['read']}: {number(100 * line['estimate'], 0)}%" for line in near)
-    verdict = (f"too good to be true in {', '.join(suspects)}: look for something that stops when a customer leaves"
+    is_mirror = "the card" in suspects and (near[0]["lower"] or 0.0) <= 0.5
+    verdict = (f"{'it mirrors leaving rather than foretells it' if is_mirror else 'too good to be true'} "
+               f"({', '.join(suspects)}): look for something that stops when a customer leaves"
                if suspects else "no sign of data that stop when a customer leaves")
     table, last = [line for line in table if line["what"] in ("the card", *suspects)], near[-1]
+    used = list(read)[1:2] if len(read) > 2 else list(read)
+    doubted = [line["what"] for line in table if line["is_suspect"] and line["read"] in used
+               and (is_mirror or line["estimate"] >= TOO_GOOD)]
     return Finding(name, f"Pairs that the card puts in the right order, by when it is read: {said} "
                    f"(n = {count(last['n'])}). {verdict[0].upper()}{verdict[1:]}.", last["estimate"], last["lower"],
-                   last["upper"], last["n"], "investigate" if suspects else "", {"rows": table, "notes": [
-                       *_after_notice(evidence), *evidence.readings.notes()[1:]]})
+                   last["upper"], last["n"], "investigate" if suspects else "", {
+                       "rows": table, "doubted": list(dict.fromkeys(doubted)),
+                       "notes": [*_after_notice(evidence), *evidence.readings.notes()[1:]]})
+
+
+def doubt(evidence: Evidence) -> str:
+    """Why nothing good may be said of the score as the claims read it, in words; empty where it may."""
+    suspects = ", ".join(told_by_distance(evidence).details.get("doubted", []))
+    return suspects and f"too good to be true ({suspects}), as where something stops when customers leave"
 
 
 def _by_distance(evidence: Evidence) -> dict[str, pd.DataFrame]:

@@ -12,7 +12,7 @@ import pandas as pd
 from cs_research.finding import Finding, count, with_interval
 from cs_research.studies import stats
 from cs_research.studies.evidence import Evidence, clusters
-from cs_research.studies.judging import cannot_measure, known_chance, too_few
+from cs_research.studies.judging import NO_END, cannot_measure, known_chance, too_few
 
 MONTH_DAYS = 365.25 / 12
 SHOWN = (12, 24, 36)
@@ -63,8 +63,7 @@ def first_events(evidence: Evidence) -> Finding:
     """
     name = "first_events"
     lives = _lives(evidence, evidence.history.groupby("account_id")["start_date"].min())
-    few = too_few(evidence, name, len(lives), "watched for a month and more")
-    if few:
+    if few := _unseen(evidence, name) or too_few(evidence, name, len(lives), "watched for a month and more"):
         return few
     can_grow = evidence.outcomes["outcome"].isin(EVENTS[:2]).any()
     curves = {event: _curve_of(evidence, lives, event)
@@ -88,8 +87,7 @@ def churn_by_opening_band(evidence: Evidence) -> Finding:
     name, scored = "churn_by_opening_band", evidence.history[evidence.history["health_band"].notna()]
     first = scored.sort_values("month").groupby("account_id").first()
     lives = _lives(evidence, first["month"] + pd.offsets.MonthEnd(1))
-    few = too_few(evidence, name, len(lives), "watched after a first score")
-    if few:
+    if few := _unseen(evidence, name) or too_few(evidence, name, len(lives), "watched after a first score"):
         return few
     lives = lives.assign(band=lives["account_id"].map(first["health_band"]))
     groups = {band: lives[lives["band"] == band] for band in evidence.card.bands}
@@ -105,6 +103,10 @@ def churn_by_opening_band(evidence: Evidence) -> Finding:
     return Finding(name, f"Churned within {count(months)} months of the first score, by its colour: {said}.",
                    worst.value, worst.lower, worst.upper, worst.n,
                    details={"rows": rows, "curves": _drawn(curves)})
+
+
+def _unseen(evidence: Evidence, name: str) -> Finding | None:
+    return cannot_measure(name, NO_END) if evidence.outcomes.empty else None
 
 
 def _lives(evidence: Evidence, entry: pd.Series) -> pd.DataFrame:

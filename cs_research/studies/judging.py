@@ -12,6 +12,8 @@ from cs_research.finding import judgement as judged_by_rule
 from cs_research.studies import stats
 from cs_research.studies.evidence import Evidence
 
+NO_END = "no term has an end in the data, so nobody can be seen to leave"
+
 
 def judged(evidence: Evidence, name: str, estimate: Estimate, difference: Estimate | None = None,
            tolerance: float | None = None, accounts: int | None = None) -> Judgement:

@@ -11,7 +11,7 @@ from cs_research.finding import CLOSE, Estimate, Finding, count, percent, with_i
 from cs_research.history import CLOSED
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import known_chance, under_floor
+from cs_research.studies.judging import NO_END, known_chance, under_floor
 
 YEAR = 12
 BASES = {"trailing_12": "accounts of a year before", "month": "accounts of a month before",
@@ -30,6 +30,7 @@ class Cohort:
     vanished: int
     who: str = "accounts under contract a year before"
     over: str = "over twelve months"
+    is_seen: bool = True  # whether any term ends, so that a leave can be seen
 
     @property
     def accounts(self) -> int:
@@ -38,8 +39,8 @@ class Cohort:
 
     def without_rate(self, name: str, definitions: Definitions) -> Finding | None:
         """The Finding where no rate can be had, None when one can."""
-        if not self.accounts:
-            return Finding.not_measured(name, f"there are no {self.who}")
+        if not self.accounts or not self.is_seen:
+            return Finding.not_measured(name, f"there are no {self.who}" if self.is_seen else NO_END)
         if is_too_unknown(self.vanished, self.accounts, definitions):
             return Finding.not_measured(name, f"{count(self.vanished)} of {count(self.accounts)} {self.who.split()[0]} "
                                               "left with an unknown outcome")
@@ -74,7 +75,8 @@ def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, mo
     both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
     vanished = ~both["is_here"] & unknown
     words = () if months == YEAR else ("accounts under contract a month before", "over the month")
-    return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()), *words)
+    return Cohort(both[~vanished].assign(cluster=clusters(both)), int(vanished.sum()), *words,
+                  is_seen=not outcomes.empty)
 
 
 def cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date) -> Cohort:
@@ -169,7 +171,7 @@ def retention_by_month(retention: pd.DataFrame, definitions: Definitions, month:
     if rows.empty:
         return Finding.not_measured("retention_by_month", "there is no full year of contracts yet")
     if pd.isna(rows["logo_churn"].iloc[-1]):
-        return Finding.not_measured("retention_by_month", "too many accounts left with an unknown outcome")
+        return Finding.not_measured("retention_by_month", f"too many left with an unknown outcome, or {NO_END}")
     last = rows.iloc[-1]
     level, over = {"trailing_12": (1 - churn, "over twelve months"), "month": (1 - churn / YEAR, "over the month"),
                    "renewals_due": (None, "of the renewals due")}[basis]

@@ -51,6 +51,8 @@ def _by_logos(view: View, last: pd.Series) -> tuple[Markup, Markup]:
 
 def _no_rate(view: View) -> Markup:
     """Why there is no rate of those who leave."""
+    if view.run.outcomes.empty:
+        return say("ends_none")
     group = view.cohort
     if group.vanished:
         return say("unexplained_many", n=group.vanished, accounts=formats.count(group.accounts))
@@ -145,7 +147,9 @@ def _sure(view: View) -> Markup:
     if not any(name in view.run.findings for name in view.definitions.claims.claims):
         return joined([who, say("sure_none")], "gap")
     parts = joined(say(f"part_{verdict}", n=n) for verdict, n in counts.items() if n)
-    return joined([who, say("sure_claims", claims=formats.word(sum(counts.values())), parts=parts)], "gap")
+    leak = view.finding("told_by_distance")
+    doubt = say("sure_leak") if leak is not None and leak.verdict == "investigate" else Markup("")
+    return _sentences(who, say("sure_claims", claims=formats.word(sum(counts.values())), parts=parts), doubt)
 
 
 def _first(due: Due, found: list[Job]) -> Markup:
