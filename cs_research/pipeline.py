@@ -242,7 +242,8 @@ def _hold(folder: Path, request: Request) -> None:
     holds = Run(folder).about["holds"]
     waiting = [hold for hold in holds if hold["code"] not in request.acknowledged]
     if waiting:
-        command = _command(replace(request, month=Run(folder).about["month"]), [hold["code"] for hold in holds])
+        codes = dict.fromkeys(hold["code"] for hold in holds)
+        command = _command(replace(request, month=Run(folder).about["month"]), [*codes])
         raise Held(f"Built but not published: {'; '.join(hold['sentence'].rstrip('.') for hold in waiting)}",
                    f"look at {folder / 'index.html'}, then publish it by `{command}`")
 

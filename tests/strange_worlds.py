@@ -4,26 +4,35 @@ Contracts, accounts, users, usage events, touches, meetings and milestones, made
 from 2023 on, as of 31 December 2025. A level from 0 to 1 moves usage and so health, another touches and meetings.
 """
 
+import ast
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
+
+from cs_research import open_run, pipeline
+from cs_research.report.notebooks import Job
+from cs_research.run import Run
 
 FIRST, AS_OF = pd.Timestamp("2023-01-01"), pd.Timestamp("2025-12-31")
 SEATS, MONTHS = 4, 36
 ABOUT = "kind: dataset\nname: {}\nzone: Asia/Tokyo\ncurrency: JPY\nas_of: 2025-12-31\nsimulated: true\n"
 
 
-def written(path: Path, world: str, accounts: int = 240, managers: int = 12, seed: int = 1, stop: int = 45,
-            start: int = 18) -> Path:
+def written(path: Path, world: str, accounts: int = 240, managers: int = 12, seed: int = 1, stop: int = 120,
+            begin: tuple[int, int] = (0, 18)) -> Path:
     """The folder of a data set. Worlds: `no_signal` (a fourth leaves at each renewal, whatever the level), `perfect`
-    (the level decides), `leak` (as no_signal, but usage and contact end `stop` days before a customer leaves) and
-    `no_dates` (no term has an end). Terms begin in the first `start` months."""
+    (the level decides), `leak` (as no_signal, but usage and contact end `stop` days before a customer leaves),
+    `all_stay` and `no_dates` (no term has an end). Terms begin in the months from January 2023 that `begin` spans."""
     rng = np.random.default_rng(seed)
     level = rng.choice([0.05, 0.95], accounts) if world == "perfect" else rng.random(accounts)
-    begun, leaves_at = rng.integers(0, start, accounts), rng.geometric(0.25, accounts)  # the renewal at which it leaves
-    if world == "perfect":
-        leaves_at = np.where(level < 0.5, 1, 9)
+    begun, leaves_at = rng.integers(*begin, accounts), rng.geometric(0.25, accounts)  # the renewal at which it leaves
+    if world in ("perfect", "all_stay"):
+        leaves_at = np.where((level < 0.5) & (world == "perfect"), 1, 9)
     years = np.minimum(leaves_at, (MONTHS - 1 - begun) // 12 + 1) if world != "no_dates" else np.full(accounts, 9)
     life = pd.DataFrame({"account_id": [f"{n:04}" for n in range(accounts)], "level": level, "begun": begun,
                          "contact": level if world == "perfect" else rng.random(accounts),
@@ -90,8 +99,44 @@ def _contact(life: pd.DataFrame, users: pd.DataFrame, world: str, stop: int,
 
 def _dated(rows: pd.DataFrame, world: str, stop: int, rng: np.random.Generator) -> pd.DataFrame:
     """A day of the month for each row; where data leak, only before the silence."""
-    rows = rows.assign(when=_day(rows["month"], rng.integers(0, 28, len(rows))))
+    rows = rows.assign(when=_day(rows["month"], rng.integers(0, 31, len(rows))))
     if world == "leak":
         silent = _day(rows["ends"].clip(upper=240)) - pd.Timedelta(days=stop)
         rows = rows[(rows["ends"] == 999) | (rows["when"] < silent)]
     return rows[rows["when"] <= AS_OF].reset_index(drop=True)
+
+
+def reported(folder: Path, patch: pytest.MonkeyPatch) -> Run:
+    """The whole report of a data set, whose notebooks run in this process, cell by cell, for kernels take seconds."""
+    patch.setattr(pipeline, "execute_notebooks", _run_here)
+    return open_run(pipeline.run_month(pipeline.Request(folder, folder.parent / "out")).parent)
+
+
+def _run_here(jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once: int,
+              progress: Callable[[str], None]) -> None:
+    for job in jobs:
+        pages = [f"{job.name}/{stem}" for stem in job.values] if job.each else [job.name]
+        for page, value in zip(pages, [*job.values.values()] or [""], strict=True):
+            copy = run / "notebooks" / f"{page}.ipynb"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(job.source, copy)
+            if page != pages[0]:
+                continue  # of the accounts, one
+            names: dict[str, object] = {}
+            for cell in json.loads(job.source.read_text("utf-8"))["cells"]:
+                if cell["cell_type"] == "code":
+                    _run_cell("".join(cell["source"]), names)
+                    if "parameters" in cell["metadata"].get("tags", []):
+                        names |= given | job.parameters | ({job.each: value} if job.each else {})
+            if job.each:
+                (run / "results" / f"{job.name}.json").unlink()
+        progress(job.name)
+
+
+def _run_cell(source: str, names: dict[str, object]) -> None:
+    body = ast.parse(source).body
+    last = ast.unparse(body.pop()) if body and isinstance(body[-1], ast.Expr) else "None"
+    exec(compile(ast.Module(body, []), "cell", "exec"), names)
+    shown = eval(last, names)
+    if hasattr(shown, "_repr_html_"):
+        shown._repr_html_()

@@ -149,7 +149,7 @@ def _sure(view: View) -> Markup:
     parts = joined(say(f"part_{verdict}", n=n) for verdict, n in counts.items() if n)
     leak = view.finding("told_by_distance")
     doubt = say("sure_leak") if leak is not None and leak.verdict == "investigate" else Markup("")
-    return _sentences(who, say("sure_claims", claims=formats.word(sum(counts.values())), parts=parts), doubt)
+    return joined([who, say("sure_claims", claims=formats.word(sum(counts.values())), parts=parts), doubt], "gap")
 
 
 def _first(due: Due, found: list[Job]) -> Markup:
