@@ -589,7 +589,7 @@ def test_a_year_without_rates_is_not_measured():
     row = {"month": pd.Timestamp(NOW), "basis": "trailing_12", "segment": "all", "logos_opening": 50,
            "grr": None, "nrr": None, "logo_churn": None, "arr_churn": None}
     found = money.retention_by_month(pd.DataFrame([row]).astype({"logo_churn": float}), DEFINITIONS, NOW)
-    assert found.sentence == "Not measured: too many accounts left with an unknown outcome." and not found.rows
+    assert found.sentence.startswith("Not measured: too many left with an unknown outcome") and not found.rows
 
 
 def test_a_bridge_that_does_not_add_up_is_a_defect():

@@ -102,8 +102,7 @@ def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scor
     """
     question = "colour_changes"
     both = _both(scores, old, new).query("month == @month").merge(names[["account_id", "account_name"]], "left")
-    few = under_floor(question, len(both), definitions, f"with a score of both cards in {month:%Y-%m}")
-    if few:
+    if few := under_floor(question, len(both), definitions, f"with a score of both cards in {month:%Y-%m}"):
         return few
     moved = both[both["band_old"] != both["band_new"]]
     share = stats.rate(both["band_old"] != both["band_new"], clusters(both))

@@ -101,8 +101,7 @@ def touch_and_churn(evidence: Evidence) -> Finding:
     if not 0 < low.mean() <= 0.6:
         return cannot_measure(name, "the touch score hardly varies between accounts", notes)
     smaller = min(rows[mask]["account_id"].nunique() for mask in (low, ~low))
-    few = too_few(evidence, name, smaller, "in the smaller group", notes)
-    if few:
+    if few := too_few(evidence, name, smaller, "in the smaller group", notes):
         return few
     estimate = stats.rate_difference(rows["is_churned"], low, rows["cluster"])
     verdict = judged(evidence, name, estimate, accounts=smaller)
@@ -124,8 +123,7 @@ def along_score(evidence: Evidence) -> Finding:
     `series`: churned and, where it can be seen, expanded: x (mean score), n, events, rate, lower, upper.
     """
     name, rows, rules = "rates_along_score", _with_health(evidence), evidence.definitions.claims
-    few = too_few(evidence, name, rows["account_id"].nunique(), "with a score before a known outcome")
-    if few:
+    if few := too_few(evidence, name, rows["account_id"].nunique(), "with a score before a known outcome"):
         return few
     tenth = pd.qcut(rows["health"].rank(), 10, labels=False, duplicates="drop")
     events = ["is_churned"] + ["is_expanded"] * bool(rows["is_expanded"].notna().all())
@@ -159,8 +157,7 @@ def by_reading(evidence: Evidence) -> Finding:
     is_first = rows["due_date"] == rows["account_id"].map(due.astype("datetime64[us]").to_dict())
     views = {f"{plan.months_before} months before": rows, f"{2 * plan.months_before} months before": early,
              "first renewals": rows[is_first], "later renewals": rows[~is_first]}
-    few = too_few(evidence, name, early["account_id"].nunique(), "with a score so early", near.readings.notes())
-    if few:
+    if few := too_few(evidence, name, early["account_id"].nunique(), "with a score so early", near.readings.notes()):
         return few
     table = [{"read": view, "group": band, **rate_row(part := some[some["health_band"] == band], "is_churned", rules),
               **{f"expanded_{key}": value for key, value in (
@@ -196,8 +193,7 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     if rows.empty:
         return cannot_measure(name, "no account has a score before a known outcome", notes)
     accounts = int(rows[chosen]["account_id"].nunique())
-    few = too_few(evidence, name, accounts, subject, notes)
-    if few:
+    if few := too_few(evidence, name, accounts, subject, notes):
         return few
     estimate = stats.rate(rows[chosen][event], rows[chosen]["cluster"])
     rules = evidence.definitions.claims

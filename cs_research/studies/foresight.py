@@ -30,8 +30,7 @@ def lead_time(evidence: Evidence) -> Finding:
     seen = seen.merge(left.rename("end").reset_index(), on="account_id")
     seen = seen[seen["month"] + pd.offsets.MonthEnd(0) < seen["end"]].sort_values("month")
     last = seen.groupby("account_id").last()
-    few = too_few(evidence, name, len(last), "churned after a score", evidence.readings.notes())
-    if few:
+    if few := too_few(evidence, name, len(last), "churned after a score", evidence.readings.notes()):
         return few
     green, red = (_warnings(seen, seen["health_band"].isin(of)).reindex(last.index) for of in (bands[:-1], bands[:1]))
     cluster = clusters(last.reset_index())
@@ -161,8 +160,7 @@ def misled(evidence: Evidence, churned: bool) -> Finding:
     bands = evidence.card.bands[::-1] if churned else evidence.card.bands
     rows = evidence.readings.rows
     rows = rows[rows["health_band"] == bands[0]]
-    few = too_few(evidence, name, rows["account_id"].nunique(), f"read as {bands[0]}", evidence.readings.notes())
-    if few:
+    if few := too_few(evidence, name, rows["account_id"].nunique(), f"read as {bands[0]}", evidence.readings.notes()):
         return few
     is_wrong = rows["is_churned"].astype(bool) == churned
     found = known_chance(stats.rate(is_wrong, rows["cluster"]), evidence.definitions)

@@ -103,8 +103,7 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     title = "gross revenue retention" if gross else "net revenue retention"
     name, group = title.replace(" ", "_"), cohort(scores, outcomes, definitions, month)
     rows = group.rows
-    silent = group.without_rate(name, definitions)
-    if silent:
+    if silent := group.without_rate(name, definitions):
         return silent
     if rows[["opening", "closing"]].isna().any(axis=None) or rows["opening"].sum() <= 0:
         return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
@@ -117,8 +116,7 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
 def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
     """Logo churn: the share of the cohort that `retention_basis` names that is no longer there."""
     group = cohort(scores, outcomes, definitions, month)
-    silent = group.without_rate("logo_churn", definitions)
-    if silent:
+    if silent := group.without_rate("logo_churn", definitions):
         return silent
     estimate = known_chance(stats.rate(~group.rows["is_here"], group.rows["cluster"]), definitions)
     sentence = f"{with_interval(estimate)} of the {group.who} were lost."

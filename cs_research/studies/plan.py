@@ -126,8 +126,7 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
     words = {value: word for word, value in kind.values.items()}
     rows["cell"] = rows["account_id"].map(of_month(measures, month).set_index("account_id")["value_matrix"].map(words))
     rated = rows[rows["cell"].notna()].sort_values(["arr", "account_id"], ascending=[False, True])
-    few = under_floor(name, len(rated), definitions, "with a rating of the value matrix in force")
-    if few:
+    if few := under_floor(name, len(rated), definitions, "with a rating of the value matrix in force"):
         return few
     table = [{"cell": cell, "delivered": CELLS.get(cell, (None, None))[0], "valued": CELLS.get(cell, (None, None))[1],
               "n": int((rated["cell"] == cell).sum()), "share": float((rated["cell"] == cell).mean()),

@@ -27,8 +27,7 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
     known = rows[rows["health"].notna()]
     if known.empty:
         return Finding.not_measured(name, f"no account has a score of the card {card.name} in {month:%Y-%m}")
-    few = under_floor(name, len(known), definitions, f"with a score in {month:%Y-%m}")
-    if few:
+    if few := under_floor(name, len(known), definitions, f"with a score in {month:%Y-%m}"):
         return few
     table = [{"band": band, "accounts": int((known["health_band"] == band).sum()),
               "share": float((known["health_band"] == band).mean()),
@@ -54,8 +53,7 @@ def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: D
     if known.empty:
         return Finding.not_measured(name, "no account has a score")
     accounts = known.groupby("month")["account_id"].transform("size")
-    few = under_floor(name, int(accounts.max()), definitions, "with a score in any month")
-    if few:
+    if few := under_floor(name, int(accounts.max()), definitions, "with a score in any month"):
         return few
     known = known[accounts.map(definitions.claims.are_enough)]
     shares = pd.crosstab(known["month"], known["health_band"], normalize="index")

@@ -24,8 +24,7 @@ def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -
     known = rows[rows["quadrant"].notna()]
     if known.empty:
         return Finding.not_measured(name, f"no account has both health and a touch score in {month:%Y-%m}")
-    few = under_floor(name, len(known), definitions, f"with health and a touch score in {month:%Y-%m}")
-    if few:
+    if few := under_floor(name, len(known), definitions, f"with health and a touch score in {month:%Y-%m}"):
         return few
     words = {letter: text.en for letter, text in definitions.quadrants.names.items()}
     table = [{"quadrant": words[letter], "accounts": int((known["quadrant"] == letter).sum()),
@@ -46,8 +45,7 @@ def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) 
     known = known.assign(is_in_touch=known["touch_score"] >= touch_cuts(known["segment"], plan) - TOLERANCE)
     if known.empty:
         return Finding.not_measured(name, "the data hold no touches")
-    few = under_floor(name, len(known), definitions, f"with a touch score in {month:%Y-%m}")
-    if few:
+    if few := under_floor(name, len(known), definitions, f"with a touch score in {month:%Y-%m}"):
         return few
     groups = [("all", known), *[(s.title.en, known[known["stage"] == s.name]) for s in definitions.stages.stages]]
     table = [_touch_row(label, group, definitions.claims) for label, group in groups]
@@ -79,8 +77,7 @@ def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Defin
     now = of_month(rows, month)
     if now["touch_points"].sum() <= 0:
         return Finding.not_measured(name, f"the data hold no touches in {month:%Y-%m}")
-    few = under_floor(name, len(now), definitions, f"with touches in {month:%Y-%m}")
-    if few:
+    if few := under_floor(name, len(now), definitions, f"with touches in {month:%Y-%m}"):
         return few
     table = [{"month": of, "n": len(one), "online": one["touch_points_online"].sum() / one["seats"].sum(),
               "offline": (one["touch_points"] - one["touch_points_online"]).sum() / one["seats"].sum(),

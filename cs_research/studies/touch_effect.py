@@ -50,8 +50,7 @@ def touch_and_health(evidence: Evidence) -> Finding:
         return cannot_measure(NAME, "the data hold no touches")
     panel = lagged_panel(evidence)
     accounts = panel["account_id"].nunique()
-    few = too_few(evidence, NAME, accounts, "with four months of health in a row")
-    if few:
+    if few := too_few(evidence, NAME, accounts, "with four months of health in a row"):
         return few
     estimate = conditional_association(panel, evidence.card.total)
     if estimate.value is None:

@@ -160,8 +160,7 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
     name, capacity = "list_precision", definitions.response_points.capacity_per_manager
     if rows.empty:
         return Finding.not_measured(name, "no entry of a past list has been judged yet", "cannot_tell")
-    few = under_floor(name, rows["account_id"].nunique(), definitions, "judged on a past list", "cannot_tell")
-    if few:
+    if few := under_floor(name, rows["account_id"].nunique(), definitions, "judged on a past list", "cannot_tell"):
         return few
     mine = hits(rows, list_order(rows), capacity)
     by_date = hits(rows, -rows["due_date"].fillna(pd.Timestamp.max).astype("int64"), capacity)

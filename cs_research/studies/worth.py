@@ -86,8 +86,7 @@ def by_subgroup(evidence: Evidence) -> Finding:
     """Pairs in the right order within each segment, stage and third of size (ARR, else seats), over all windows."""
     name, rows = "order_by_subgroup", evidence.readings.rows
     rows = rows[rows["health"].notna()].merge(evidence.history[[*KEY, "arr", "seats"]], on=KEY)
-    few = too_few(evidence, name, rows["account_id"].nunique(), "with a score and a known outcome")
-    if few:
+    if few := too_few(evidence, name, rows["account_id"].nunique(), "with a score and a known outcome"):
         return few
     size, what = (rows["arr"], "ARR") if rows["arr"].notna().any() else (rows["seats"], "seats")
     third = pd.cut(size.rank(pct=True), [0, 1 / 3, 2 / 3, 1], labels=[f"{w} third by {what}" for w in (
@@ -132,9 +131,8 @@ def drift(evidence: Evidence) -> Finding:
              for what, rows, column, names in (("the score", scored, "health_band", card.bands), *(
                  (i.id, bands[bands["indicator"] == i.id], "band", card.indicator_bands) for i in card.indicators))]
     table = [line for line in table if line["n_then"] and line["n_now"]]
-    few = under_floor(name, min(table[0]["n_then"], table[0]["n_now"]) if table else 0, evidence.definitions,
-                      "in the first or the last year")
-    if few:
+    if few := under_floor(name, min(table[0]["n_then"], table[0]["n_now"]) if table else 0, evidence.definitions,
+                          "in the first or the last year"):
         return few
     moved = [line["what"] for line in table[1:] if line["estimate"] > SHIFTED]
     whole = table[0]
