@@ -39,6 +39,10 @@ class Estimate:
         """Whether the interval lies wholly on one side of zero."""
         return self.lower is not None and self.upper is not None and (self.lower > 0 or self.upper < 0)
 
+    def row(self, name: str = "estimate") -> dict[str, Any]:
+        """What a line of a table holds of it: the value under `name`, lower, upper and n."""
+        return {name: self.value, "lower": self.lower, "upper": self.upper, "n": self.n}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -66,6 +70,11 @@ class Finding:
         for name in ("estimate", "lower", "upper", "details"):
             object.__setattr__(self, name, plain(getattr(self, name)))
         object.__setattr__(self, "n", int(self.n))
+
+    @classmethod
+    def of(cls, question: str, sentence: str, found: Estimate, verdict: str = "", **details: Any) -> "Finding":
+        """The answer that an estimate gives; `details` by their names."""
+        return cls(question, sentence, found.value, found.lower, found.upper, found.n, verdict, details)
 
     @classmethod
     def not_measured(cls, question: str, why: str, verdict: str = "") -> "Finding":

@@ -58,11 +58,11 @@ def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
              f"{count(found.trained)} earlier ones of the other; the points shown are fitted on all "
              f"{count(len(frame))}.",
              f"Intervals of points: {count(draws)} draws of the managers, or of accounts without one.", *notes]
-    return Finding(
-        POINTS, sentence, difference.value, difference.lower, difference.upper, difference.n, verdict,
-        {"rows": _rows(card, found.points, drawn), "notes": notes, "clusters": difference.clusters,
-         "points": {i.id: row.tolist() for i, row in zip(card.indicators, found.points, strict=True)},
-         "version": "" if is_same else _unused_version(evidence), "kappa": found.kappa, "first": first, "last": last})
+    return Finding.of(
+        POINTS, sentence, difference, verdict, rows=_rows(card, found.points, drawn), notes=notes,
+        clusters=difference.clusters, kappa=found.kappa, first=first, last=last,
+        points={i.id: row.tolist() for i, row in zip(card.indicators, found.points, strict=True)},
+        version="" if is_same else _unused_version(evidence))
 
 
 def new_card(evidence: Evidence, found: Finding) -> models.Scorecard:
@@ -103,9 +103,8 @@ def card_chances(evidence: Evidence) -> Finding:
                 f"{with_interval(bold, 'ratio')} on what was said and an intercept of "
                 f"{with_interval(shift, 'difference')}, where 1 and 0 are right.")
     notes = ["Windows are watched for different lengths: the slope can be read, the intercept hardly."]
-    return Finding(CHANCES, sentence, bold.value, bold.lower, bold.upper, bold.n, details={
-        "rows": table, "intercept": level,
-        "notes": notes * (not evidence.readings.rows_have_own_ends) + evidence.readings.notes()})
+    return Finding.of(CHANCES, sentence, bold, rows=table, intercept=level,
+                      notes=notes * (not evidence.readings.rows_have_own_ends) + evidence.readings.notes())
 
 
 def _rows(card: models.Scorecard, points: np.ndarray, drawn: np.ndarray | None) -> list[dict[str, Any]]:

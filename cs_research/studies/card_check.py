@@ -13,7 +13,7 @@ import pandas as pd
 from cs_research.finding import Estimate, Finding, count, with_interval
 from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import Windows, is_apart, logit, split
-from cs_research.studies.evidence import KEY, Evidence, indicator_points
+from cs_research.studies.evidence import KEY, Evidence
 from cs_research.studies.judging import cannot_measure, too_few
 
 NAME = "card_foretells_churn"
@@ -105,14 +105,13 @@ def card_and_churn(evidence: Evidence) -> Finding:
     verdict = _verdict(card, table, floor, doubt)
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
                 f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table, floor, doubt)}.")
-    details = {"rows": table, "notes": notes, "clusters": card.clusters}
-    return Finding(NAME, sentence, card.value, card.lower, card.upper, card.n, verdict, details)
+    return Finding.of(NAME, sentence, card, verdict, rows=table, notes=notes, clusters=card.clusters)
 
 
 def _baselines(evidence: Evidence, parts: list[tuple[pd.DataFrame, pd.DataFrame]],
                test: pd.DataFrame) -> list[dict[str, Any]]:
     """A line per baseline that scores at least half of the later readings of each half of the accounts."""
-    points, best = indicator_points(evidence), []
+    points, best = evidence.indicator_points, []
     before = evidence.history.assign(month=evidence.history["month"] + pd.DateOffset(months=1))[[*KEY, "health"]]
     scored = []
     for early, late in parts:
@@ -165,8 +164,7 @@ def _expansion(test: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _line(words: str, estimate: Estimate, less: Estimate | None) -> dict[str, Any]:
-    line = {"what": words, "estimate": estimate.value, "lower": estimate.lower, "upper": estimate.upper,
-            "n": estimate.n}
+    line = {"what": words, **estimate.row()}
     return line if less is None else {**line, "card_less_this": less.value, "less_lower": less.lower,
                                       "less_upper": less.upper}
 

@@ -115,8 +115,7 @@ def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scor
         ways = f", {count(better)} to a better colour and {count(len(moved) - better)} to a worse"
     sentence = (f"{with_interval(share)} of the accounts change colour from {_called(old)} to {_called(new)}: "
                 f"{count(len(moved), 'account')}{ways}.")
-    return Finding(question, sentence, share.value, share.lower, share.upper, share.n,
-                   details={"rows": order[columns].to_dict("records")})
+    return Finding.of(question, sentence, share, rows=order[columns].to_dict("records"))
 
 
 def crossed(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard, month: date) -> pd.DataFrame:

@@ -81,6 +81,13 @@ class Evidence:
         """Scores joined to outcomes by the reading mode of the data set."""
         return readings(self.history, self.outcomes, self.definitions, self.as_of)
 
+    @cached_property
+    def indicator_points(self) -> pd.DataFrame:
+        """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
+        best = self.indicators["indicator"].map({i.id: i.best for i in self.card.indicators}).astype(float)
+        rows = self.indicators.assign(share=self.indicators["points"] / best)
+        return rows.pivot(index=KEY, columns="indicator", values="share").reset_index().rename_axis(columns=None)
+
     def read_before(self, months: int) -> "Evidence":
         """The same, with the score read so many months before each renewal."""
         reading = self.definitions.outcomes.reading.model_copy(update={"months_before": months})
@@ -132,15 +139,6 @@ def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFram
     total["health"] = card.total * (total["points"] - total["worst"]) / span
     total["points"] = card.total * total["points"] / total["best"].where(span.notna())
     return total[[*KEY, "health", "points"]]
-
-
-def indicator_points(evidence: Evidence) -> pd.DataFrame:
-    """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
-    best = {indicator.id: indicator.best for indicator in evidence.card.indicators}
-    rows = evidence.indicators
-    rows = rows.assign(share=rows["points"] / rows["indicator"].map(best).astype(float))
-    wide = rows.pivot(index=["account_id", "month"], columns="indicator", values="share").reset_index()
-    return wide.rename_axis(columns=None)
 
 
 def last_month_before(days: pd.Series) -> pd.Series:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cs_research.finding import Finding, count, number, with_interval
 from cs_research.studies import stats
-from cs_research.studies.evidence import KEY, Evidence, clusters, indicator_points
+from cs_research.studies.evidence import KEY, Evidence, clusters
 from cs_research.studies.incidence import MONTH_DAYS
 from cs_research.studies.judging import known_chance, too_few
 
@@ -46,7 +46,7 @@ def lead_time(evidence: Evidence) -> Finding:
               if evidence.definitions.claims.are_enough(stayed["account_id"].nunique()) else "")
     sentence = (f"{early} months before they churned, {with_interval(found)} of the accounts had left {bands[-1]} for "
                 f"good or never were, and {with_interval(fell)} were {bands[0]} for good.{beside}")
-    return Finding(name, sentence, found.value, found.lower, found.upper, found.n, details={"rows": table})
+    return Finding.of(name, sentence, found, rows=table)
 
 
 def _warnings(seen: pd.DataFrame, warned: pd.Series) -> pd.DataFrame:
@@ -118,8 +118,8 @@ def _by_distance(evidence: Evidence) -> dict[str, pd.DataFrame]:
         is_soon = rows["due_date"] <= rows["month"] + pd.offsets.MonthEnd(3)
         churned = rows["is_churned"].astype(bool)
         read = {"left later": rows[~churned | ~is_soon], "left within 3 months": rows[~churned | is_soon]}
-    points = indicator_points(evidence)
-    read = {words: rows[rows["health"].notna()].merge(points, on=KEY, how="left") for words, rows in read.items()}
+    read = {words: rows[rows["health"].notna()].merge(evidence.indicator_points, on=KEY, how="left")
+            for words, rows in read.items()}
     return {words: rows.assign(is_churned=rows["is_churned"].astype(bool)) for words, rows in read.items()}
 
 
@@ -127,7 +127,7 @@ def _order(rows: pd.DataFrame, what: str) -> dict[str, Any]:
     column = "health" if what == "the card" else what
     rows = rows[rows[column].notna()] if column in rows else rows[:0]
     found = stats.auc(-rows[column], rows["is_churned"], rows["cluster"]) if len(rows) else stats.NOTHING
-    return {"n": found.n, "estimate": found.value, "lower": found.lower, "upper": found.upper}
+    return found.row()
 
 
 def _suspected(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, count, number, with_interval
+from cs_research.finding import Finding, count, number, with_interval
 from cs_research.studies import stats
 from cs_research.studies.evidence import Evidence, clusters
 from cs_research.studies.judging import known_chance, under_floor
@@ -80,8 +80,8 @@ def held_out(evidence: Evidence, assigned: pd.DataFrame, month: pd.Timestamp, mo
     found = {what: known_chance(stats.adjusted_slope(known[what].astype(float), known["arm"] == ARMS[0], equal,
                                                      known["cluster"]), evidence.definitions)
              for what in ("after", "is_lost")}
-    table = [_row("health, touched less held out", "difference", found["after"]),
-             _row("share lost, touched less held out", "points", found["is_lost"])]
+    table = [{"what": "health, touched less held out", "form": "difference", **found["after"].row()},
+             {"what": "share lost, touched less held out", "form": "points", **found["is_lost"].row()}]
     if (estimate := found["after"]).value is None:
         return Finding.not_measured(name, "health does not vary between the accounts drawn")
     told = "an effect" if estimate.excludes_zero else "this cannot be told from none"
@@ -89,10 +89,4 @@ def held_out(evidence: Evidence, assigned: pd.DataFrame, month: pd.Timestamp, mo
                 f"{with_interval(estimate, 'difference')} in health from those held out: {told}.")
     notes = ["As drawn, whoever was touched in the end; an account that left has health 0. Without health then or now: "
              f"{count(len(rows) - len(known))} of {count(len(rows))}."]
-    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n,
-                   details={"rows": table, "notes": notes})
-
-
-def _row(what: str, form: str, found: Estimate) -> dict[str, object]:
-    return {"what": what, "form": form, "estimate": found.value, "lower": found.lower, "upper": found.upper,
-            "n": found.n}
+    return Finding.of(name, sentence, estimate, rows=table, notes=notes)

@@ -78,8 +78,8 @@ def first_events(evidence: Evidence) -> Finding:
     notes = ["An expansion or contraction is seen where a term is renewed; who churns first can have neither. "
              "The curves need not add up to 100%: who has expanded may churn later."]
     left = told["churned", last]
-    return Finding(name, f"{count(last)} months after the start, {said}.", left.value, left.lower, left.upper, left.n,
-                   details={"rows": rows, "curves": _drawn(curves), "notes": notes})
+    return Finding.of(name, f"{count(last)} months after the start, {said}.", left, rows=rows, curves=_drawn(curves),
+                      notes=notes)
 
 
 def churn_by_opening_band(evidence: Evidence) -> Finding:
@@ -100,9 +100,8 @@ def churn_by_opening_band(evidence: Evidence) -> Finding:
     shown = {band: one for (band, at), one in told.items() if at == months}
     said = "; ".join(f"{band} {with_interval(one)}" for band, one in shown.items())
     worst = next(iter(shown.values()))
-    return Finding(name, f"Churned within {count(months)} months of the first score, by its colour: {said}.",
-                   worst.value, worst.lower, worst.upper, worst.n,
-                   details={"rows": rows, "curves": _drawn(curves)})
+    return Finding.of(name, f"Churned within {count(months)} months of the first score, by its colour: {said}.", worst,
+                      rows=rows, curves=_drawn(curves))
 
 
 def _unseen(evidence: Evidence, name: str) -> Finding | None:
@@ -143,8 +142,8 @@ def _rows(curves: dict[str, pd.DataFrame]) -> tuple[list[dict[str, Any]], dict[t
     longest = max((len(curve) for curve in curves.values()), default=0)
     told = {(event, months): curve["estimate"][months] for months in (SHOWN if longest > SHOWN[0] else (3, 6))
             for event, curve in curves.items() if months < len(curve)}
-    return [{"event": event, "months": months, "n": one.n, "at_risk": int(curves[event]["at_risk"][months]),
-             "rate": one.value, "lower": one.lower, "upper": one.upper} for (event, months), one in told.items()], told
+    return [{"event": event, "months": months, "at_risk": int(curves[event]["at_risk"][months]), **one.row("rate")}
+            for (event, months), one in told.items()], told
 
 
 def _drawn(curves: dict[str, pd.DataFrame]) -> dict[str, list[float]]:

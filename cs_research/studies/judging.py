@@ -28,10 +28,9 @@ def claim_finding(evidence: Evidence, name: str, sentence: str, estimate: Estima
     rules = evidence.definitions.claims
     claim = rules.claims[name]
     near = rules.ratio_tolerance if claim.form == "ratio" else rules.rate_tolerance
-    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, verdict.verdict,
-                   {"form": claim.form, "unit": unit or claim.form, "claimed": claim.value,
-                    "tolerance": near if tolerance is None else tolerance, "reason": verdict.reason,
-                    "clusters": estimate.clusters, **details})
+    return Finding.of(name, sentence, estimate, verdict.verdict, form=claim.form, unit=unit or claim.form,
+                      claimed=claim.value, tolerance=near if tolerance is None else tolerance, reason=verdict.reason,
+                      clusters=estimate.clusters, **details)
 
 
 def cannot_measure(name: str, why: str, notes: list[str] | None = None) -> Finding:
@@ -67,7 +66,6 @@ def known_chance(estimate: Estimate, definitions: Definitions) -> Estimate:
 def rate_row(rows: pd.DataFrame, event: str, rules: Claims) -> dict[str, Any]:
     """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
     if not rules.are_enough(rows["account_id"].nunique()):
-        return {"n": len(rows), "events": None, "rate": None, "lower": None, "upper": None}
+        return {"events": None, **replace(stats.NOTHING, n=len(rows)).row("rate")}
     estimate = stats.rate(rows[event], rows["cluster"])
-    return {"n": estimate.n, "events": int(rows[event].sum()), "rate": estimate.value, "lower": estimate.lower,
-            "upper": estimate.upper}
+    return {"events": int(rows[event].sum()), **estimate.row("rate")}

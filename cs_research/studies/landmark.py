@@ -246,5 +246,4 @@ class Comparison:
 
 def table_line(what: str, form: str, success: float | None, others: float | None, found: Estimate) -> dict[str, Any]:
     """What was compared and how, the mean of both arms, and the estimate: a row of the Finding's table."""
-    return {"what": what, "form": form, "success": success, "others": others, "estimate": found.value,
-            "lower": found.lower, "upper": found.upper, "n": found.n, "clusters": found.clusters}
+    return {"what": what, "form": form, "success": success, "others": others, "clusters": found.clusters, **found.row()}

@@ -253,8 +253,7 @@ def kept_by_band(scores: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataF
         if definitions.claims.are_enough(len(mine)):
             estimate = known_chance(stats.total_ratio(mine["closing"], mine["opening"], mine["cluster"]), definitions)
             told.append(f"{which} {with_interval(estimate)}")
-        rows.append({"band": which, "n": len(mine), "opening": mine["opening"].sum(), "rate": estimate.value,
-                     "lower": estimate.lower, "upper": estimate.upper})
+        rows.append({"band": which, "opening": mine["opening"].sum(), **estimate.row("rate"), "n": len(mine)})
     sentence = f"NRR over twelve months by the band of a year ago: {'; '.join(told)}." if told else \
         f"Too few to say: no band held {definitions.claims.min_accounts} accounts a year ago."
     return Finding(name, sentence, n=len(group.rows), details={"rows": rows, "notes": group.notes()})
@@ -296,5 +295,4 @@ def amount(value: float, currency: str = "") -> str:
 
 def _finding(name: str, sentence: str, estimate: Estimate, notes: list[str],
              rows: list[dict[str, Any]] | None = None) -> Finding:
-    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, "",
-                   {"notes": notes, "rows": rows or [], "clusters": estimate.clusters})
+    return Finding.of(name, sentence, estimate, notes=notes, rows=rows or [], clusters=estimate.clusters)

@@ -58,7 +58,7 @@ def onboarding_success(evidence: Evidence) -> Finding:
                        details={"rows": table})
     estimate = stats.rate(recent["is_success"], recent["cluster"])
     sentence = f"{with_interval(estimate)} of the onboardings of the last {span} months succeeded ({words})."
-    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n, details={"rows": table})
+    return Finding.of(name, sentence, estimate, rows=table)
 
 
 def onboarding_and_health(evidence: Evidence) -> Finding:

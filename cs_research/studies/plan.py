@@ -137,8 +137,7 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
     sentence = (f"{with_interval(unsatisfied)} of the rated accounts are unsatisfied: they value what they do not get. "
                 f"A rating is in force for {with_interval(everyone)}.")
     notes = ["Who is rated is the team's choice, so the shares are those of rated accounts alone."]
-    return Finding(name, sentence, unsatisfied.value, unsatisfied.lower, unsatisfied.upper, unsatisfied.n,
-                   details={"rows": table, "notes": notes})
+    return Finding.of(name, sentence, unsatisfied, rows=table, notes=notes)
 
 
 def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame,
@@ -218,8 +217,7 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
                 f"that opened in the last {SOON} months are not counted.")
     notes = [*_later(definitions),
              "An account that left resolved nothing. That an alert closes does not show that its action closed it."]
-    return Finding(name, sentence, estimate.value, estimate.lower, estimate.upper, estimate.n,
-                   details={"rows": table, "notes": notes})
+    return Finding.of(name, sentence, estimate, rows=table, notes=notes)
 
 
 def _later(definitions: Definitions) -> list[str]:

@@ -41,7 +41,7 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
     notes = [without] if blank else []
     usage_only = "is_usage_only" in rows and bool(known["is_usage_only"].all())
     notes += ["Usage only: no indicator of engagement or return is measured."] if usage_only else []
-    return Finding(name, sentence, best.value, best.lower, best.upper, best.n, "", {"rows": table, "notes": notes})
+    return Finding.of(name, sentence, best, rows=table, notes=notes)
 
 
 def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: Definitions) -> Finding:
@@ -67,8 +67,7 @@ def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: D
     sentence = (f"Mean health changed by {with_interval(change, 'difference')} in the year to {last:%Y-%m}."
                 if change.value is not None else f"{last:%Y-%m} has no month a year before it to compare with.")
     notes = ["Accounts that left are no longer in the mean, so part of a rise is who stayed."]
-    return Finding(name, sentence, change.value, change.lower, change.upper, change.n,
-                   details={"rows": table, "notes": notes})
+    return Finding.of(name, sentence, change, rows=table, notes=notes)
 
 
 def indicator_bands(indicators: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:

@@ -34,8 +34,8 @@ def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -
     moved, blank = int(known["moved_into_a"].sum()), len(rows) - len(known)
     sentence = (f"{with_interval(good)} of the accounts are {words['A']}; {count(moved, 'account')} moved there in "
                 f"{month:%Y-%m}.")
-    return Finding(name, sentence, good.value, good.lower, good.upper, good.n, "",
-                   {"rows": table, "notes": [f"{count(blank, 'account')} without health or touch."] * (blank > 0)})
+    return Finding.of(name, sentence, good, rows=table,
+                      notes=[f"{count(blank, 'account')} without health or touch."] * (blank > 0))
 
 
 def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
@@ -52,7 +52,7 @@ def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) 
     high = stats.rate(known["is_in_touch"], clusters(known))
     sentence = (f"{with_interval(high)} of the accounts have a touch score of {plan.touch_words} or more (mean of "
                 f"{count(definitions.touch_points.months, 'month')}).")
-    return Finding(name, sentence, high.value, high.lower, high.upper, high.n, "", {"rows": table})
+    return Finding.of(name, sentence, high, rows=table)
 
 
 def _touch_row(label: str, group: pd.DataFrame, rules: models.Claims) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Defin
     last = table[-1]
     sentence = (f"{with_interval(share)} of the touch points of {month:%Y-%m} are online. The mean touch score is "
                 f"{number(last['mean'], 2)}, and {number(last['synced'], 2)} without the types not yet linked.")
-    return Finding(name, sentence, share.value, share.lower, share.upper, share.n, details={"rows": table})
+    return Finding.of(name, sentence, share, rows=table)
 
 
 def reactions(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
@@ -106,8 +106,8 @@ def reactions(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definit
         return Finding.not_measured("reactions", f"no touch that a reaction is made of occurs in {month:%Y-%m}")
     table = [{"reaction": reaction.about.en, "month": of, **_figures(*_reaction(one, reaction, definitions))}
              for reaction in plan.values() for of, one in rows.groupby("month")]
-    return Finding("reactions", f"In {month:%Y-%m}, {told}.", first.value, first.lower, first.upper, first.n, details={
-        "rows": table, "notes": ["What was opened in a month may have been sent in the month before."]})
+    return Finding.of("reactions", f"In {month:%Y-%m}, {told}.", first, rows=table,
+                      notes=["What was opened in a month may have been sent in the month before."])
 
 
 def _reaction(rows: pd.DataFrame, reaction: models.Reaction, definitions: Definitions) -> tuple[str, Estimate]:
@@ -147,7 +147,7 @@ def migration(scores: pd.DataFrame, definitions: Definitions, month: date) -> Fi
         return Finding(name, few.sentence, n=few.n, details={"rows": rows})
     stayed = stats.rate(known["start"] == known["end"], clusters(now.loc[known.index].reset_index()))
     sentence = f"{with_interval(stayed)} of the accounts stayed in the corner where they were a month before."
-    return Finding(name, sentence, stayed.value, stayed.lower, stayed.upper, stayed.n, details={"rows": rows})
+    return Finding.of(name, sentence, stayed, rows=rows)
 
 
 def moves_into_a(scores: pd.DataFrame, history: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
@@ -181,7 +181,7 @@ def moves_into_a(scores: pd.DataFrame, history: pd.DataFrame, definitions: Defin
     details["notes"] += [
         "The surplus is taken from the months as they stood when they closed. It does not say why accounts came, and "
         "they may rise as they age; what moves all of them in one month is not in the interval."]
-    return Finding(name, sentence, surplus.value, surplus.lower, surplus.upper, surplus.n, details=details)
+    return Finding.of(name, sentence, surplus, **details)
 
 
 def _moves(scores: pd.DataFrame) -> pd.DataFrame:

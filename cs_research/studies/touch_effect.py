@@ -68,8 +68,7 @@ def touch_and_health(evidence: Evidence) -> Finding:
              "and segment. It fails where managers act on what is not recorded; a hold-out drawn by lot would tell "
              "(notebook holdout).",
              NOTE_TODAY]
-    row = {"what": "one touch point per seat more", "form": "difference", "estimate": estimate.value,
-           "lower": estimate.lower, "upper": estimate.upper, "n": estimate.n}
+    row = {"what": "one touch point per seat more", "form": "difference", **estimate.row()}
     return claim_finding(evidence, NAME, sentence, estimate, verdict, tolerance, "health", rows=[row], notes=notes)
 
 

@@ -180,5 +180,4 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
                 f"{with_interval(beyond, 'points')}.")
     notes = [f"{count(len(rows), 'entry', 'entries')} judged in {count(rows['week'].nunique(), 'week')}; of each week "
              f"the first half in each order, at most {capacity}."]
-    return Finding(name, sentence, beyond.value, beyond.lower, beyond.upper, beyond.n, verdict,
-                   {"rows": table, "notes": notes})
+    return Finding.of(name, sentence, beyond, verdict, rows=table, notes=notes)

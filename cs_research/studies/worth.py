@@ -35,14 +35,13 @@ def list_by_score(evidence: Evidence) -> Finding:
     lines = {**at_capacity(rows["health"], *who, share), "Brier score": brier(expit(rows["said"]), *who),
              "Brier score of the bare rate": brier(rows["bare"], *who)}
     lines = {words: known_chance(one, evidence.definitions) for words, one in lines.items()}
-    table = [{"what": words, "form": "number", "estimate": one.value, "lower": one.lower, "upper": one.upper,
-              "n": one.n} for words, one in lines.items()]
+    table = [{"what": words, "form": "number", **one.row()} for words, one in lines.items()]
     lift = lines["lift"]
     sentence = (f"A list of the {percent(share)} of accounts with the lowest scores would have been right in "
                 f"{with_interval(lines['precision'])}, {with_interval(lift, 'ratio')} times as often as one by lot.")
-    return Finding(name, sentence, lift.value, lift.lower, lift.upper, lift.n, details={"rows": table, "notes": [
+    return Finding.of(name, sentence, lift, rows=table, notes=[
         f"Tested on {count(len(rows))} later windows of each half of the accounts, taught by the other. {capacity}",
-        *evidence.readings.notes()[1:]]})
+        *evidence.readings.notes()[1:]])
 
 
 def brier(chance: pd.Series, events: pd.Series, cluster: pd.Series) -> Estimate:
@@ -102,7 +101,7 @@ def by_subgroup(evidence: Evidence) -> Finding:
         is_enough = evidence.definitions.claims.are_enough(fewer)
         one = stats.auc(-inside["health"], churned, inside["cluster"]) if is_enough else stats.NOTHING
         one = known_chance(one, evidence.definitions)
-        table.append({"what": words, "n": len(inside), "estimate": one.value, "lower": one.lower, "upper": one.upper})
+        table.append({"what": words, **one.row(), "n": len(inside)})
     known = [line for line in table[1:] if line["estimate"] is not None]
     if table[0]["estimate"] is None:
         return cannot_measure(name, "fewer than 10 accounts churned, or stayed")
