@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from cs_research import open_run, pipeline
 from cs_research.report.notebooks import Job
@@ -109,7 +110,8 @@ def _dated(rows: pd.DataFrame, world: str, stop: int, rng: np.random.Generator) 
 def reported(folder: Path, patch: pytest.MonkeyPatch) -> Run:
     """The whole report of a data set, whose notebooks run in this process, cell by cell, for kernels take seconds."""
     patch.setattr(pipeline, "execute_notebooks", _run_here)
-    return open_run(pipeline.run_month(pipeline.Request(folder, folder.parent / "out")).parent)
+    with threadpool_limits(1):  # as kernels have it
+        return open_run(pipeline.run_month(pipeline.Request(folder, folder.parent / "out")).parent)
 
 
 def _run_here(jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once: int,

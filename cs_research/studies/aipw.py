@@ -18,8 +18,6 @@ from cs_research.studies import stats
 CLIP = 0.02  # propensities are kept between this and its complement (methods 1)
 MOST_GROUPS = 100  # more clusters than this are left out several at a time
 FEWEST_IN_ARM = 5  # accounts of a level, and accounts per column of the models, in either arm
-MOST_STEPS = 25  # of Newton; arms that the covariates separate never settle
-RIDGE = 1e-6  # keeps a level without rows solvable, far below what a figure shows
 
 
 class Design(NamedTuple):
@@ -82,7 +80,7 @@ def _columns(values: pd.Series, good: np.ndarray) -> list[np.ndarray]:
         named = named.where(named.map(arms) >= FEWEST_IN_ARM, "rare")
         blocks = [named == level for level in named.value_counts().index[1:]]
     columns = [np.asarray(block, dtype=float) for block in blocks]
-    return [(x - x.mean()) / x.std() for x in columns if x.size and x.std() > RIDGE]
+    return [(x - x.mean()) / x.std() for x in columns if x.size and x.std() > stats.RIDGE]
 
 
 class Arms(NamedTuple):
@@ -214,7 +212,7 @@ def _least_squares(matrix: np.ndarray, y: np.ndarray, weight: np.ndarray,
                    group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fitted values of the weighted regression, and those of the fits without each group (exact)."""
     squares, sums = _squares(matrix, weight, group), _by_group(matrix * (weight * y)[:, None], group)
-    ridge = RIDGE * np.eye(matrix.shape[1])
+    ridge = stats.RIDGE * np.eye(matrix.shape[1])
     slopes = np.linalg.solve(squares.sum(axis=0) + ridge, sums.sum(axis=0))
     left = np.linalg.solve(squares.sum(axis=0) + ridge - squares, (sums.sum(axis=0) - sums)[:, :, None])[:, :, 0]
     return matrix @ slopes, matrix @ left.T
@@ -222,14 +220,7 @@ def _least_squares(matrix: np.ndarray, y: np.ndarray, weight: np.ndarray,
 
 def _logit(matrix: np.ndarray, events: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Chances by logistic regression, and those without each group: one Newton step from the whole fit."""
-    slopes, ridge = np.zeros(matrix.shape[1]), RIDGE * np.eye(matrix.shape[1])
-    for _ in range(MOST_STEPS):
-        chance = expit(matrix @ slopes)
-        squares = (matrix * (chance * (1 - chance))[:, None]).T @ matrix
-        step = np.linalg.solve(squares + ridge, matrix.T @ (events - chance))
-        slopes = slopes + step
-        if np.abs(step).max() < 1e-8:
-            break
+    slopes, chance, squares = stats.logistic(matrix, events)
     pull, parts = _by_group(matrix * (events - chance)[:, None], group), _squares(matrix, chance * (1 - chance), group)
-    left = slopes - np.linalg.solve(squares + ridge - parts, pull[:, :, None])[:, :, 0]
-    return expit(matrix @ slopes), expit(matrix @ left.T)
+    left = slopes - np.linalg.solve(squares - parts, pull[:, :, None])[:, :, 0]
+    return chance, expit(matrix @ left.T)

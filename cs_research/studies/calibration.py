@@ -264,12 +264,7 @@ def _level(y: np.ndarray) -> float:
 
 
 def logit(score: np.ndarray, y: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Level and slope of a logit of `y` on one score, by Newton's steps, and what each row pulls them by (rows x 2)."""
-    x, beta = np.column_stack([np.ones(len(score)), score]), np.array([0.0, 0.0])
-    for _ in range(50):
-        p = expit(x @ beta)
-        pulls = np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]) + 1e-9 * np.eye(2), (x * (y - p)[:, None]).T).T
-        beta = beta + np.clip(pulls.sum(0), -2, 2)
-        if np.abs(pulls.sum(0)).max() < 1e-8:
-            break
-    return float(beta[0]), float(beta[1]), pulls
+    """Level and slope of a logit of `y` on one score, and what each row pulls them by (rows x 2)."""
+    x = np.column_stack([np.ones(len(score)), score])
+    (level, slope), chance, squares = stats.logistic(x, y)
+    return float(level), float(slope), np.linalg.solve(squares, (x * (y - chance)[:, None]).T).T

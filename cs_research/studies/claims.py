@@ -21,16 +21,19 @@ def all_claims(evidence: Evidence) -> tuple[Finding, ...]:
                "established_rarely_churns": established, "low_stock_churns": low_stock,
                "touch_predicts_churn": touch_and_churn, "touch_raises_health": touch_effect.touch_and_health}
     found = [studies[name](evidence) for name in evidence.definitions.claims.claims if name in studies]
-    doubt = foresight.doubt(evidence)
-    return tuple(_doubted(one, doubt) if one.question in OF_THE_SCORE else one for one in found)
+    return tuple(_doubted(one, evidence) for one in found)
 
 
-OF_THE_SCORE = ("bad_health_churns_half", "good_health_expands_70", "touch_predicts_churn")
+# Claims that the score or its touches would support by itself where data stop when a customer leaves.
+OF_THE_SCORE = {"bad_health_churns_half": "doubted", "good_health_expands_70": "doubted",
+                "touch_predicts_churn": "doubted", "touch_raises_health": "mirrors"}
 
 
-def _doubted(found: Finding, doubt: str) -> Finding:
+def _doubted(found: Finding, evidence: Evidence) -> Finding:
     """No claim is supported by a score that mirrors leaving, or that is perfect (foresight.doubt)."""
-    if found.verdict != "supported" or not doubt:
+    if found.verdict != "supported" or found.question not in OF_THE_SCORE:
+        return found
+    if not (doubt := foresight.doubt(evidence, OF_THE_SCORE[found.question])):
         return found
     return replace(found, sentence=f"{found.sentence} Yet it cannot be told: {doubt}.", verdict="cannot_tell",
                    details={**found.details, "reason": doubt})
@@ -45,23 +48,23 @@ def verdict_table(findings: tuple[Finding, ...], definitions: Definitions) -> pd
 
 def bad_health(evidence: Evidence) -> Finding:
     """P(churned | worst band) against the claim, and P(worst band | churned) beside it (000, 004)."""
-    worst = evidence.card.bands[0]
-    rows = _with_health(evidence)
-    finding = _rate_claim(evidence, "bad_health_churns_half", rows, rows["health_band"] == worst, "is_churned",
-                          f"read as {worst}", _bands(evidence, rows))
-    return _with_other_reading(finding, evidence, rows, rows["health_band"] == worst, "is_churned", worst)
+    return _of_band(evidence, "bad_health_churns_half", evidence.card.bands[0], "is_churned")
 
 
 def good_health(evidence: Evidence) -> Finding:
     """P(expanded | best band) against the claim, and P(best band | expanded) beside it (000, 004)."""
-    best = evidence.card.bands[-1]
-    rows = _with_health(evidence)
-    if len(rows) and rows["is_expanded"].isna().all():
+    rows = evidence.readings.rows
+    if rows["health"].notna().any() and rows.loc[rows["health"].notna(), "is_expanded"].isna().all():
         return cannot_measure("good_health_expands_70", "no account ever changes its seats or ARR, so expansion "
                               "cannot be seen", evidence.readings.notes())
-    finding = _rate_claim(evidence, "good_health_expands_70", rows, rows["health_band"] == best, "is_expanded",
-                          f"read as {best}", _bands(evidence, rows))
-    return _with_other_reading(finding, evidence, rows, rows["health_band"] == best, "is_expanded", best)
+    return _of_band(evidence, "good_health_expands_70", evidence.card.bands[-1], "is_expanded")
+
+
+def _of_band(evidence: Evidence, name: str, band: str, event: str) -> Finding:
+    rows = _with_health(evidence)
+    is_in = rows["health_band"] == band
+    finding = _rate_claim(evidence, name, rows, is_in, event, f"read as {band}", _bands(evidence, rows))
+    return _with_other_reading(finding, evidence, rows, is_in, event, band)
 
 
 def established(evidence: Evidence) -> Finding:
@@ -169,10 +172,9 @@ def by_reading(evidence: Evidence) -> Finding:
         found = stats.NOTHING
     gone = far.readings.left_out["left before the reading"], near.readings.left_out["left before the reading"]
     said = "too few" if found.value is None else with_interval(found)
-    return Finding(name, f"Read {2 * plan.months_before} months before the renewal, {evidence.card.bands[0]} accounts "
-                   f"churned in {said}. Gone before that reading: {count(gone[0])} ({count(gone[1])} by the later).",
-                   found.value, found.lower, found.upper, found.n,
-                   details={"rows": table, "notes": far.readings.notes()})
+    sentence = (f"Read {2 * plan.months_before} months before the renewal, {evidence.card.bands[0]} accounts churned "
+                f"in {said}. Gone before that reading: {count(gone[0])} ({count(gone[1])} by the later).")
+    return Finding.of(name, sentence, found, rows=table, notes=far.readings.notes())
 
 
 # ---------------------------------------------------------------- shared by the claims
@@ -220,10 +222,8 @@ def _with_other_reading(finding: Finding, evidence: Evidence, rows: pd.DataFrame
     estimate = stats.rate(chosen[other.index], other["cluster"])
     verb = event.removeprefix("is_")
     note = f"Read the other way: of those that {verb}, {with_interval(estimate)} had been {band}."
-    details = {**finding.details, "notes": [note, *finding.details["notes"]],
-               "other_reading": {"rate": estimate.value, "lower": estimate.lower, "upper": estimate.upper,
-                                 "n": estimate.n}}
-    return Finding(**{**vars(finding), "details": details})
+    return replace(finding, details={**finding.details, "notes": [note, *finding.details["notes"]],
+                                     "other_reading": estimate.row("rate")})
 
 
 def _bands(evidence: Evidence, rows: pd.DataFrame) -> list[tuple[str, pd.Series]]:

@@ -70,8 +70,9 @@ def told_by_distance(evidence: Evidence) -> Finding:
     Scores made of what stops when a customer leaves look superb just before the end and foretell nothing. By renewal:
     read at twice the months before, at these, and at the renewal itself; else one reading, for those that left later
     than three months after it and for those that left sooner. `rows`: what (the card or an indicator), read, n,
-    estimate, lower, upper, is_suspect; of the indicators only those under suspicion. details `doubted`: what is too
-    good at the reading that claims are tested at, being perfect there or the score no better than a coin further off.
+    estimate, lower, upper, is_suspect; of the indicators only those under suspicion. details `mirrors`: the suspects,
+    where the score is no better than a coin at the farthest reading; `doubted`: what mirrors leaving, or is perfect, at
+    the reading that claims are tested at.
     """
     name = "told_by_distance"
     read = _by_distance(evidence)
@@ -98,13 +99,13 @@ def told_by_distance(evidence: Evidence) -> Finding:
     return Finding(name, f"Pairs that the card puts in the right order, by when it is read: {said} "
                    f"(n = {count(last['n'])}). {verdict[0].upper()}{verdict[1:]}.", last["estimate"], last["lower"],
                    last["upper"], last["n"], "investigate" if suspects else "", {
-                       "rows": table, "doubted": list(dict.fromkeys(doubted)),
+                       "rows": table, "doubted": list(dict.fromkeys(doubted)), "mirrors": suspects * is_mirror,
                        "notes": [*_after_notice(evidence), *evidence.readings.notes()[1:]]})
 
 
-def doubt(evidence: Evidence) -> str:
-    """Why nothing good may be said of the score as the claims read it, in words; empty where it may."""
-    suspects = ", ".join(told_by_distance(evidence).details.get("doubted", []))
+def doubt(evidence: Evidence, which: str = "doubted") -> str:
+    """Why nothing good may be said of the score, in words: as the claims read it, or up to the end (`mirrors`)."""
+    suspects = ", ".join(told_by_distance(evidence).details.get(which, []))
     return suspects and f"too good to be true ({suspects}), as where something stops when customers leave"
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import expit, stdtrit
 
 from cs_research.finding import Estimate
 
@@ -18,6 +18,8 @@ LEVEL = 0.95
 # Without a single event (or with nothing but events) the spread between managers cannot be seen. Accounts of
 # one manager are then taken to be alike to this degree, as is common for customers of one person.
 ASSUMED_LIKENESS = 0.05
+MOST_STEPS, FARTHEST = 50, 5.0  # of Newton, and of one step; events that the columns separate never settle
+RIDGE = 1e-6     # keeps a level without rows solvable, far below what a figure shows
 
 
 class Link(NamedTuple):
@@ -86,26 +88,20 @@ def rate(events: pd.Series, cluster: pd.Series) -> Estimate:
 def rate_difference(events: pd.Series, chosen: pd.Series, cluster: pd.Series) -> Estimate:
     """Rate among the `chosen` rows less the rate among all others; the two may share clusters."""
     y, inside = np.asarray(events, dtype=float), np.asarray(chosen, dtype=bool)
-    if inside.all() or not inside.any():
-        return NOTHING
     # One event and one non-event more in each group (Agresti and Caffo) keep an empty group from being sure.
     smooth = [(g, (y[g].sum() + 1) / (g.sum() + 2)) for g in (inside, ~inside)]
     floor = np.sqrt(sum(p * (1 - p) / (g.sum() + 2) for g, p in smooth))
-    return interval(*_difference(y, inside), cluster, floor=float(floor))
+    return mean_difference(events, chosen, cluster, float(floor))
 
 
-def mean_difference(values: pd.Series, chosen: pd.Series, cluster: pd.Series) -> Estimate:
-    """Mean among the `chosen` rows less the mean among all others."""
+def mean_difference(values: pd.Series, chosen: pd.Series, cluster: pd.Series, floor: float = 0.0) -> Estimate:
+    """Mean among the `chosen` rows less the mean among all others; `floor` is the least standard error to believe."""
     y, inside = np.asarray(values, dtype=float), np.asarray(chosen, dtype=bool)
     if inside.all() or not inside.any():
         return NOTHING
-    return interval(*_difference(y, inside), cluster)
-
-
-def _difference(y: np.ndarray, inside: np.ndarray) -> tuple[float, np.ndarray]:
     high, low = y[inside].mean(), y[~inside].mean()
     influence = np.where(inside, (y - high) / inside.sum(), -(y - low) / (~inside).sum())
-    return float(high - low), influence
+    return interval(high - low, influence, cluster, floor=floor)
 
 
 def mean_ratio(values: pd.Series, chosen: pd.Series, cluster: pd.Series) -> Estimate:
@@ -142,6 +138,21 @@ def adjusted_slope(after: Any, on: Any, controls: Any, cluster: Any) -> Estimate
     return interval(value, x * (y - value * x) / weight, cluster)
 
 
+def logistic(matrix: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slopes, fitted chances and the matrix of second derivatives of a logistic regression, by Newton's steps; where
+    the columns separate the events the slopes are as far as the steps went."""
+    slopes, ridge = np.zeros(matrix.shape[1]), RIDGE * np.eye(matrix.shape[1])
+    for _ in range(MOST_STEPS):
+        chance = expit(matrix @ slopes)
+        squares = (matrix * (chance * (1 - chance))[:, None]).T @ matrix + ridge
+        step = np.linalg.solve(squares, matrix.T @ (events - chance))
+        size = np.abs(step).max()
+        slopes = slopes + step * min(1, FARTHEST / max(size, FARTHEST))
+        if size < 1e-8:
+            break
+    return slopes, expit(matrix @ slopes), squares
+
+
 def total_ratio(numerator: pd.Series, denominator: pd.Series, cluster: pd.Series) -> Estimate:
     """Sum of `numerator` over sum of `denominator`, such as the ARR kept of the ARR at the opening.
 
@@ -157,8 +168,8 @@ def total_ratio(numerator: pd.Series, denominator: pd.Series, cluster: pd.Series
 
 def logarithm(ratio: Estimate) -> Estimate:
     """A ratio on the logarithmic scale, where no difference is zero."""
-    shown = [None if x is None or x <= 0 else float(np.log(x)) for x in (ratio.value, ratio.lower, ratio.upper)]
-    return Estimate(shown[0], shown[1], shown[2], ratio.n, ratio.clusters)
+    shown = (None if x is None or x <= 0 else float(np.log(x)) for x in (ratio.value, ratio.lower, ratio.upper))
+    return Estimate(*shown, ratio.n, ratio.clusters)
 
 
 # ---------------------------------------------------------------- discrimination
