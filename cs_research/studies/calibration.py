@@ -266,5 +266,5 @@ def _level(y: np.ndarray) -> float:
 def logit(score: np.ndarray, y: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Level and slope of a logit of `y` on one score, and what each row pulls them by (rows x 2)."""
     x = np.column_stack([np.ones(len(score)), score])
-    (level, slope), chance, squares = stats.logistic(x, y)
+    (level, slope), chance, squares = stats.logistic(x, y, 1e-9)
     return float(level), float(slope), np.linalg.solve(squares, (x * (y - chance)[:, None]).T).T

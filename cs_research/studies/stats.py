@@ -138,10 +138,10 @@ def adjusted_slope(after: Any, on: Any, controls: Any, cluster: Any) -> Estimate
     return interval(value, x * (y - value * x) / weight, cluster)
 
 
-def logistic(matrix: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def logistic(matrix: np.ndarray, events: np.ndarray, least: float = RIDGE) -> tuple[np.ndarray, ...]:
     """Slopes, fitted chances and the matrix of second derivatives of a logistic regression, by Newton's steps; where
     the columns separate the events the slopes are as far as the steps went."""
-    slopes, ridge = np.zeros(matrix.shape[1]), RIDGE * np.eye(matrix.shape[1])
+    slopes, ridge = np.zeros(matrix.shape[1]), least * np.eye(matrix.shape[1])
     for _ in range(MOST_STEPS):
         chance = expit(matrix @ slopes)
         squares = (matrix * (chance * (1 - chance))[:, None]).T @ matrix + ridge
