@@ -17,7 +17,7 @@ def findings(folder, world, patch, **how):
 
 def test_a_score_that_stops_when_customers_leave_supports_nothing_and_is_told_on_the_first_page(tmp_path, monkeypatch):
     """Usage and contact stop four months before a customer leaves, so a score read three months before looks superb."""
-    found, page = findings(tmp_path, "leak", monkeypatch, accounts=100)
+    found, page = findings(tmp_path, "leak", monkeypatch, accounts=140)
     told = found["told_by_distance"]
     read = {row["read"]: row["estimate"] for row in told.rows if row["what"] == "the card"}
     assert abs(read["6 months before"] - 0.5) < 0.1 and read["3 months before"] > 0.8
