@@ -140,6 +140,10 @@ def test_auc_has_delongs_error_when_accounts_stand_alone():
 def test_auc_of_perfect_separation_and_of_one_class():
     perfect = stats.auc(pd.Series([1, 2, 3, 4, 5, 6]), pd.Series([False] * 3 + [True] * 3), pd.Series(range(6)))
     assert perfect.value == 1 and perfect.upper == 1 and perfect.lower < 0.95
+    # Three pairs without a row in common, none of them wrong: .025 to the power of a third.
+    assert perfect.lower == pytest.approx(0.025 ** (1 / 3))
+    many = stats.auc(pd.Series(range(200)), pd.Series([False] * 150 + [True] * 50), pd.Series(range(200)))
+    assert many.lower == pytest.approx(0.025 ** (1 / 50))  # .93: as many as the smaller group has
     assert stats.auc(pd.Series([1, 2]), pd.Series([True, True]), pd.Series([1, 2])).value is None
 
 
