@@ -1,6 +1,10 @@
 """One report per data set, made once for the whole test run and shared by its processes."""
 
 import os
+
+# The workers share the processors: threads of algebra on top of them make the same tests take several times as long.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 from collections.abc import Callable
 from pathlib import Path
 
