@@ -40,7 +40,8 @@ def test_the_lock_pins_every_dependency_by_hash_and_names_no_registry():
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True,
+                          check=False)
 
 
 @pytest.mark.parametrize(("script", "words"), [
