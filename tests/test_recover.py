@@ -111,7 +111,7 @@ def test_a_goal_is_missed_only_beyond_what_chance_explains(truths, missed):
     rows = made_up(truths)
     goals = {goal.wanted: goal for goal in page.goals(rows, summary(rows), pd.DataFrame())}
     assert bool(goals["onboarding ratio: coverage of 92 to 97 %"].missed) is missed
-    text = page.text(rows, pd.DataFrame(), {"seed": 1})
+    text = page.text(rows, pd.DataFrame(), {"command": "as tried"})
     assert ("**no**: claims, 500" in text) is missed and "nan" not in text
 
 
@@ -129,7 +129,7 @@ def test_the_command_writes_page_and_cells(tmp_path, capsys):
     assert exit_code(["recover", "--replicates", "2", "--accounts", "300", "--world", "null 50", "--no-events",
                       "--out", str(out), "--json", str(cells)]) == 0
     text, found = out.read_text(encoding="utf-8"), json.loads(cells.read_text(encoding="utf-8"))
-    assert "null 50" in text and "--replicates 2 --accounts 300 --seed 1" in text and "2026" in text
+    assert "- command: cs-research recover --replicates 2 --accounts 300 --seed 1 --world 'null 50' --no-events\n" in text
     assert {cell["world"] for cell in found["cells"]} == {"null 50"} and found["goals"]
     assert exit_code(["recover", "--world", "nowhere", "--out", str(out)]) == 2
     assert "There is no world 'nowhere'" in capsys.readouterr().err

@@ -32,9 +32,10 @@ def prove(replicates: int, sizes: tuple[int, ...], worlds: tuple[str, ...], with
         f"Companies studied: {done:,} of {total:,}", share * done / total))
     apart = through_events(worlds, seed=seed, progress=lambda done, total: progress(
         f"Through events: {done} of {total}", share + (1 - share) * done / total)) if with_events else pd.DataFrame()
-    sizes_said = ",".join(map(str, sizes))
-    command = f"cs-research recover --replicates {replicates} --accounts {sizes_said} --seed {seed}"
-    about = made(command, seed, time.monotonic() - began)
+    asked = [f"--replicates {replicates}", f"--accounts {','.join(map(str, sizes))}", f"--seed {seed}",
+             *([] if worlds == TRIED else [f"--world '{name}'" for name in worlds]),
+             *([] if with_events else ["--no-events"])]
+    about = made(" ".join(["cs-research recover", *asked]), time.monotonic() - began)
     write_text(out, text(rows, apart, about))
     if json:
         write_json(json, record(rows, apart, about))

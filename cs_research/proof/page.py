@@ -67,11 +67,11 @@ def record(rows: pd.DataFrame, apart: pd.DataFrame, about: dict[str, Any]) -> di
                   "through_events": apart.to_dict("records")})
 
 
-def made(command: str, seed: int, seconds: float) -> dict[str, Any]:
+def made(command: str, seconds: float) -> dict[str, Any]:
     """When and by what it was made: the facts that the page and the JSON begin with."""
     names = ("cs-research", "numpy", "scipy", "pandas", "statsmodels")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    return {"command": command, "seed": seed, "date": date.today().isoformat(),
+    return {"command": command, "date": date.today().isoformat(),
             "versions": f"Python {platform.python_version()}, {versions}",
             "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} processors"}
 
