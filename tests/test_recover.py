@@ -129,7 +129,8 @@ def test_the_command_writes_page_and_cells(tmp_path, capsys):
     assert exit_code(["recover", "--replicates", "2", "--accounts", "300", "--world", "null 50", "--no-events",
                       "--out", str(out), "--json", str(cells)]) == 0
     text, found = out.read_text(encoding="utf-8"), json.loads(cells.read_text(encoding="utf-8"))
-    assert "- command: cs-research recover --replicates 2 --accounts 300 --seed 1 --world 'null 50' --no-events\n" in text
+    command = "cs-research recover --replicates 2 --accounts 300 --seed 1 --world 'null 50' --no-events"
+    assert f"- command: {command}\n" in text
     assert {cell["world"] for cell in found["cells"]} == {"null 50"} and found["goals"]
     assert exit_code(["recover", "--world", "nowhere", "--out", str(out)]) == 2
     assert "There is no world 'nowhere'" in capsys.readouterr().err
