@@ -1,6 +1,6 @@
 """The command line: `cs-research COMMAND --help` shows each command with an example.
 
-This layer reads options and prints; every error becomes one sentence with its remedy and an exit code.
+This layer reads options and prints; how an error is told stands in __main__.
 """
 
 import re
@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cs_research.errors import CsError, Refused, unforeseen
+from cs_research.errors import Refused
 
 app = typer.Typer(
     name="cs-research", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
@@ -267,35 +267,6 @@ def bench(
         write_json(json, found)
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and exit with its code; no traceback reaches the user."""
-    # jsonschema imports this at a cost of three seconds, for a format that no notebook uses. Only here, in a
-    # process of our own: who imports the package keeps jsonschema whole.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    sys.exit(exit_code(arguments))
-
-
-def exit_code(arguments: list[str] | None = None) -> int:
-    """Run a command; print what went wrong, if anything, as one sentence on stderr."""
-    try:
-        result: Any = app(args=arguments, prog_name="cs-research", standalone_mode=False)
-        code = result if isinstance(result, int) else 0
-        return _failed("Interrupted; the reports published before are as they were.", code) if code == 130 else code
-    except CsError as error:
-        return _failed(str(error), error.exit_code)
-    except Exception as error:
-        if hasattr(error, "format_message"):  # what typer says of wrong usage
-            message = error.format_message().strip().replace("\n", " ")
-            return _failed(f"{message or 'Say what to do.'} See cs-research --help.", 2)
-        told = unforeseen(error)
-        return _failed(str(told), told.exit_code)
-
-
-def _failed(sentence: str, code: int) -> int:
-    print(f"cs-research: {sentence}", file=sys.stderr)
-    return code
-
-
 def _check_word(option: str, value: str | None, pattern: str, remedy: str) -> None:
     if value is not None and not re.fullmatch(pattern, value):
         raise Refused(f"--{option} '{value}' is not possible", remedy)
@@ -318,7 +289,3 @@ def _shown() -> Iterator[tuple[Callable[[str], None], Callable[[str, float], Non
 def _bar() -> Progress:
     return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                     console=Console(stderr=True), transient=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import TOO_FEW, Finding, count, number, percent, plain, signed
+from cs_research.finding import TOO_FEW, Finding, plain
+from cs_research.numbers import count, number, percent, signed
 
 # Each colour under the name of its CSS variable, so that a page may restyle a drawing for the dark.
 COLOURS = {"bg": "#ffffff", "ink": "#17202a", "ink2": "#56616c", "accent": "#1f5c99", "hex": "#7c95ae",

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from cs_research.definitions.models import Claim, Claims
+from cs_research.numbers import count, number, percent, percents, signed
 
 VERDICTS = {
     "": "", "supported": "Supported", "contradicted": "Contradicted", "cannot_tell": "Cannot tell",
@@ -212,58 +213,7 @@ def tolerances(found: Finding, claim: Claim, rules: Claims) -> tuple[float, floa
     return low, middle, high
 
 
-# ---------------------------------------------------------------- numbers in sentences
-
-MINUS = "\u2212"
-
-
-def number(x: float, digits: int = 1) -> str:
-    """A number with a true minus and thousands set apart; a rounded nought has no sign.
-
-    >>> number(-1234.56)
-    '\u22121,234.6'
-    """
-    shown = f"{x:,.{digits}f}"
-    return shown.lstrip("-") if not any(c in "123456789" for c in shown) else shown.replace("-", MINUS)
-
-
-def percent(share: float) -> str:
-    """A share with two digits that count; less than half a thousandth is none.
-
-    >>> percent(.254), percent(.034)
-    ('25%', '3.4%')
-    """
-    return number(100 * share, 1 if .0005 <= abs(share) < .0995 else 0) + "%"
-
-
-def percents(lower: float, upper: float) -> str:
-    """The two ends of an interval of shares.
-
-    >>> percents(.21, .29)
-    '21–29%'
-    """
-    low, high = percent(lower), percent(upper)
-    return f"{low} to {high}" if MINUS in low + high else f"{low.removesuffix('%')}–{high}"
-
-
-def signed(x: float, digits: int = 1) -> str:
-    """A number that shows its sign also when it is positive.
-
-    >>> signed(.5), signed(-.5)
-    ('+0.5', '\u22120.5')
-    """
-    shown = number(x, digits)
-    return f"+{shown}" if x > 0 and any(c in "123456789" for c in shown) else shown
-
-
-def count(n: float, noun: str = "", nouns: str = "") -> str:
-    """A count, rounded to a whole number, with its noun in the right number.
-
-    >>> count(1381), count(1, "account"), count(3, "month")
-    ('1,381', '1 account', '3 months')
-    """
-    return number(n, 0) + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
-
+# ---------------------------------------------------------------- estimates in sentences
 
 FORMS: dict[str, Callable[[float], str]] = {
     "rate": percent,

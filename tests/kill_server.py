@@ -14,7 +14,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from cs_research import cli, pipeline
+from cs_research import __main__, pipeline
 from cs_research.definitions import load_definitions, loader
 
 sys.modules["rfc3987_syntax"] = None  # as the command line does, before jsonschema is loaded
@@ -56,7 +56,7 @@ def child(arguments: list[str], log: str, steps: bool) -> None:
     os.dup2(handle, 2)
     if steps:
         stop_at_steps(arguments[arguments.index("--out") + 1])
-    cli.main(arguments)
+    __main__.main(arguments)
 
 
 def serve() -> None:

@@ -11,7 +11,7 @@ import pytest
 from small_data import made
 
 from cs_research import cli
-from cs_research.cli import exit_code
+from cs_research.__main__ import exit_code
 from cs_research.simulate import simulate
 
 COMMANDS = [command.callback.__name__ for command in cli.app.registered_commands]
@@ -132,7 +132,7 @@ def test_what_goes_wrong_below_becomes_a_sentence_and_a_code(error, code, words,
 
 
 def test_a_disk_that_takes_no_more_is_told_whoever_writes(data, tmp_path):
-    program = "import resource, sys; from cs_research.cli import main\n" \
+    program = "import resource, sys; from cs_research.__main__ import main\n" \
               "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); main(sys.argv[1:])"
     command = [sys.executable, "-c", program, "run", str(data), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cs_research import finding as module
+from cs_research import finding, numbers
 from cs_research.definitions import load_definitions
-from cs_research.finding import Estimate, Finding, count, judgement, number, percent, percents, plain, signed
+from cs_research.finding import Estimate, Finding, judgement, plain
+from cs_research.numbers import count, number, percent, percents, signed
 
 RULES = load_definitions().claims
 RED, TWICE = RULES.claims["bad_health_churns_half"], RULES.claims["onboarding_doubles_health"]
@@ -98,11 +99,11 @@ def test_the_reason_says_which_way():
 
 def test_a_picture_counts_in_tolerances_from_the_claim():
     red = Finding("q", "s", .6, .5, .7)
-    assert module.tolerances(red, RED, RULES) == pytest.approx((0, 2, 4))
-    assert module.tolerances(Finding("q", "s", 2.42, None, 2.2), TWICE, RULES) == pytest.approx((2, 2, 1))
-    assert module.tolerances(Finding("q", "s", 1., .5, 1.5, details={"tolerance": .5}), TOUCH, RULES) == (1, 2, 3)
-    assert module.tolerances(Finding("q", "s"), RED, RULES) is None
-    assert module.tolerances(Finding("q", "s", 1., 0., 2.), TWICE, RULES) is None
+    assert finding.tolerances(red, RED, RULES) == pytest.approx((0, 2, 4))
+    assert finding.tolerances(Finding("q", "s", 2.42, None, 2.2), TWICE, RULES) == pytest.approx((2, 2, 1))
+    assert finding.tolerances(Finding("q", "s", 1., .5, 1.5, details={"tolerance": .5}), TOUCH, RULES) == (1, 2, 3)
+    assert finding.tolerances(Finding("q", "s"), RED, RULES) is None
+    assert finding.tolerances(Finding("q", "s", 1., 0., 2.), TWICE, RULES) is None
 
 
 # ---------------------------------------------------------------- records
@@ -148,5 +149,6 @@ def test_numbers_in_sentences():
     assert [count(1, "account"), count(2, "company", "companies"), count(1200)] == ["1 account", "2 companies", "1,200"]
 
 
-def test_examples_in_docstrings():
-    assert doctest.testmod(module).failed == 0
+@pytest.mark.parametrize("part", [finding, numbers], ids=["finding", "numbers"])
+def test_examples_in_docstrings(part):
+    assert doctest.testmod(part).failed == 0

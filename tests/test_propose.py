@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cs_research.cli import exit_code
+from cs_research.__main__ import exit_code
 from cs_research.errors import Refused
 from cs_research.ingest import check, open_dataset
 from cs_research.ingest.propose import SYNONYMS, proposal

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cs_research.cli import exit_code
+from cs_research.__main__ import exit_code
 from cs_research.proof import page
 from cs_research.proof.recover import both_ways, recover, summary
 from cs_research.proof.trials import CLAIM, GAIN

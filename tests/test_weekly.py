@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs_research.cli import exit_code
+from cs_research.__main__ import exit_code
 from cs_research.definitions import strict_yaml
 from cs_research.definitions.models import ResponsePoints
 from cs_research.display import page_stem

@@ -6,7 +6,8 @@ from typing import Any
 from cs_research.definitions import models
 from cs_research.display import COLOURS, Chart, drawing, nothing
 from cs_research.figures.marks import band_colour, labels, mark_changes, some_months
-from cs_research.finding import Finding, number, signed
+from cs_research.finding import Finding
+from cs_research.numbers import number, signed
 
 SMALL = {"fontsize": 11, "color": COLOURS["ink2"]}
 ROW = 0.085  # the height of a row below the chart, in parts of the card's total

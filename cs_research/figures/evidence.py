@@ -2,7 +2,8 @@
 
 from cs_research.display import COLOURS, Chart, drawing, nothing
 from cs_research.figures.marks import apart, band_colour, percent_axis
-from cs_research.finding import Finding, count, percent
+from cs_research.finding import Finding
+from cs_research.numbers import count, percent
 
 LOOKS = {"churned": ("lost", "-"), "expanded": ("accent", "-"), "contracted": ("hex", "--")}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cs_research.display import COLOURS, hue
-from cs_research.finding import percent
+from cs_research.numbers import percent
 
 
 def band_colour(band: str, bands: Sequence[str]) -> str:

@@ -3,7 +3,8 @@
 from cs_research.display import COLOURS, Chart, drawing, nothing
 from cs_research.figures.marks import some_months
 from cs_research.figures.portfolio import lines_by_month
-from cs_research.finding import Finding, count, number, percent
+from cs_research.finding import Finding
+from cs_research.numbers import count, number, percent
 
 
 def draw_retention(finding: Finding) -> Chart:

@@ -19,7 +19,8 @@ from cs_research.figures.marks import (
     percent_axis,
     some_months,
 )
-from cs_research.finding import VERDICTS, Finding, count, number, percent, tolerances
+from cs_research.finding import VERDICTS, Finding, tolerances
+from cs_research.numbers import count, number, percent
 
 MARKS = {"supported": "o", "contradicted": "x", "cannot_tell": "o"}
 

@@ -9,7 +9,7 @@ from datetime import date
 from babel.dates import format_date
 from babel.numbers import format_compact_currency, format_compact_decimal, get_currency_name
 
-from cs_research.finding import MINUS, count, number, percent, signed
+from cs_research.numbers import MINUS, count, number, percent, signed
 from cs_research.report.phrases import language, phrases, speaking
 
 __all__ = ["MINUS", "count", "day", "money", "number", "percent", "percents", "signed", "span", "speaking", "word"]

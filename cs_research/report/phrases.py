@@ -15,7 +15,7 @@ import yaml
 from markupsafe import Markup, escape
 
 from cs_research.definitions.models import Text
-from cs_research.finding import count
+from cs_research.numbers import count
 
 LANGUAGES = {"en": "English", "ja": "日本語"}  # each by its own name
 _LANGUAGE = ContextVar("language", default="en")

@@ -8,8 +8,9 @@ import pandas as pd
 
 from cs_research.definitions import models
 from cs_research.errors import Refused
-from cs_research.finding import Finding, count, number, percent, plain, signed
+from cs_research.finding import Finding, plain
 from cs_research.movement import SIDES, movements
+from cs_research.numbers import count, number, percent, signed
 from cs_research.studies.evidence import of_card, seen_until
 from cs_research.studies.plan import KIND
 from cs_research.studies.weekly_list import week_after

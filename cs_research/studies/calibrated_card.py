@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from cs_research.definitions import models
-from cs_research.finding import Estimate, Finding, count, percent, signed, with_interval
+from cs_research.finding import Estimate, Finding, with_interval
+from cs_research.numbers import count, percent, signed
 from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import DRAWS, Calibration, calibrated, is_apart, logit, points_drawn
 from cs_research.studies.card_check import APART, windows, with_chances

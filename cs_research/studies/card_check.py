@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, count, with_interval
+from cs_research.finding import Estimate, Finding, with_interval
+from cs_research.numbers import count
 from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import Windows, is_apart, logit, split
 from cs_research.studies.evidence import KEY, Evidence

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Finding, count, number, percent, with_interval
+from cs_research.finding import Finding, with_interval
+from cs_research.numbers import count, number, percent
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, of_card
 from cs_research.studies.judging import under_floor

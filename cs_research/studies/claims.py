@@ -8,7 +8,8 @@ from dataclasses import replace
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.finding import VERDICTS, Finding, count, number, percent, percents, with_interval
+from cs_research.finding import VERDICTS, Finding, with_interval
+from cs_research.numbers import count, number, percent, percents
 from cs_research.studies import foresight, landmark, onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import count
 from cs_research.history import CLOSED
+from cs_research.numbers import count
 from cs_research.scorecards import TOLERANCE
 from cs_research.tables import horizon
 

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.finding import Finding, count, percent
+from cs_research.finding import Finding
 from cs_research.history import CLOSED
+from cs_research.numbers import count, percent
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters
 from cs_research.studies.judging import under_floor
 from cs_research.studies.money import amount

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cs_research.finding import Finding, count, number, with_interval
+from cs_research.finding import Finding, with_interval
+from cs_research.numbers import count, number
 from cs_research.studies import stats
 from cs_research.studies.evidence import KEY, Evidence, clusters
 from cs_research.studies.incidence import MONTH_DAYS

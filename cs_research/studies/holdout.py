@@ -5,7 +5,8 @@ import math
 
 import pandas as pd
 
-from cs_research.finding import Finding, count, number, with_interval
+from cs_research.finding import Finding, with_interval
+from cs_research.numbers import count, number
 from cs_research.studies import stats
 from cs_research.studies.evidence import Evidence, clusters
 from cs_research.studies.judging import known_chance, under_floor

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cs_research.finding import Finding, count, with_interval
+from cs_research.finding import Finding, with_interval
+from cs_research.numbers import count
 from cs_research.studies import stats
 from cs_research.studies.evidence import Evidence, clusters
 from cs_research.studies.judging import NO_END, cannot_measure, known_chance, too_few

@@ -7,8 +7,9 @@ import pandas as pd
 
 from cs_research.definitions import Definitions
 from cs_research.definitions.models import Claims
-from cs_research.finding import Estimate, Finding, Judgement, count
+from cs_research.finding import Estimate, Finding, Judgement
 from cs_research.finding import judgement as judged_by_rule
+from cs_research.numbers import count
 from cs_research.studies import stats
 from cs_research.studies.evidence import Evidence
 

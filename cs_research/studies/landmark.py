@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions.models import Claims
-from cs_research.finding import Estimate, count, number
+from cs_research.finding import Estimate
+from cs_research.numbers import count, number
 from cs_research.scorecards import zero_based
 from cs_research.studies import aipw, stats
 from cs_research.studies.evidence import KEY, Evidence, clusters, health_without, last_month_before

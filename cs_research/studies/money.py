@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.finding import CLOSE, Estimate, Finding, count, percent, with_interval
+from cs_research.finding import CLOSE, Estimate, Finding, with_interval
 from cs_research.history import CLOSED
+from cs_research.numbers import count, percent
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import NO_END, known_chance, under_floor

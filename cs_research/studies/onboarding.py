@@ -6,17 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions.models import Claims
-from cs_research.finding import (
-    Estimate,
-    Finding,
-    Judgement,
-    count,
-    interval_text,
-    number,
-    percent,
-    value_text,
-    with_interval,
-)
+from cs_research.finding import Estimate, Finding, Judgement, interval_text, value_text, with_interval
+from cs_research.numbers import count, number, percent
 from cs_research.studies import aipw, stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, known_chance, too_few

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import TOO_FEW, Finding, count, with_interval
+from cs_research.finding import TOO_FEW, Finding, with_interval
 from cs_research.history import CLOSED
+from cs_research.numbers import count
 from cs_research.scores import teams
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters

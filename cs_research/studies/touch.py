@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Estimate, Finding, count, number, with_interval
+from cs_research.finding import Estimate, Finding, with_interval
+from cs_research.numbers import count, number
 from cs_research.scores import TOLERANCE, previous_quadrants, touch_cuts
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, count, with_interval
+from cs_research.finding import Estimate, Finding, with_interval
+from cs_research.numbers import count
 from cs_research.studies import stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters, health_without
 from cs_research.studies.judging import cannot_measure, claim_finding, judged, too_few

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from cs_research.definitions import Definitions, models
-from cs_research.finding import Estimate, Finding, count, number, value_text, with_interval
+from cs_research.finding import Estimate, Finding, value_text, with_interval
+from cs_research.numbers import count, number
 from cs_research.studies import stats
 from cs_research.studies.judging import under_floor
 from cs_research.weeks import next_monday, week_name

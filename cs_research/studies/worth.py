@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from cs_research.finding import Estimate, Finding, count, number, percent, with_interval
+from cs_research.finding import Estimate, Finding, with_interval
+from cs_research.numbers import count, number, percent
 from cs_research.studies import stats
 from cs_research.studies.card_check import with_chances
 from cs_research.studies.evidence import KEY, Evidence
