@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from cs_research.definitions import load_definitions
+from cs_research.finding import Estimate
 from cs_research.studies import (
     aipw,
     calibrated_card,
@@ -479,6 +480,13 @@ def test_a_good_card_is_kept_and_one_that_a_single_indicator_beats_is_investigat
     assert card_check.card_and_churn(checked(1.0)).verdict == "investigate"
 
 
+@pytest.mark.parametrize(("baseline_lower", "verdict"), [(0.51, "investigate"), (0.49, "cannot_tell")])
+def test_a_baseline_counts_against_the_card_only_if_it_beats_a_coin(baseline_lower, verdict):
+    """The card at .45 (.40-.52) is no coin's better, and .08 less than a baseline beyond chance."""
+    line = {"what": "equal weights", "lower": baseline_lower, "less_upper": -0.01}
+    assert card_check._verdict(Estimate(0.45, 0.40, 0.52, 500, 40), [line], 10, "") == verdict
+
+
 # ---------------------------------------------------------------- thin data
 
 STUDIES = (claims.bad_health, claims.good_health, claims.established, claims.low_stock, claims.touch_and_churn,
@@ -708,7 +716,7 @@ def test_health_by_month_leaves_out_months_of_too_few():
 
 def test_the_evidence_of_an_earlier_month_ends_there():
     run = SimpleNamespace(definitions=DEFINITIONS, dataset={"scorecard": "dear"}, month=NOW, as_of=AS_OF,
-                          canonical=lambda name: None, outcomes=NO_ENDS,
+                          canonical=lambda name: None, outcomes=NO_ENDS, card=lambda name: CARD,
                           history=pd.DataFrame([score("a", m, 20.0) for m in ("2026-08-01", "2026-09-01")]))
     run.history_indicators = run.account_facts = run.history
     run.measures = run.history.assign(is_history=True)

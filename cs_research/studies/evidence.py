@@ -63,8 +63,8 @@ class Evidence:
     @classmethod
     def from_run(cls, run: Any, scorecard: str = "", month: date | None = None) -> "Evidence":
         """The evidence of an opened run for a card (empty: the one that the data set leads with), as it was at the
-        end of a month (None: the run's)."""
-        card = run.definitions.scorecards[scorecard or run.dataset["scorecard"]]
+        end of a month (None: the run's). Raises Refused, naming the nearest, where there is no such card."""
+        card = run.card(scorecard)
         measures = up_to(run.measures[run.measures["is_history"]], month).reset_index(drop=True)
         history, indicators = (of_card(table, card, month) for table in (run.history, run.history_indicators))
         return cls(history, run.outcomes, indicators, measures, run.canonical("milestones"), run.definitions,
