@@ -247,22 +247,31 @@ def init(
         print(out)
 
 
-@app.command(epilog="Example: cs-research bench ingest --events 20000000")
+@app.command(epilog="Example: cs-research bench panel --events 20000000 --json panel.json")
 def bench(
-    what: Annotated[str, typer.Argument(help="What to measure: ingest.")],
+    what: Annotated[str, typer.Argument(help="What to measure: ingest or panel.")],
     events: Annotated[int, typer.Option(min=1000, help="Events of the invented data.")] = 20_000_000,
-    repeat: Annotated[int, typer.Option(min=1, help="How often; the median counts.")] = 1,
+    accounts: Annotated[int, typer.Option(min=1, help="Accounts, for the panel.")] = 7_000,
+    users: Annotated[int, typer.Option(min=0, help="Users, about, for the panel; 0: fifty per account.")] = 0,
+    months: Annotated[int, typer.Option(min=1, max=240, help="Months of history, for the panel.")] = 36,
+    repeat: Annotated[int, typer.Option(min=1, help="How often; the medians count.")] = 5,
     json: Annotated[Path | None, typer.Option(help="Write times, memory and ratios here.")] = None,
 ) -> None:
     """Measure against the bare engine on the same files; prints ratios with the most they should be."""
-    _check_word("what", what, "ingest", "it is ingest")
-    from cs_research.bench import measure_ingest
+    _check_word("what", what, "ingest|panel", "it is ingest or panel")
     from cs_research.runs import write_json
 
-    found = measure_ingest(events, repeat)
+    if what == "ingest":
+        from cs_research.bench.ingest import measure_ingest
+
+        found = measure_ingest(events, repeat)
+    else:
+        from cs_research.bench.panel import Size, measure_panel
+
+        found = measure_panel(Size(events, accounts, users, months), repeat)
     for name, entry in found["ratios"].items():
-        print(f"{name}: {entry['ratio']:.2f} by the clock, {entry['cpu_ratio']:.2f} by processors "
-              f"(at most {entry['limit']:g})")
+        limit = f" (at most {entry['limit']:g})" if entry["limit"] else ""
+        print(f"{name}: {entry['ratio']:.2f} by the clock, {entry['cpu_ratio']:.2f} by processors{limit}")
     if json:
         write_json(json, found)
 
