@@ -170,7 +170,8 @@ FROM account JOIN months ON k >= first AND k < gone WHERE draw(a, 500 + k) < 0.2
 SELECT account_id, milestone, month + due AS due_date,
   CASE WHEN draw(a, due) < 0.9 THEN month + (due * (0.3 + draw(a, 1000 + due)))::INTEGER END AS completed_date
 FROM account JOIN months ON k = first
-CROSS JOIN (VALUES ('account_setup', 10), ('import', 20), ('training', 40), ('kickoff', 5)) v(milestone, due) ORDER BY a""",
+CROSS JOIN (VALUES ('account_setup', 10), ('import', 20), ('training', 40), ('kickoff', 5)) v(milestone, due)
+ORDER BY a""",
     "surveys": """
 SELECT printf('S%06d-%02d', a, k) AS survey_id, account_id, month + pick(a, 600 + k, 28)::INTEGER AS sent_date,
   'nps' AS kind,
