@@ -56,11 +56,14 @@ def run(
     recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print the first page, too, to <month>.pdf in the folder of the "
                                                     "reports; needs Chromium or Chrome.")] = False,
+    notify: Annotated[str | None, typer.Option(help="Program run at the end, with CS_RESEARCH_EXIT and "
+                                                    "CS_RESEARCH_SENTENCE set.", metavar="COMMAND")] = None,
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
+    from cs_research.notify import notified
     from cs_research.pipeline import RECIPE, Request, run_month
 
-    with _shown() as (tell, progress):
+    with notified(notify), _shown() as (tell, progress):
         index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE,
                                   frozenset(acknowledge or ()), jobs, pdf=pdf, tell=tell, progress=progress))
     print(index)
@@ -245,6 +248,17 @@ def init(
     else:
         out.write_text(text, encoding="utf-8")
         print(out)
+
+
+@app.command(epilog="Example: cs-research doctor --out reports")
+def doctor(out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports")) -> int:
+    """Look at what a report needs of this machine: versions, room, rights, clock, fonts, Jupyter. Ends with 2 if one
+    is a fault."""
+    from cs_research.doctor import examine
+
+    checks = examine(out)
+    print(*checks, sep="\n")
+    return 2 if any(check.state == "fault" for check in checks) else 0
 
 
 @app.command(epilog="Example: cs-research bench panel --events 20000000 --json panel.json")

@@ -19,6 +19,7 @@ from cs_research import provenance, runs
 from cs_research.definitions import read_card, with_card
 from cs_research.errors import Held, Refused
 from cs_research.ingest import Dataset, Ingested, held, ingest, open_dataset
+from cs_research.privacy import personal_holds
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
 from cs_research.report.pdf import find_browser, write_pdf
 from cs_research.report.phrases import LANGUAGES
@@ -151,6 +152,9 @@ def _make(making: Path, about: dict[str, Any], request: Request, dataset: Datase
     with _timed("pages", seconds):
         request.progress("Writing the pages", 0.9)
         about["rows"]["findings"] = _write_pages(open_run(making), notebooks)
+    with _timed("privacy", seconds):
+        places = (request.out, request.data, provenance.PACKAGE.parent)
+        about["holds"] += map(asdict, personal_holds(making, [place.resolve() for place in places]))
     runs.write_json(making / "run.json", {**about, "seconds": seconds})
 
 

@@ -14,6 +14,7 @@ from cs_research import actions, alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
 from cs_research.definitions.dictionary import outputs
 from cs_research.engine import Horizon, Panel
+from cs_research.privacy import without_persons
 
 SCHEMA_VERSION = "1"
 KEYS = {name: tuple(table["key"]) for name, table in outputs().items()}
@@ -39,7 +40,7 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
     """
     panel = Panel(canonical, definitions, seen, progress)
     measures = panel.measures()
-    facts = panel.frame("account_facts", "account_id")
+    facts = without_persons(panel.frame("account_facts", "account_id"))
     outcomes = panel.frame("outcomes", "account_id, due_date")
     now = measures[~measures["is_history"]].reset_index(drop=True)
     then = measures[measures["is_history"]].reset_index(drop=True)

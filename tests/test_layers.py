@@ -13,7 +13,7 @@ LAYERS = (
     {"errors", "weeks", "numbers"},
     {"definitions", "simulate"},
     {"ingest", "engine"},
-    {"scorecards"},
+    {"scorecards", "privacy"},
     {"scores"},
     {"history", "fields", "movement"},
     {"alerts", "actions"},
@@ -26,7 +26,7 @@ LAYERS = (
     {"report"},
     {"provenance"},
     {"pipeline", "bench"},
-    {"weekly", "calibrate", "proof"},
+    {"weekly", "calibrate", "proof", "doctor", "notify"},
     {"cli"},
     {"__main__"},
 )
