@@ -7,6 +7,7 @@
 #   make soak                                   kill runs at random moments, damage many more files (half an hour)
 #   make lab                                    JupyterLab on the notebooks, on this machine only; makes a report first
 #   make simulate                               write data/sample anew from its seed
+#   make bench                                  measure the panel on 20 million events, into docs/performance.md (15 min)
 #   make docs                                   write the generated pages of docs/ anew
 #   make screenshots                            approve the looks of the first page anew
 #   make lock                                   pin the newest versions that pyproject.toml allows
@@ -22,7 +23,7 @@ READY := $(VENV)/installed
 # A name may exist and not run (a shim of a version manager), so each is tried by running it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python
 
-.PHONY: report pdf test soak lab simulate docs screenshots lock clean
+.PHONY: report pdf test soak lab simulate bench docs screenshots lock clean
 .DELETE_ON_ERROR:
 
 report pdf: $(READY)
@@ -42,6 +43,9 @@ lab: $(READY)
 
 simulate: $(READY)
 	@$(BIN)/cs-research simulate data/sample --accounts 600 --months 30 --seed 1 $(ARGS)
+
+bench: $(READY)
+	$(BIN)/cs-research bench panel --out docs/performance.md $(ARGS)
 
 docs: $(READY)
 	$(BIN)/python -m cs_research.definitions.dictionary > docs/data-dictionary.md

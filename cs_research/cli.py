@@ -263,31 +263,20 @@ def doctor(out: Annotated[Path, typer.Option(help="Folder of the reports.")] = P
 
 @app.command(epilog="Example: cs-research bench panel --events 20000000 --json panel.json")
 def bench(
-    what: Annotated[str, typer.Argument(help="What to measure: ingest or panel.")],
+    what: Annotated[str, typer.Argument(help="What to measure: panel, scaling (each size halved) or ingest.")],
     events: Annotated[int, typer.Option(min=1000, help="Events of the invented data.")] = 20_000_000,
-    accounts: Annotated[int, typer.Option(min=1, help="Accounts, for the panel.")] = 7_000,
-    users: Annotated[int, typer.Option(min=0, help="Users, about, for the panel; 0: fifty per account.")] = 0,
-    months: Annotated[int, typer.Option(min=1, max=240, help="Months of history, for the panel.")] = 36,
+    accounts: Annotated[int, typer.Option(min=2, help="Accounts.")] = 7_000,
+    users: Annotated[int, typer.Option(min=0, help="Users, about; 0: fifty per account.")] = 0,
+    months: Annotated[int, typer.Option(min=2, max=240, help="Months of history.")] = 36,
     repeat: Annotated[int, typer.Option(min=1, help="How often; the medians count.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Page to write a section of, such as docs/performance.md.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write times, memory and ratios here.")] = None,
-) -> None:
-    """Measure against the bare engine on the same files; prints ratios with the most they should be."""
-    _check_word("what", what, "ingest|panel", "it is ingest or panel")
-    from cs_research.runs import write_json
+) -> int:
+    """Measure against the bare engine on the same files. Ends with 1 if pandas finds other numbers than the panel."""
+    _check_word("what", what, "panel|scaling|ingest", "it is panel, scaling or ingest")
+    from cs_research.bench import Size, measure
 
-    if what == "ingest":
-        from cs_research.bench.ingest import measure_ingest
-
-        found = measure_ingest(events, repeat)
-    else:
-        from cs_research.bench.panel import Size, measure_panel
-
-        found = measure_panel(Size(events, accounts, users, months), repeat)
-    for name, entry in found["ratios"].items():
-        limit = f" (at most {entry['limit']:g})" if entry["limit"] else ""
-        print(f"{name}: {entry['ratio']:.2f} by the clock, {entry['cpu_ratio']:.2f} by processors{limit}")
-    if json:
-        write_json(json, found)
+    return 0 if measure(what, Size(events, accounts, users, months), repeat, out, json).get("identical", True) else 1
 
 
 def _check_word(option: str, value: str | None, pattern: str, remedy: str) -> None:

@@ -10,7 +10,7 @@ import cs_research
 PACKAGE = Path(cs_research.__file__).parent
 # From the ground up. Modules on one line are siblings, which never import each other.
 LAYERS = (
-    {"errors", "weeks", "numbers"},
+    {"errors", "weeks", "numbers", "docpage"},
     {"definitions", "simulate"},
     {"ingest", "engine"},
     {"scorecards", "privacy"},

@@ -1,71 +1,37 @@
 """Measures the suite against the bare engine on the same files, in one run: ratios travel to other machines.
 
 This layer may not compute anything of a report: it makes data of a given size and times what the suite does with it.
-Each task runs in a process of its own, in turn, so that memory is that of the task and load falls on all alike.
 """
 
-import resource
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import time
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from time import perf_counter, process_time
 from typing import Any
 
-import duckdb
-import pandas as pd
+from cs_research.bench.data import Size
+from cs_research.bench.ingest import measure_ingest
+from cs_research.bench.page import write_page
+from cs_research.bench.panel import measure_panel, measure_scaling
+from cs_research.docpage import made
+from cs_research.runs import write_json
 
-Task = Callable[[Path], Any]
-Runs = dict[str, list[dict[str, float]]]
-
-
-def run_tasks(tasks: Mapping[str, Task], folder: Path, repeat: int, tell: Callable[[str], None]) -> Runs:
-    """What each task took, `repeat` times, one after the other within each round."""
-    runs: Runs = {name: [] for name in tasks}
-    for _ in range(repeat):
-        for name, task in tasks.items():
-            with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                found = process.submit(timed, task, folder, folder / f"{name}.parquet").result()
-            tell(f"{name}: {found['seconds']:.1f} s, {found['cpu']:.1f} s of processors, {found['mb']:,.0f} MB")
-            runs[name].append(found)
-    return runs
+__all__ = ["Size", "measure"]
 
 
-def timed(task: Task, folder: Path, kept: Path) -> dict[str, float]:
-    """The seconds that a task takes, by the clock and of the processors, and the most memory of the process so far.
-
-    A table that it returns is written to `kept`, after the clock has stopped.
-    """
-    start, busy = perf_counter(), process_time()
-    found = task(folder)
-    taken = {"seconds": perf_counter() - start, "cpu": process_time() - busy, "mb": _most_memory()}
-    if isinstance(found, pd.DataFrame):
-        found.to_parquet(kept)
-    return taken
-
-
-def _most_memory() -> float:
-    """Of this process so far, in MB. What Linux gives to getrusage may be that of the process that started it."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line[:6] == "VmHWM:") / 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def typical(runs: Runs) -> dict[str, dict[str, float]]:
-    """By task the medians of its seconds, and the most memory."""
-    return {task: {name: (max if name == "mb" else median)(run[name] for run in found) for name in found[0]}
-            for task, found in runs.items()}
-
-
-def ratio(runs: Runs, one: str, other: str, of: str = "seconds") -> float:
-    """The median over the rounds of what one task took to what the other took in the same round."""
-    return round(median(a[of] / b[of] for a, b in zip(runs[one], runs[other], strict=False)), 3)
-
-
-def sql(folder: Path, statement: str) -> None:
-    """Run a statement in a DuckDB of its own; `{folder}` stands for the folder."""
-    with duckdb.connect() as con:
-        con.execute("SET enable_progress_bar = false")
-        con.execute(statement.format(folder=folder))
+def measure(what: str, size: Size, repeat: int, out: Path | None = None, json: Path | None = None,
+            tell: Callable[[str], None] = print) -> dict[str, Any]:
+    """Measure ingest, panel or scaling; write it to the page `out` and to `json`, where given. Raises CannotWrite."""
+    began = time.monotonic()
+    found = (measure_ingest(size.events, repeat, tell) if what == "ingest" else
+             {"panel": measure_panel, "scaling": measure_scaling}[what](size, repeat, tell))
+    asked = [f"--{name} {value}" for name, value in found.get("asked", {"events": size.events}).items() if value]
+    command = " ".join(["cs-research bench", what, *asked, f"--repeat {repeat}"])
+    found |= made(command, time.monotonic() - began, "duckdb", "pandas", "pyarrow")
+    for name, entry in found["ratios"].items():
+        limit = f" (at most {entry['limit']:g})" if entry["limit"] else ""
+        tell(f"{name}: {entry['ratio']:.2f} by the clock, {entry['cpu_ratio']:.2f} by processors{limit}")
+    if json:
+        write_json(json, found)
+    if out:
+        write_page(out, what, found)
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from cs_research.bench import Task, ratio, run_tasks, sql, typical
+from cs_research.bench.timing import Task, ratio, run_tasks, sql, typical
 from cs_research.ingest import ingest, open_dataset
 
 ACCOUNTS = 7_000
@@ -25,7 +25,7 @@ RATIOS = {"parquet": ("ingest_parquet", "rewrite_parquet", 3.0), "csv": ("ingest
           "csv_kept": ("ingest_csv", "rewrite_csv", 2.0)}
 
 
-def measure_ingest(events: int, repeat: int, tell: Callable[[str], None] = print) -> dict[str, Any]:
+def measure_ingest(events: int, repeat: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Seconds (by the clock, of the processors) and peak memory (MB) of every task, the median of `repeat`; ratios.
 
     `parquet`: ingest over a plain scan and rewrite; `csv`: ingest over a strict read into memory; `csv_kept`: over a

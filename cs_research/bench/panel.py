@@ -2,49 +2,135 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from functools import partial
+from math import log2
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import duckdb
 import pandas as pd
 
-from cs_research.bench import Runs, Task, ratio, run_tasks, sql, typical
+from cs_research.bench import pandas_panel
 from cs_research.bench.data import Size, write_canonical
+from cs_research.bench.timing import Runs, Task, ratio, run_tasks, sql, typical
 from cs_research.definitions import Definitions, load_definitions
 from cs_research.engine import Horizon, Panel
 
+LAST = date(2026, 10, 31)
 NEEDED = ("account_id", "user_id", "occurred_at", "event_type", "quantity", "recorded_at")
 SCAN = f"SELECT {', '.join(f'max({name})' for name in NEEDED)} FROM '{{folder}}/canonical/usage_events.parquet'"
 BARE = """CREATE TEMP TABLE user_month AS
     SELECT account_id, user_id, date_trunc('month', occurred_at) AS month, count(*) AS events
     FROM '{folder}/canonical/usage_events.parquet' GROUP BY ALL"""
 # ratio -> (task, what it is measured by, the most it should be; None: reported)
-RATIOS = {"panel_to_bare": ("panel", "bare", 3.0), "bare_to_scan": ("bare", "scan", None)}
+RATIOS = {"panel_to_bare": ("panel", "bare", 3.0), "bare_to_scan": ("bare", "scan", None),
+          "pandas_to_panel": ("pandas", "panel", None), "incremental_to_panel": ("incremental", "panel", 0.1)}
+FOR_PANDAS = 30_000_000  # events; of more, pandas is given those of some accounts, or it would need 33 GB
+TOLERANCE = 1e-9         # of measures that are no whole numbers
 
 
-def measure_panel(size: Size, repeat: int, tell: Callable[[str], None] = print) -> dict[str, Any]:
-    """Medians in seconds, the most memory of the panel (MB), ratios within the rounds, and the sizes of the data."""
+def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """What `bench panel --json` writes: medians in seconds (`pandas_s` null where it had a sample of the accounts),
+    `peak_mb` of the panel, `identical`, ratios within the rounds, seconds by step, sizes."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder, began = Path(name), perf_counter()
+        folder, definitions, began = Path(name), load_definitions(), perf_counter()
         sizes = write_canonical(folder / "canonical", size)
         tell(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in sizes.items())
              + f"; made in {perf_counter() - began:.0f} s")
-        tasks: dict[str, Task] = {"scan": partial(sql, statement=SCAN), "bare": partial(sql, statement=BARE),
-                                  "panel": partial(_panel, load_definitions())}
+        part = "canonical" if size.events <= FOR_PANDAS else "sample"
+        if part == "sample":
+            _write_sample(folder, -(-size.events // (FOR_PANDAS // 10)))
+        tasks = _tasks(definitions)
         runs = run_tasks(tasks, folder, repeat, tell)
-    return {**{f"{name}_s": round(task["seconds"], 3) for name, task in typical(runs).items()},
-            "peak_mb": round(typical(runs)["panel"]["mb"]), "asked": asdict(size), "sizes": sizes, "repeat": repeat,
-            "tasks": typical(runs), "ratios": _ratios(runs)}
+        runs |= run_tasks({"pandas": partial(_pandas, definitions, part), "steps": partial(_steps, definitions)},
+                          folder, 1, tell)
+        apart = differences(pd.read_parquet(folder / "panel.parquet"), pd.read_parquet(folder / "pandas.parquet"))
+        steps = pd.read_parquet(folder / "steps.parquet")
+    if part == "sample":
+        pandas = runs.pop("pandas")
+        tell(f"pandas had the events of some accounts only ({pandas[0]['seconds']:.0f} s)")
+    seconds = {name: round(task["seconds"], 3) for name, task in typical(runs).items()}
+    return {**{f"{name}_s": seconds.get(name) for name in ("scan", "bare", "panel", "pandas", "incremental")},
+            "peak_mb": round(typical(runs)["panel"]["mb"]), "identical": not any(apart.values()), "differences": apart,
+            "compared_on": "all accounts" if part == "canonical" else "a sample of the accounts",
+            "asked": asdict(size), "sizes": sizes, "repeat": repeat, "tasks": typical(runs), "ratios": _ratios(runs),
+            "steps": dict(zip(steps["step"], steps["seconds"].round(3), strict=True))}
+
+
+def measure_scaling(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Seconds of the bare group-by and of the panel, with each size halved in turn, and the power that follows:
+    1 where half of it takes half the time, 0 where it does not matter."""
+    whole = replace(size, users=size.users or 50 * size.accounts)
+    cells = {"all": whole} | {name: replace(whole, **{name: getattr(whole, name) // 2}) for name in asdict(whole)}
+    rows = []
+    for name, asked in cells.items():
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            tell(f"{name}: {'as asked' if name == 'all' else 'half'}")
+            sizes = write_canonical(Path(folder) / "canonical", asked)
+            tasks = _tasks(load_definitions())
+            found = typical(run_tasks({task: tasks[task] for task in ("bare", "panel")}, Path(folder), repeat, tell))
+        rows.append({"halved": name, **sizes, **{f"{task}_s": round(found[task]["seconds"], 3) for task in found},
+                     "panel_cpu_s": round(found["panel"]["cpu"], 3)})
+        rows[-1]["power"] = round(log2(rows[0]["panel_cpu_s"] / rows[-1]["panel_cpu_s"]), 2)
+    return {"asked": asdict(whole), "repeat": repeat, "grid": rows, "ratios": {}}
+
+
+def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
+    """By measure of `theirs` the largest difference that is none of rounding, else 0; infinite where rows are missing.
+
+    Whole numbers must be equal, others within TOLERANCE. Both have account_id, month (a date or its number) and
+    is_history; `ours` may hold more accounts and measures.
+    """
+    keys = ["account_id", "month", "is_history"]
+    month = ours["month"].dt.year * 12 + ours["month"].dt.month
+    theirs = theirs.astype({"account_id": str}).set_index(keys).sort_index().astype(float)
+    ours = ours.assign(month=month)[ours["account_id"].isin(theirs.index.levels[0])].set_index(keys).sort_index()
+    if not ours.index.equals(theirs.index):
+        return dict.fromkeys(theirs, float("inf"))
+    apart = (ours[theirs.columns].astype(float) - theirs).abs().mask(ours[theirs.columns].isna() != theirs.isna(), 9e99)
+    allowed = (theirs % 1 > 0).any() * TOLERANCE
+    return apart.max().where(apart.max() > allowed, 0.0).to_dict()
+
+
+def _tasks(definitions: Definitions) -> dict[str, Task]:
+    return {"scan": partial(sql, statement=SCAN), "bare": partial(sql, statement=BARE),
+            "panel": partial(_panel, definitions)}
 
 
 def _ratios(runs: Runs) -> dict[str, dict[str, float | None]]:
     return {name: {"ratio": ratio(runs, one, other), "cpu_ratio": ratio(runs, one, other, "cpu"), "limit": limit}
-            for name, (one, other, limit) in RATIOS.items() if runs.get(one) and runs.get(other)}
+            for name, (one, other, limit) in RATIOS.items() if one in runs and other in runs}
 
 
 def _panel(definitions: Definitions, folder: Path) -> pd.DataFrame:
-    last = date(2026, 10, 31)
-    return Panel(folder / "canonical", definitions, Horizon(date(2026, 10, 1), last, last)).measures()
+    return Panel(folder / "canonical", definitions, Horizon(LAST.replace(day=1), LAST, LAST)).measures()
+
+
+def _pandas(definitions: Definitions, part: str, folder: Path) -> pd.DataFrame:
+    return pandas_panel.measures(folder / part, definitions, pd.Timestamp(LAST))
+
+
+def _steps(definitions: Definitions, folder: Path) -> pd.DataFrame:
+    """The seconds of each step of the panel, in a run of its own."""
+    marks: list[tuple[str, float]] = [("setting up", perf_counter())]
+
+    def mark(step: str) -> None:
+        marks.append((step, perf_counter()))
+
+    panel = Panel(folder / "canonical", definitions, Horizon(LAST.replace(day=1), LAST, LAST), mark)
+    mark("measures, as a DataFrame")
+    panel.measures()
+    steps = pd.DataFrame(marks, columns=["step", "seconds"])
+    return steps.assign(seconds=-steps["seconds"].diff(-1).fillna(steps["seconds"].iloc[-1] - perf_counter()))
+
+
+def _write_sample(folder: Path, one_in: int) -> None:
+    (folder / "sample").mkdir()
+    with duckdb.connect() as con:
+        con.execute("SET enable_progress_bar = false")
+        for name in ("usage_events", "touches", "contracts"):
+            con.execute(f"COPY (FROM '{folder}/canonical/{name}.parquet' WHERE hash(account_id) % {one_in} = 0) "
+                        f"TO '{folder}/sample/{name}.parquet'")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from cs_research.docpage import made
 from cs_research.errors import Refused
-from cs_research.proof.page import Goal, goals, made, record, text
+from cs_research.proof.page import Goal, goals, record, text
 from cs_research.proof.recover import TRIED, recover, summary, through_events
 from cs_research.runs import write_json, write_text
 
@@ -35,7 +36,8 @@ def prove(replicates: int, sizes: tuple[int, ...], worlds: tuple[str, ...], with
     asked = [f"--replicates {replicates}", f"--accounts {','.join(map(str, sizes))}", f"--seed {seed}",
              *([] if worlds == TRIED else [f"--world '{name}'" for name in worlds]),
              *([] if with_events else ["--no-events"])]
-    about = made(" ".join(["cs-research recover", *asked]), time.monotonic() - began)
+    about = made(" ".join(["cs-research recover", *asked]), time.monotonic() - began,
+                 "numpy", "scipy", "pandas", "statsmodels")
     write_text(out, text(rows, apart, about))
     if json:
         write_json(json, record(rows, apart, about))

@@ -1,16 +1,13 @@
 """docs/evidence.md: what the goals were, what was seen, and every table behind it, from the rows of `recover`."""
 
-import os
-import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cs_research.docpage import facts, table
 from cs_research.finding import plain
 from cs_research.proof.recover import is_relative, summary
 from cs_research.proof.trials import CLAIM, GAIN, RANKS
@@ -44,15 +41,15 @@ def text(rows: pd.DataFrame, apart: pd.DataFrame, about: dict[str, Any]) -> str:
     """The text of docs/evidence.md: rows of `recover`, of `through_events` (empty: not tried), and the facts that
     `made` gives."""
     cells = summary(rows)
-    parts = [INTRODUCTION, _facts(about), "## Goals\n", _table(
+    parts = [INTRODUCTION, facts(about), "## Goals\n", table(
         {"goal": goal.wanted, "seen": goal.seen, "met": f"**no**: {goal.missed}" if goal.missed else "yes"}
         for goal in goals(rows, cells, apart))]
     parts += ["## Verdicts on the claims\n", VERDICTS, _grid(cells, lambda q: q.startswith(CLAIM), _verdicts)]
-    parts += ["## Calibration of the points\n", CALIBRATION, _table(_calibrated(rows))]
+    parts += ["## Calibration of the points\n", CALIBRATION, table(_calibrated(rows))]
     parts += ["\n".join([f"## {title}\n", _grid(cells, chosen, _right)]) for title, chosen in TITLES.items()]
     if len(apart):
         far = apart.sort_values("apart", kind="stable").groupby("world", sort=False).tail(1)
-        parts += ["## One company of each world, through events and the whole run\n", THROUGH, _table(
+        parts += ["## One company of each world, through events and the whole run\n", THROUGH, table(
             {"world": row.world, "quantities": int((apart["world"] == row.world).sum()), "furthest apart": row.quantity,
              "drawn": _plain(row.drawn), "by the run": _plain(row.run), "in half widths": f"{row.apart:.2f}"}
             for row in far.itertuples())]
@@ -65,15 +62,6 @@ def record(rows: pd.DataFrame, apart: pd.DataFrame, about: dict[str, Any]) -> di
     return plain({"made": about, "goals": [asdict(goal) for goal in goals(rows, cells, apart)],
                   "cells": cells.to_dict("records"), "calibration": _calibrated(rows, as_text=False),
                   "through_events": apart.to_dict("records")})
-
-
-def made(command: str, seconds: float) -> dict[str, Any]:
-    """When and by what it was made: the facts that the page and the JSON begin with."""
-    names = ("cs-research", "numpy", "scipy", "pandas", "statsmodels")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    return {"command": command, "date": date.today().isoformat(),
-            "versions": f"Python {platform.python_version()}, {versions}",
-            "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} processors"}
 
 
 # ---------------------------------------------------------------- the goals
@@ -137,7 +125,7 @@ def _beyond(share: pd.Series, n: pd.Series, low: float, high: float) -> pd.Serie
 
 def _calibrated(rows: pd.DataFrame, as_text: bool = True) -> list[dict[str, Any]]:
     """One row per world and size: what became of the card in use (fitted where adopted, else the expert's)."""
-    table = []
+    found = []
     for (world, accounts), part in rows[rows["quantity"] == GAIN].groupby(["world", "accounts"], sort=False):
         used = part["estimate"].where(part["verdict"] == "adopt", 0.0)
         ranks = rows[(rows["quantity"] == RANKS) & (rows["world"] == world) & (rows["accounts"] == accounts)]
@@ -146,9 +134,9 @@ def _calibrated(rows: pd.DataFrame, as_text: bool = True) -> list[dict[str, Any]
                "harmful": (used < -HARM).mean(), "harmful if always adopted": (part["estimate"] < -HARM).mean(),
                "gain in use": used.mean(), "worst in use": used.min(), "rank correlation": ranks["estimate"].mean()}
         shares = ("adopt", "investigate", "harmful", "harmful if always adopted")
-        table.append(row if not as_text else row | {name: f"{row[name]:.0%}" for name in shares} | {
+        found.append(row if not as_text else row | {name: f"{row[name]:.0%}" for name in shares} | {
             name: _plain(row[name]) for name in ("gain in use", "worst in use", "rank correlation")})
-    return table
+    return found
 
 
 def _grid(cells: pd.DataFrame, chosen: Callable[[str], bool], say: Callable[[pd.Series], str]) -> str:
@@ -156,7 +144,7 @@ def _grid(cells: pd.DataFrame, chosen: Callable[[str], bool], say: Callable[[pd.
     mine = cells[cells["quantity"].map(chosen)]
     mine = mine[mine.groupby(["quantity", "world"])["told"].transform("max") > 0] if say is _right else mine
     sizes = sorted(mine["accounts"].unique())
-    return _table({"quantity": quantity.removeprefix(CLAIM), "world": world,
+    return table({"quantity": quantity.removeprefix(CLAIM), "world": world,
                    **{f"{size:,} accounts": "".join(say(row) for _, row in part[part["accounts"] == size].iterrows())
                       for size in sizes}}
                   for (quantity, world), part in mine.groupby(["quantity", "world"], sort=False))
@@ -181,18 +169,6 @@ def _verdicts(row: pd.Series) -> str:
 
 def _plain(value: float) -> str:
     return "" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _table(rows: Iterable[dict[str, Any]]) -> str:
-    rows = list(rows)
-    if not rows:
-        return "Not tried.\n"
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
-
-
-def _facts(about: dict[str, Any]) -> str:
-    return "\n".join(f"- {name}: {value}" for name, value in about.items()) + "\n"
 
 
 INTRODUCTION = """# Evidence: how often the studies are right
