@@ -74,6 +74,17 @@ def unforeseen(error: Exception) -> CsError:
     return CsError(_defect(error))
 
 
+def code_of(error: BaseException) -> int:
+    """The exit code of a command that ends with this error.
+
+    >>> code_of(Busy("Another run is at it")), code_of(KeyboardInterrupt()), code_of(ValueError())
+    (75, 130, 1)
+    """
+    if not isinstance(error, Exception):
+        return 130
+    return error.exit_code if isinstance(error, CsError) else 74 if _refusal_of_disk(error) else 1
+
+
 def _refusal_of_disk(error: Exception) -> str:
     """What the disk or the rights on it did not allow; empty for any other error."""
     if isinstance(error, OSError) and error.errno in CANNOT_WRITE:

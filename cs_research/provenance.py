@@ -13,38 +13,46 @@ from pathlib import Path
 from typing import Any
 
 from cs_research import runs
-from cs_research.definitions import read_card, read_definition
+from cs_research.definitions import Definitions, read_card, read_definition
 from cs_research.errors import Refused
 from cs_research.ingest import Dataset
 from cs_research.report.notebooks import Job
-from cs_research.run import open_run, published_months
+from cs_research.run import Run, open_run, published_months
 
 PACKAGE = Path(__file__).resolve().parent
 
 
-def described(dataset: Dataset, month: str, as_of: date, notebooks: Sequence[Job], recipe: Path, lang: str,
-              card: Path | None, inputs: dict[str, str], rows_before: dict[str, int]) -> dict[str, Any]:
-    """Everything that decides the content of a run, under the id that it has (run.json).
-
-    `inputs` are `inputs(dataset)`, `rows_before` the rows by table of the month before, `card` one that is tried.
-    """
-    made_of = {
-        "month": month,
-        "as_of": as_of.isoformat(),
+def parts(dataset: Dataset, notebooks: Sequence[Job], recipe: Path) -> dict[str, Any]:
+    """What every run of a data set is made of, whichever its month; `inputs` are the hashes of its files."""
+    return {
         "dataset": {name: getattr(dataset, name) for name in
                     ("name", "zone", "currency", "simulated", "licence", "source", "scorecard")},
-        "parameters": {"lang": lang, **{job.name: job.parameters for job in notebooks}},
-        "rows_before": rows_before,
-        "inputs": inputs,
-        "tried_card": card and read_card(card).model_dump(include={"name", "version"}),
-        "definitions": {key: runs.sha256(path) for key, path in sorted(dataset.definitions.files.items())},
+        "inputs": inputs(dataset),
+        "definitions": _hashes(dataset.definitions),
         "sources": runs.file_hashes(_sources(recipe, notebooks), PACKAGE.parent),
         "packages": _packages(),
+    }
+
+
+def described(parts: dict[str, Any], definitions: Definitions, month: str, as_of: date, parameters: dict[str, Any],
+              card: Path | None, rows_before: dict[str, int]) -> dict[str, Any]:
+    """Everything that decides the content of a run, under the id that it has (run.json).
+
+    `rows_before` are the rows by table of the month before, `card` is one that is tried.
+    """
+    made_of = {
+        **parts, "month": month, "as_of": as_of.isoformat(), "parameters": parameters, "rows_before": rows_before,
+        "tried_card": card and read_card(card).model_dump(include={"name", "version"}),
+        "definitions": _hashes(definitions),
     }
     return {
         "schema_version": 1, "id": runs.run_id(made_of), **made_of,
         "version": version("cs-research"), "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _hashes(definitions: Definitions) -> dict[str, str]:
+    return {key: runs.sha256(path) for key, path in sorted(definitions.files.items())}
 
 
 def inputs(dataset: Dataset) -> dict[str, str]:
@@ -55,7 +63,7 @@ def inputs(dataset: Dataset) -> dict[str, str]:
 
 def copy_definitions(dataset: Dataset, folder: Path) -> None:
     """Lay a copy of every definition file into a run."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for key, path in dataset.definitions.files.items():
         shutil.copyfile(path, folder / _copied(key))
 
@@ -66,8 +74,7 @@ def refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
     A version names one content for ever. Compared are the published run of the month and the newest one there is.
     """
     months = dict.fromkeys([month, *published_months(out)[-1:]])
-    reports = [out / month for month in months if (out / month / "run.json").is_file()]
-    reports = [report for report in reports if open_run(report).dataset["name"] == dataset.name]
+    reports = [out / month for month in months if published_run(out, month, dataset.name)]
     for published, (key, path) in product(reports, dataset.definitions.files.items()):
         copy = published / "definitions" / _copied(key)
         if copy.is_file() and copy.read_bytes() != path.read_bytes():
@@ -79,6 +86,22 @@ def refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
             if now != then and getattr(now, "version", None) == getattr(then, "version", ""):
                 raise Refused(f"{path} has changed since the report in {published} and is still version {now.version}",
                               "give it a new version, or put back what it was")
+
+
+def published_run(out: Path, month: str, name: str) -> Run | None:
+    """The run of a data set that is published for a month; None without one, or where it is damaged."""
+    try:
+        run = open_run(out / month)
+    except Refused:
+        return None
+    return run if run.dataset["name"] == name else None
+
+
+def made_of_other_data(out: Path, about: dict[str, Any]) -> list[str]:
+    """The published months after that of a run whose data set held other rows when they were made."""
+    later = [month for month in published_months(out) if month > about["month"]]
+    found = {month: published_run(out, month, about["dataset"]["name"]) for month in later}
+    return [month for month, run in found.items() if run and run.about["inputs"] != about["inputs"]]
 
 
 def _copied(key: str) -> str:

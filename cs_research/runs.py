@@ -1,10 +1,12 @@
-"""Where runs are kept: the lock, the immutable run folder, its manifest, the published month.
+"""Where runs are kept: the lock, the immutable run folder, its manifest, the published month, the log.
 
-    <out>/.runs/<month>-<id>/    a whole run; never changed after it got this name
-    <out>/.runs/<month>-<id>.2/  the same made anew, because the one above was found damaged
-    <out>/.runs/making-.../      one being made, or the remains of one that failed; swept at the next start
-    <out>/.runs/matplotlib/      what matplotlib remembers of the machine's fonts
-    <out>/<month>                a relative link to the run that readers see; replaced in one step
+    <out>/.runs/<month>-<id>/         a whole run; never changed after it got this name
+    <out>/.runs/<month>-<id>.2/       the same made anew, because the one above was found damaged
+    <out>/.runs/superseded-<month>    a relative link to the run that readers saw before the one they see
+    <out>/.runs/making-<data id>.../  what is being made of those data, or the complete steps of what failed
+    <out>/.runs/log.jsonl             a line of JSON for every step of every run
+    <out>/.runs/matplotlib/           what matplotlib remembers of the machine's fonts
+    <out>/<month>                     a relative link to the run that readers see; replaced in one step
 
 This layer moves folders and may not know what stands in a report.
 """
@@ -12,6 +14,8 @@ This layer moves folders and may not know what stands in a report.
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +29,9 @@ from filelock import FileLock, Timeout
 from cs_research.errors import Busy, CannotWrite
 
 MANIFEST = "manifest.json"
-_MAKING = "making-"
+MONTHS_KEPT = 24  # that may be rolled back; what is published stays as long as it is
+_MAKING, _SUPERSEDED, _BOOT = "making-", "superseded-", Path("/proc/sys/kernel/random/boot_id")
+_RUN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9a-f]{12}(\.[0-9]+)?")
 
 
 def sha256(path: Path) -> str:
@@ -85,10 +91,10 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Hold the reports folder `out` for one run, and sweep what an interrupted one left behind.
+    """Hold the reports folder `out` for one command that writes to it.
 
-    The system frees the lock when its holder dies, however it dies. Raises Busy (75), naming the holder,
-    and CannotWrite (74).
+    The system frees the lock when its holder dies, however it dies; only on another machine it may not tell of the
+    holder. Raises Busy (75), naming the holder, and CannotWrite (74).
     """
     store, note = out / ".runs", out / ".runs" / "lock.json"
     try:
@@ -102,12 +108,13 @@ def locked(out: Path) -> Iterator[None]:
         raise CannotWrite(f"The folder {out} cannot be written to ({error.strerror})",
                           "give a folder you may write to with --out") from error
     try:
-        write_json(note, {"pid": os.getpid(), "host": socket.gethostname()})
-        for left in [*store.glob(f"{_MAKING}*"), *out.glob(f".{_MAKING}*")]:
-            left.unlink() if left.is_symlink() else shutil.rmtree(left)
-        yield
+        _refuse_other_machine(out, note)
+        write_json(note, {"pid": os.getpid(), **_machine()})
+        try:
+            yield
+        finally:
+            note.unlink(missing_ok=True)
     finally:
-        note.unlink(missing_ok=True)
         lock.release()
 
 
@@ -119,10 +126,54 @@ def _holder(note: Path) -> str:
         return "it has just begun"
 
 
-def new_folder(out: Path, name: str) -> Path:
-    """An empty folder in which a run is made; only `keep` gives it its name."""
+def _machine() -> dict[str, str]:
+    """The host, and the boot of its system, by which containers that come and go on one machine know each other."""
+    return {"host": socket.gethostname(), "boot": _BOOT.read_text().strip() if _BOOT.exists() else ""}
+
+
+def _refuse_other_machine(out: Path, note: Path) -> None:
+    """Raise Busy where the note in the lock is of another machine: over a network a lock may be held and not seen."""
+    try:
+        held = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    here = _machine()
+    if held.get("host") != here["host"] and not (here["boot"] and held.get("boot") == here["boot"]):
+        raise Busy(f"A run of another machine ({_holder(note)}) is writing to {out}, or died there",
+                   f"when it is no more, clear its lock by `rm {shlex.quote(str(note))}`, then run again")
+
+
+def sweep(out: Path) -> None:
+    """Remove the runs that no reader is led to any more.
+
+    Of each of the last MONTHS_KEPT months the published run stays, the superseded one and the newest, which may be
+    held; of a month before them what is published. No run goes to which any link in `out` leads, whoever made it.
+    """
+    store, there = out / ".runs", kept(out)
+    months = sorted({path.name[:7] for path in there})[-MONTHS_KEPT:]
+    for link in store.glob(f"{_SUPERSEDED}*"):
+        if link.name.removeprefix(_SUPERSEDED) not in months:
+            link.unlink()
+    stay = {path.resolve() for folder in (out, store) for path in folder.iterdir() if path.is_symlink()}
+    stay |= {*{path.name[:7]: path for path in there if path.name[:7] in months}.values()}  # the newest of each
+    for path in {*there} - stay:
+        shutil.rmtree(path.rename(path.with_name(f"{_MAKING}gone-{path.name}")))
+
+
+def sweep_making(out: Path, going_on: str = "") -> None:
+    """Remove what commands that did not end left behind, but for what is made of `going_on`, the id of data."""
+    store = out / ".runs"
+    for left in [*store.glob(f"{_MAKING}*"), *store.glob(f".{_MAKING}*"), *out.glob(f".{_MAKING}*")]:
+        if left.is_symlink():
+            left.unlink()
+        elif not going_on or not left.name.startswith(_MAKING + going_on):
+            shutil.rmtree(left)
+
+
+def making_folder(out: Path, name: str) -> Path:
+    """A folder in which a run is made, as an earlier start left it or new; only `keep` gives it its name."""
     folder = out / ".runs" / f"{_MAKING}{name}"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return folder
 
 
@@ -150,6 +201,18 @@ def damage(folder: Path) -> list[str]:
 def _contents(folder: Path) -> dict[str, str]:
     files = (p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST)
     return file_hashes(files, folder)
+
+
+def kept(out: Path) -> list[Path]:
+    """Every kept run, by month, the newest of a month last."""
+    found = [path.resolve() for path in (out / ".runs").glob("*") if _RUN.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (path.name[:7], path.stat().st_mtime_ns))
+
+
+def superseded(out: Path, month: str) -> Path | None:
+    """The run that readers of a month saw before the one that they see, if it is still there."""
+    link = out / ".runs" / f"{_SUPERSEDED}{month}"
+    return link.resolve() if link.is_dir() else None
 
 
 def keep(making: Path, month: str, identity: str) -> Path:
@@ -188,12 +251,20 @@ def publish(folder: Path, out: Path, month: str) -> Path:
     link = out / month
     if link.exists() and not link.is_symlink():
         raise CannotWrite(f"{link} is not a link made by this program", "move it away, then run again")
-    new = out / f".{_MAKING}{month}"
-    new.unlink(missing_ok=True)
-    new.symlink_to(Path(".runs") / folder.name, target_is_directory=True)
-    os.replace(new, link)
-    _flush(out)
-    for other in _kept(folder.parent, folder.name.partition(".")[0]):
-        if other != folder:  # damaged, and no reader is led there any more: the next run sweeps it
-            other.rename(other.with_name(f"{_MAKING}damaged-{other.name}"))
+    twins = [path for path in _kept(folder.parent, folder.name.partition(".")[0]) if path != folder]
+    before = link.resolve().name
+    if link.exists() and before != folder.name and before not in [twin.name for twin in twins]:
+        _lead(folder.with_name(f"{_SUPERSEDED}{month}"), Path(before))
+    _lead(link, Path(".runs") / folder.name)
+    for twin in twins:  # damaged, and no reader is led there any more: the next run sweeps it
+        twin.rename(twin.with_name(f"{_MAKING}damaged-{twin.name}"))
     return link
+
+
+def _lead(link: Path, target: Path) -> None:
+    """Point a link at a folder, in one step."""
+    new = link.with_name(f".{_MAKING}{link.name}")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target, target_is_directory=True)
+    os.replace(new, link)
+    _flush(link.parent)

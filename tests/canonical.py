@@ -8,6 +8,7 @@ import pandas as pd
 
 from cs_research.definitions import Definitions, load_definitions
 from cs_research.engine import Horizon, Panel
+from cs_research.ingest import Ingested
 
 DEFAULTS = load_definitions()
 
@@ -37,3 +38,10 @@ def term(account: str, start: str, end: str | None, seats: int = 10, mrr: float 
     """One contract row."""
     return {"contract_id": f"{account}-{start}", "account_id": account, "start_date": start, "end_date": end,
             "seats": seats, "mrr": mrr, **more}
+
+
+def filled_columns(ingested: Ingested, table: str) -> set[str]:
+    """The columns of a canonical table that hold any value."""
+    with duckdb.connect() as connection:
+        frame = connection.execute("SELECT * FROM read_parquet(?)", [str(ingested.folder / f"{table}.parquet")]).df()
+    return {*frame.columns[frame.notna().any()]}

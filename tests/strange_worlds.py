@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from cs_research import open_run, pipeline
+from cs_research import monthly, open_run, pipeline
 from cs_research.report.notebooks import Job
 from cs_research.run import Run
 
@@ -109,13 +109,13 @@ def _dated(rows: pd.DataFrame, world: str, stop: int, rng: np.random.Generator) 
 
 def reported(folder: Path, patch: pytest.MonkeyPatch) -> Run:
     """The whole report of a data set, whose notebooks run in this process, cell by cell, for kernels take seconds."""
-    patch.setattr(pipeline, "execute_notebooks", _run_here)
+    patch.setattr(monthly, "execute_notebooks", _run_here)
     with threadpool_limits(1):  # as kernels have it
         return open_run(pipeline.run_month(pipeline.Request(folder, folder.parent / "out")).parent)
 
 
 def _run_here(jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once: int,
-              progress: Callable[[str], None]) -> None:
+              progress: Callable[[str, float], None]) -> None:
     for job in jobs:
         pages = [f"{job.name}/{stem}" for stem in job.values] if job.each else [job.name]
         for page, value in zip(pages, [*job.values.values()] or [""], strict=True):
@@ -132,7 +132,7 @@ def _run_here(jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once:
                         names |= given | job.parameters | ({job.each: value} if job.each else {})
             if job.each:
                 (run / "results" / f"{job.name}.json").unlink()
-        progress(job.name)
+        progress(job.name, 0.0)
 
 
 def _run_cell(source: str, names: dict[str, object]) -> None:

@@ -95,7 +95,7 @@ def test_another_folder_gives_the_same_bytes_but_for_what_tells_of_the_making(in
     shutil.copytree(request_.data, elsewhere)
     other = run_month(replace(request_, data=elsewhere, out=tmp_path / "out"))
     assert other.parent.resolve().name == index.parent.resolve().name
-    telling = ("run.json", "manifest.json", "kernels.log", "notebooks/")
+    telling = ("run.json", "manifest.json", "kernels.log", "steps.json", "notebooks/")
     one, two = ({name: digest for name, digest in files_of(i.parent).items() if not name.startswith(telling)}
                 for i in (index, other))
     assert one == two and "one.html" in one and "tables/findings.parquet" in one
@@ -103,7 +103,7 @@ def test_another_folder_gives_the_same_bytes_but_for_what_tells_of_the_making(in
 
 def test_the_language_changes_the_first_page_and_nothing_else(index, request_, tmp_path):
     first = run_month(replace(request_, out=tmp_path, lang="ja"))
-    telling = ("index.", "one.html", "run.json", "manifest.json", "kernels.log", "notebooks/")
+    telling = ("index.", "one.html", "run.json", "manifest.json", "kernels.log", "steps.json", "notebooks/")
     ja, en = ({name: digest for name, digest in files_of(i.parent).items() if not name.startswith(telling)}
               for i in (first, index))
     assert ja == en and "tables/findings.parquet" in ja

@@ -13,7 +13,7 @@ from cs_research.errors import Busy, CannotWrite
 
 
 def make_run(out: Path, content: str, identity: str = "0123456789ab", month: str = "2026-10") -> Path:
-    making = runs.new_folder(out, "test")
+    making = runs.making_folder(out, "test")
     (making / "tables").mkdir()
     (making / "tables" / "scores.parquet").write_text(content)
     (making / "index.html").write_text(content)
@@ -104,6 +104,7 @@ def test_a_reader_is_led_to_a_report_at_every_moment_while_a_damaged_one_is_repl
     assert dangled and not any(dangled)
     assert (link / "index.html").read_text() == "new"
     with runs.locked(tmp_path):
+        runs.sweep_making(tmp_path)
         assert runs.find(tmp_path, "2026-10", "0123456789ab") == anew
         assert not damaged.exists() and len(list((tmp_path / ".runs").glob("*2026-10*"))) == 1
 
@@ -118,10 +119,11 @@ def test_what_an_interrupted_run_left_is_swept_and_what_is_kept_stays(tmp_path):
     with runs.locked(tmp_path):
         kept = make_run(tmp_path, "whole")
         runs.publish(kept, tmp_path, "2026-10")
-        left = runs.new_folder(tmp_path, "left")
+        left = runs.making_folder(tmp_path, "left")
         (left / "half.parquet").write_text("half")
         (tmp_path / ".making-2026-11").symlink_to(".runs/making-left")
     with runs.locked(tmp_path):
+        runs.sweep_making(tmp_path)
         assert not left.exists()
         assert not (tmp_path / ".making-2026-11").is_symlink()
         assert (tmp_path / "2026-10" / "index.html").read_text() == "whole"

@@ -43,7 +43,6 @@ class Ingested:
     files: pd.DataFrame
     quarantine: Path
     as_of: date
-    available: dict[str, set[str]]
 
 
 def ingest(dataset: Dataset, out: Path, progress: Progress | None = None, threads: int | None = None) -> Ingested:
@@ -63,11 +62,11 @@ def ingest(dataset: Dataset, out: Path, progress: Progress | None = None, thread
         intake = _Intake(dataset, Path(work), progress or (lambda text: None), threads)
         intake.examine()
         intake.refuse_rejected()
-        available = intake.write_tables(_made(Path(work) / "canonical"))
+        intake.write_tables(_made(Path(work) / "canonical"))
         intake.write_quarantine(_made(Path(work) / "quarantine"))
         for name in ("quarantine", "canonical"):
             os.replace(Path(work) / name, out / name)
-        return Ingested(out / "canonical", files_table(intake.entries), out / "quarantine", intake.as_of, available)
+        return Ingested(out / "canonical", files_table(intake.entries), out / "quarantine", intake.as_of)
 
 
 def check(dataset: Dataset, quarantine: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -141,19 +140,14 @@ class _Intake:
             also = f" (also rejected: {others})" if others else ""
             raise Refused(rejected[0].told() + also, all_rules()[rejected[0].rejected or ""].remedy)
 
-    def write_tables(self, folder: Path) -> dict[str, set[str]]:
-        """Write the canonical tables; returns the columns of each that hold any value."""
-        available = {}
+    def write_tables(self, folder: Path) -> None:
+        """Write the canonical tables."""
         for name in self.tables:
             self.progress(f"write {name}")
             table, path = self.dataset.definitions.tables[name], quoted(str(folder / f"{name}.parquet"))
             entries = [entry for entry in self.entries if entry.table == name]
             self.con.execute(
                 f"COPY ({across.accepted(self.con, name, table, entries, self.as_of)}) TO {path} ({PARQUET})")
-            available[name] = {row[0] for row in self.con.execute(f"""
-                SELECT path_in_schema FROM parquet_metadata({path})
-                GROUP BY 1 HAVING sum(num_values) > sum(stats_null_count)""").fetchall()}
-        return available
 
     def write_quarantine(self, folder: Path) -> None:
         """Write the rows that were set aside."""

@@ -13,8 +13,9 @@ import re
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -114,38 +115,35 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 def execute_notebooks(
     jobs: Sequence[Job], run: Path, given: Mapping[str, str], at_once: int = 2,
-    progress: Callable[[str], None] = lambda name: None, cell_seconds: int = CELL_SECONDS,
+    progress: Callable[[str, float], object] = lambda name, seconds: None, cell_seconds: int = CELL_SECONDS,
 ) -> list[Path]:
     """Run each notebook into `<run>/notebooks/`, `at_once` at a time; returns the executed ones in order, those of
     a job with `each` after one another.
 
-    `progress` is told each name when it is done. Raises NotebookFailed for the first that failed; those not
-    yet begun are then not begun.
+    `progress` is told each name when it is done, and how many seconds it took. Raises NotebookFailed for the first
+    that failed; those not yet begun are then not begun.
     """
     (run / "notebooks").mkdir(exist_ok=True)
-    done = []
+    done = {}
     # Processes, because Papermill leaves event loops and sockets behind in threads.
     # What the kernels lay down lies where the next run sweeps, should this one be killed.
     with (tempfile.TemporaryDirectory(prefix="making-", dir=run.resolve().parent, ignore_cleanup_errors=True) as home,
           ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), _prepare_worker, (home, run)) as pool):
-        futures = [pool.submit(_execute_each if job.each else _execute, job, run, dict(given), cell_seconds)
-                   for job in jobs]
+        futures = {pool.submit(_run_job, job, run, dict(given), cell_seconds): job.name for job in jobs}
         try:
-            for job, future in zip(jobs, futures, strict=True):
-                done += future.result() if job.each else [future.result()]
-                progress(job.name)
+            for future in as_completed(futures):
+                done[futures[future]], seconds = future.result()
+                progress(futures[future], seconds)
         except BrokenProcessPool as error:
             raise NotebookFailed("The process that runs the notebooks was killed, perhaps for want of memory",
                                  "free memory or run with --jobs 1") from error
         finally:
             pool.shutdown(cancel_futures=True)
-    return done
+    return [path for job in jobs for path in done[job.name]]
 
 
 def _prepare_worker(home: str, run: Path) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # jsonschema imports this at a cost of three seconds, for a format that no notebook uses.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    begin_worker()
     # Matplotlib's folder outlives the run, for it lists the fonts of the machine there, which takes a while.
     os.environ.update(_KERNEL_ENVIRONMENT, IPYTHONDIR=home, JUPYTER_RUNTIME_DIR=home, TMPDIR=home,
                       MPLCONFIGDIR=str(run.parent.resolve() / "matplotlib"))
@@ -156,10 +154,24 @@ def _prepare_worker(home: str, run: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def _end_with_parent() -> None:
-    """A worker whose run was killed would wait for ever; its kernel ends by itself when the worker does."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+def begin_worker() -> None:
+    """Let this process end with its parent, for a worker whose run was killed would wait for ever; its own workers
+    and kernels end by themselves when it does.
+    """
+    # jsonschema imports this at a cost of three seconds, for a format that no notebook uses.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _run_job(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -> tuple[list[Path], float]:
+    start = time.perf_counter()
+    done = _execute_each(job, run, given, cell_seconds) if job.each else [_execute(job, run, given, cell_seconds)]
+    return done, time.perf_counter() - start
 
 
 def _execute_each(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int) -> list[Path]:

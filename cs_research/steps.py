@@ -1,0 +1,110 @@
+"""The steps of a run: a start after a failure goes on from the last complete one, and each leaves a line in the log.
+
+This layer may not know what a step does; what it makes lies in files of its own.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cs_research.errors import code_of
+from cs_research.runs import file_hashes, making_folder, sha256, write_json
+
+LOG, _STEPS = "log.jsonl", "steps.json"
+
+
+class Making:
+    """A folder that is filled step by step, named after all that its content is made of.
+
+    What an earlier start left in it stays where it belongs to a step that is complete and whole, so that this start
+    goes on from there; all else is removed. `line` stands in every line of its log.
+    """
+
+    def __init__(self, out: Path, name: str, **line: Any):
+        self.folder, self._out, self._line = making_folder(out, name), out, line
+        try:
+            steps = json.loads((self.folder / _STEPS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            steps = {}
+        self.steps = {name: step for name, step in steps.items() if self._is_whole(step["files"])}
+        whole = {_STEPS}.union(*(step["files"] for step in self.steps.values()))
+        for path in sorted(self.folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+            if path.is_dir():
+                with suppress(OSError):  # it still holds something
+                    path.rmdir()
+            elif path.relative_to(self.folder).as_posix() not in whole:
+                path.unlink()
+
+    def _is_whole(self, files: dict[str, str]) -> bool:
+        paths = {self.folder / name: digest for name, digest in files.items()}
+        return all(path.is_file() and sha256(path) == digest for path, digest in paths.items())
+
+    def step(self, name: str, work: Callable[[], dict[str, Any]], *made: str) -> dict[str, Any]:
+        """Do the work of a step unless that is done already; returns what it tells, now or when it was done.
+
+        `made` are patterns of the files and folders that it makes.
+        """
+        if name in self.steps:
+            log(self._out, **self._line, step=name, outcome="taken up")
+        else:
+            start = time.perf_counter()
+            with self.logged(name):
+                told = work()
+                self.complete(name, time.perf_counter() - start, told, *made)
+        return deepcopy(self.steps[name]["told"])
+
+    def complete(self, name: str, seconds: float, told: dict[str, Any], *made: str) -> None:
+        """Note that a step is complete, what it told and what it made, so that a later start takes it up."""
+        paths = [path for pattern in made for one in self.folder.glob(pattern) for path in (one, *one.rglob("*"))]
+        files = file_hashes((path for path in paths if path.is_file()), self.folder)
+        self.steps[name] = {"seconds": round(seconds, 3), "told": told, "files": files}
+        write_json(self.folder / _STEPS, self.steps)
+
+    def logged(self, step: str) -> Any:
+        """`logged`, with the line of this folder."""
+        return logged(self._out, **self._line, step=step)
+
+
+@contextmanager
+def logged(out: Path, **line: Any) -> Iterator[dict[str, Any]]:
+    """Write a line to the log of `out` when what is done here ends: how long it took, how it ended, its exit code."""
+    start = time.perf_counter()
+    ended: dict[str, Any] = {}
+    try:
+        yield line
+    except BaseException as error:
+        code = code_of(error)
+        ended = {"outcome": "held" if code == 4 else "failed", "exit_code": code, "sentence": str(error)}
+        raise
+    finally:
+        log(out, **line, **ended, seconds=round(time.perf_counter() - start, 3))
+
+
+def log(out: Path, **line: Any) -> None:
+    """Add a line to the log of `out`. One that cannot be written, or a folder without runs, stops nothing."""
+    told = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "pid": os.getpid(), "outcome": "done",
+            "exit_code": 0, **line}
+    with suppress(OSError), (out / ".runs" / LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+
+
+def link_files(source: Path, target: Path) -> None:
+    """Lay a file, or all files of a folder, into another place, as links to the same bytes where the disk can."""
+    def link(one: str, other: str) -> None:
+        try:
+            os.link(one, other)
+        except OSError:
+            shutil.copyfile(one, other)
+
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=link, dirs_exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link(str(source), str(target))
