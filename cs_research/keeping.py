@@ -59,7 +59,7 @@ def find(out: Path, name: str) -> Path:
     if len(found) == 1:
         return (out / ".runs" / found[0]).resolve()
     near = ", ".join(found or get_close_matches(name, there, n=3) or there[-3:])
-    raise Refused(f"'{name}' names {len(found) or 'no'} run{'s' * (len(found) != 1)} in {out}",
+    raise Refused(f"'{name}' names {f'{len(found)} runs' if found else 'no run'} in {out}",
                   f"perhaps you mean {near}" if near else "make one with cs-research run")
 
 

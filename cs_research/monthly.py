@@ -17,7 +17,7 @@ from cs_research.ingest import Dataset, Ingested, held, ingest
 from cs_research.privacy import personal_holds
 from cs_research.report.notebooks import Job, execute_notebooks
 from cs_research.run import Run, open_run
-from cs_research.steps import Making, link_files
+from cs_research.steps import Making, link_files, log
 from cs_research.tables import build_tables, horizon, write_table
 
 RECIPE = provenance.PACKAGE.parent / "reports" / "monthly.yml"
@@ -156,6 +156,7 @@ def _executed(work: Work, about: dict[str, Any], making: Making) -> list[Job]:
     def complete(name: str, seconds: float) -> None:
         making.complete(f"notebook {name}", seconds, {}, f"notebooks/{name}", f"notebooks/{name}.ipynb",
                         f"results/{name}.json")
+        log(request.out, month=about["month"], run=about["id"], step=f"notebook {name}", seconds=round(seconds, 3))
         done = sum(step.startswith("notebook") for step in making.steps)
         request.progress(f"Notebook {name} done", 0.35 + 0.55 * done / len(notebooks))
 

@@ -44,7 +44,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder.resolve()
         self._whole: set[Path] = set()
-        self.about: dict[str, Any] = json.loads(self._checked("run.json").read_text(encoding="utf-8"))
+        self.about: dict[str, Any] = json.loads(self.checked("run.json").read_text(encoding="utf-8"))
         self.month = date.fromisoformat(f"{self.about['month']}-01")
         self.as_of = date.fromisoformat(self.about["as_of"])
         self.dataset: dict[str, Any] = self.about["dataset"]
@@ -59,7 +59,7 @@ class Run:
     def definitions(self) -> Definitions:
         """The definitions as they stood when the run was made."""
         for path in (self.folder / "definitions").glob("*.yml"):
-            self._checked(f"definitions/{path.name}")
+            self.checked(f"definitions/{path.name}")
         return _definitions(self.folder / "definitions", self.about["id"]).in_use(f"{self.month:%Y-%m}")
 
     def table(self, name: str) -> pd.DataFrame:
@@ -70,14 +70,14 @@ class Run:
         if name not in self._read:
             if name not in self.tables:
                 raise self._unknown("table", name, self.tables)
-            self._read[name] = _frame(self._checked(f"tables/{name}.parquet"))
+            self._read[name] = _frame(self.checked(f"tables/{name}.parquet"))
         return self._read[name].copy(deep=False)  # copy on write keeps the original
 
     def of_account(self, name: str, account_id: str) -> pd.DataFrame | None:
         """The rows of one account in an output or an input table, read alone; None where there is no such table."""
         for part in ("tables", "canonical"):
             if (self.folder / part / f"{name}.parquet").exists():
-                return _frame(self._checked(f"{part}/{name}.parquet"), account_id)
+                return _frame(self.checked(f"{part}/{name}.parquet"), account_id)
         return None
 
     def card(self, name: str = "") -> models.Scorecard:
@@ -137,7 +137,7 @@ class Run:
     def canonical(self, name: str) -> pd.DataFrame | None:
         """An input table as ingest left it (columns as in the data contract), None when it was not delivered."""
         name = f"canonical/{name}.parquet"
-        return _frame(self._checked(name)) if (self.folder / name).exists() else None
+        return _frame(self.checked(name)) if (self.folder / name).exists() else None
 
     def spans(self) -> pd.DataFrame:
         """One row per input table delivered: table, rows, first_date, last_date (empty where no column dates it)."""
@@ -159,7 +159,7 @@ class Run:
         with duckdb.connect() as connection:
             for name in names:
                 if (self.folder / "canonical" / f"{name}.parquet").exists():
-                    path = str(self._checked(f"canonical/{name}.parquet"))
+                    path = str(self.checked(f"canonical/{name}.parquet"))
                     when = self.definitions.tables[name].time or "NULL"
                     rows = connection.execute(query.format(when=when), {"path": path}).fetchall()
                     found += [(name, *row) for row in rows]
@@ -175,7 +175,7 @@ class Run:
         except (ValueError, KeyError):
             raise self._damaged(MANIFEST, "cannot be read") from None
 
-    def _checked(self, name: str) -> Path:
+    def checked(self, name: str) -> Path:
         """The path of a file of this run, which is what the manifest says."""
         path = self.folder / name
         if self._manifest and path not in self._whole:

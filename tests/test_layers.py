@@ -25,7 +25,7 @@ LAYERS = (
     {"display"},
     {"figures"},
     {"report"},
-    {"provenance", "keeping"},
+    {"provenance", "keeping", "differences"},
     {"monthly"},
     {"pipeline", "bench"},
     {"weekly", "calibrate", "proof", "doctor", "notify"},

@@ -12,7 +12,7 @@ from cs_research.report import formats
 from cs_research.report.phrases import say, speaking
 from cs_research.report.rendering import environment, stylesheet
 from cs_research.run import open_run, published_months
-from cs_research.runs import write_text
+from cs_research.runs import superseded, write_text
 
 NUMBERS = {"net_revenue_retention": "tile_nrr", "gross_revenue_retention": "tile_grr", "logo_churn": "tile_logo_churn",
            "healthy_in_touch": "tile_a", "share_green": "ar_best", "onboarding_success": "tile_onboarding"}
@@ -36,7 +36,8 @@ def write_archive(out: Path, lang: str = "en") -> Path:
 
 
 def _month(out: Path, name: str) -> dict[str, Any]:
-    entry = {"name": name, "pdf": f"{name}.pdf" if (out / f"{name}.pdf").exists() else ""}
+    entry = {"name": name, "pdf": f"{name}.pdf" if (out / f"{name}.pdf").exists() else "",
+             "earlier": f".runs/superseded-{name}/index.html" if superseded(out, name) else ""}
     try:
         run = open_run(out / name)
         found = run.findings

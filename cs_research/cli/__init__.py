@@ -3,33 +3,16 @@
 This layer reads options and prints; how an error is told stands in __main__.
 """
 
-import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cs_research.cli import keeping  # noqa: F401  (its commands)
+from cs_research.cli.options import Acknowledge, AsOf, Data, Month, Zone, app, as_month, check_word, progress_bar, shown
 from cs_research.errors import Refused
-
-app = typer.Typer(
-    name="cs-research", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
-    help="Customer success research: health, touch and retention, reported with their proof.",
-    epilog="Exit codes: 0 done, 1 defect of the suite, 2 usage or input refused, 3 a notebook failed, "
-           "4 held (needs --acknowledge), 74 cannot write, 75 busy.",
-)
-
-Data = Annotated[Path, typer.Argument(help="Folder of the data set: exports, and dataset.yml if need be.")]
-Zone = Annotated[str | None, typer.Option(help="Reporting time zone, if dataset.yml names none.",
-                                          metavar="ZONE")]
-Month = Annotated[str | None, typer.Option(help="Month; the last complete month of the data if not given.",
-                                           metavar="YYYY-MM", callback=lambda month: _month(month))]
-AsOf = Annotated[str | None, typer.Option(help="Last day of the data, inclusive, such as 2026-10-31.",
-                                          metavar="DATE")]
 
 
 @app.callback(invoke_without_command=True)
@@ -50,22 +33,27 @@ def run(
     as_of: AsOf = None,
     lang: Annotated[str, typer.Option(
         help="Language of the first page, en or ja; the other lies beside it.")] = "en",
-    acknowledge: Annotated[list[str] | None, typer.Option(
-        help="Publish although held for this reason; may be repeated.", metavar="CODE")] = None,
+    acknowledge: Acknowledge = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,
     recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print the first page, too, to <month>.pdf in the folder of the "
                                                     "reports; needs Chromium or Chrome.")] = False,
     notify: Annotated[str | None, typer.Option(help="Program run at the end, with CS_RESEARCH_EXIT and "
                                                     "CS_RESEARCH_SENTENCE set.", metavar="COMMAND")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="Make the reports of all months from this one on, too, as "
+                                              "many at the same time as --jobs.", metavar="YYYY-MM",
+                                              callback=lambda month: as_month(month, "from"))] = None,
+    resume: Annotated[bool, typer.Option(help="Take up the complete steps of a run of the same that failed, or make "
+                                              "them anew.")] = True,
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
     from cs_research.notify import notified
     from cs_research.pipeline import RECIPE, Request, run_month
 
-    with notified(notify), _shown() as (tell, progress):
+    with notified(notify), shown() as (tell, progress):
         index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE,
-                                  frozenset(acknowledge or ()), jobs, pdf=pdf, tell=tell, progress=progress))
+                                  frozenset(acknowledge or ()), jobs, pdf=pdf, first=first, resume=resume, tell=tell,
+                                  progress=progress))
     print(index)
 
 
@@ -81,7 +69,7 @@ def rescore(
     from cs_research.pipeline import Request
     from cs_research.pipeline import rescore as rescored
 
-    with _shown() as (_, progress):
+    with shown() as (_, progress):
         page, run = rescored(Request(data, out, month, zone, as_of, card=card, progress=progress))
     print(run.findings["colour_changes"].sentence)
     print(page)
@@ -105,7 +93,7 @@ def calibrate(
     from cs_research.calibrate import write_calibrated
     from cs_research.pipeline import Request
 
-    with _shown() as (_, progress):
+    with shown() as (_, progress):
         found, path = write_calibrated(Request(data, reports, month, zone, as_of, progress=progress), out, write)
     for row in found.rows:
         span = "" if row["lower"] is None else f"   best {row['estimate']} ({row['lower']} to {row['upper']})"
@@ -126,7 +114,7 @@ def weekly(
     from cs_research.pipeline import Request
     from cs_research.weekly import write_week
 
-    with _shown() as (_, progress):
+    with shown() as (_, progress):
         path = write_week(Request(data, out, zone=zone, as_of=as_of, progress=progress), week)
     print(path)
 
@@ -145,7 +133,7 @@ def tune(
     from cs_research.pipeline import Request
     from cs_research.weekly import write_tuned
 
-    with _shown() as (_, progress):
+    with shown() as (_, progress):
         said = write_tuned(Request(data, zone=zone, as_of=as_of, progress=progress), out)
     print(said)
 
@@ -170,7 +158,7 @@ def check(
         result = checking.check_definitions(definitions)
     else:
         dataset = open_dataset(data, zone, as_of)
-        with _bar() as bar:
+        with progress_bar() as bar:
             task = bar.add_task("Checking", total=None)
             result = judged(dataset, apart, lambda text: bar.update(task, description=text))
     console = Console(width=None if sys.stdout.isatty() else 200)
@@ -200,7 +188,7 @@ def simulate(
     """Write a data set of an invented company whose truth is known, marked as simulated."""
     from cs_research.simulate import simulate as write
 
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Simulating", total=None)
         write(out, accounts, months, seed, world, base_churn=base_churn,
               progress=lambda done, total: bar.update(task, completed=done, total=total))
@@ -223,8 +211,8 @@ def recover(
     """Study simulated companies whose truth is known, and write how often the studies were right."""
     from cs_research.proof import prove
 
-    _check_word("accounts", accounts, r"[1-9][0-9]*(,[1-9][0-9]*)*", "write sizes such as 500,2000")
-    with _shown() as (_, progress):
+    check_word("accounts", accounts, r"[1-9][0-9]*(,[1-9][0-9]*)*", "write sizes such as 500,2000")
+    with shown() as (_, progress):
         missed = prove(replicates, tuple(map(int, accounts.split(","))), tuple(world or ()), events, seed, jobs, out,
                        json, progress)
     for goal in missed:
@@ -273,31 +261,7 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="Write times, memory and ratios here.")] = None,
 ) -> int:
     """Measure against the bare engine on the same files. Ends with 1 if pandas finds other numbers than the panel."""
-    _check_word("what", what, "panel|scaling|ingest", "it is panel, scaling or ingest")
+    check_word("what", what, "panel|scaling|ingest", "it is panel, scaling or ingest")
     from cs_research.bench import Size, measure
 
     return 0 if measure(what, Size(events, accounts, users, months), repeat, out, json).get("identical", True) else 1
-
-
-def _check_word(option: str, value: str | None, pattern: str, remedy: str) -> None:
-    if value is not None and not re.fullmatch(pattern, value):
-        raise Refused(f"--{option} '{value}' is not possible", remedy)
-
-
-def _month(month: str | None) -> str | None:
-    _check_word("month", month, r"[0-9]{4}-(0[1-9]|1[0-2])", "write it as 2026-10")
-    return month
-
-
-@contextmanager
-def _shown() -> Iterator[tuple[Callable[[str], None], Callable[[str, float], None]]]:
-    """A bar on the terminal, as what a request calls: to print a line above it, and to name a step and its share."""
-    with _bar() as bar:
-        task = bar.add_task("Starting", total=1.0)
-        yield (lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True),
-               lambda text, share: bar.update(task, description=text, completed=share))
-
-
-def _bar() -> Progress:
-    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
-                    console=Console(stderr=True), transient=True)
