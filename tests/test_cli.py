@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from small_data import made
 
+import cs_research
 from cs_research import cli
 from cs_research.__main__ import exit_code
 from cs_research.simulate import simulate
@@ -103,7 +105,8 @@ def test_definition_files_are_checked_the_same_way(tmp_path, capsys):
         " ".join(capsys.readouterr().out.split())
     (file,) = json.loads((tmp_path / "check.json").read_text())["files"]
     assert (file["file"], file["outcome"], file["codes"]) == ("stages.yml", "reject_file", {"F_CONFIG": 1})
-    assert exit_code(["check", "--definitions", str(cli.__file__).replace("cli.py", "definitions/defaults")]) == 0
+    defaults = Path(cs_research.__file__).with_name("definitions") / "defaults"
+    assert exit_code(["check", "--definitions", str(defaults)]) == 0
 
 
 def test_a_rejected_file_ends_with_2(data, tmp_path, capsys):
