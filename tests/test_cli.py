@@ -144,8 +144,20 @@ def test_a_disk_that_takes_no_more_is_told_whoever_writes(data, tmp_path):
     assert "defect" not in done.stderr and not list(tmp_path.glob("out/20*"))
 
 
-def test_help_is_quick_because_nothing_heavy_is_imported():
-    heavy = "pandas duckdb papermill nbconvert matplotlib statsmodels"
-    program = f"import sys, cs_research.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+FOR_PAGES = "papermill nbconvert IPython matplotlib seaborn statsmodels scipy sklearn pyspark"
+FOR_DATA = "pandas duckdb numpy pyarrow yaml"
+
+
+@pytest.mark.parametrize(("program", "heavy", "most"), [
+    ("import cs_research", f"{FOR_DATA} {FOR_PAGES} typer rich", 150),
+    ("run(['--help'])", f"{FOR_DATA} {FOR_PAGES}", 700),
+    ("run(['run', '--help'])", f"{FOR_DATA} {FOR_PAGES}", 700),
+    ("run(['check', '--help'])", f"{FOR_DATA} {FOR_PAGES}", 700),
+    ("run(['check', sys.argv[1]])", FOR_PAGES, 1500)])
+def test_a_command_imports_no_more_than_it_needs(program, heavy, most, data, tmp_path):
+    """As counted from a process of its own; `most` is half as much again as was seen, or more."""
+    program = "import sys\ndef run(words):\n    from cs_research.__main__ import exit_code\n" \
+              f"    assert not exit_code(words)\n{program}\nprint([m for m in '{heavy}'.split() if m in sys.modules], len(sys.modules) < {most})"
+    done = subprocess.run([sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=True,
+                          cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[] True"
