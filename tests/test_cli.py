@@ -156,8 +156,12 @@ FOR_DATA = "pandas duckdb numpy pyarrow yaml"
     ("run(['check', sys.argv[1]])", FOR_PAGES, 1500)])
 def test_a_command_imports_no_more_than_it_needs(program, heavy, most, data, tmp_path):
     """As counted from a process of its own; `most` is half as much again as was seen, or more."""
-    program = "import sys\ndef run(words):\n    from cs_research.__main__ import exit_code\n" \
-              f"    assert not exit_code(words)\n{program}\nprint([m for m in '{heavy}'.split() if m in sys.modules], len(sys.modules) < {most})"
+    program = f"""import sys
+def run(words):
+    from cs_research.__main__ import exit_code
+    assert not exit_code(words)
+{program}
+print([m for m in '{heavy}'.split() if m in sys.modules], len(sys.modules) < {most})"""
     done = subprocess.run([sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=True,
                           cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[] True"
