@@ -19,6 +19,11 @@ def test_every_task_of_ingest_is_timed_and_every_ratio_given():
         name: limit for name, (_, _, limit) in RATIOS.items()}
 
 
+def test_the_simulator_is_timed():
+    found = measure("simulate", Size(accounts=20, months=3), repeat=1, tell=lambda text: None)
+    assert found["tasks"]["simulate"]["seconds"] > 0 and found["sizes"]["usage_events"] > 100
+
+
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")

@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from cs_research.bench.data import Size
-from cs_research.bench.ingest import measure_ingest
+from cs_research.bench.ingest import measure_ingest, measure_simulator
 from cs_research.bench.page import write_page
 from cs_research.bench.panel import measure_panel, measure_scaling
 from cs_research.docpage import made
 from cs_research.runs import write_json
 
-__all__ = ["Size", "measure"]
+__all__ = ["KINDS", "Size", "measure"]
+
+KINDS = {"panel": measure_panel, "scaling": measure_scaling, "ingest": measure_ingest, "simulate": measure_simulator}
 
 
 def measure(what: str, size: Size, repeat: int, out: Path | None = None, json: Path | None = None,
             tell: Callable[[str], None] = print) -> dict[str, Any]:
-    """Measure ingest, panel or scaling; write it to the page `out` and to `json`, where given. Raises CannotWrite."""
+    """Measure one of KINDS; write it to the page `out` and to `json`, where given. Raises CannotWrite."""
     began = time.monotonic()
-    found = (measure_ingest(size.events, repeat, tell) if what == "ingest" else
-             {"panel": measure_panel, "scaling": measure_scaling}[what](size, repeat, tell))
-    asked = [f"--{name} {value}" for name, value in found.get("asked", {"events": size.events}).items() if value]
+    found = KINDS[what](size, repeat, tell)
+    asked = [f"--{name} {value}" for name, value in found["asked"].items() if value]
     command = " ".join(["cs-research bench", what, *asked, f"--repeat {repeat}"])
     found |= made(command, time.monotonic() - began, "duckdb", "pandas", "pyarrow")
     for name, entry in found["ratios"].items():

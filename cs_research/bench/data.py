@@ -80,18 +80,15 @@ def _each_month(part: str, types: dict[str, int], months: list[tuple[Any, ...]],
 
 
 def _cardinalities(con: duckdb.DuckDBPyConnection, folder: Path, size: Size) -> dict[str, int]:
-    counted = con.execute(f"""
-        SELECT count(*) AS events, count(DISTINCT (account_id, user_id)) AS active_users,
-            count(*) FILTER (recorded_at IS NOT NULL) AS late,
-            count(*) FILTER (date_trunc('month', recorded_at) > date_trunc('month', occurred_at)) AS late_month
-        FROM '{folder}/usage_events.parquet'""").fetchall()[0]
-    user_months = con.execute(f"""SELECT count(*) FROM (SELECT DISTINCT account_id, user_id,
-        date_trunc('month', occurred_at) FROM '{folder}/usage_events.parquet')""").fetchall()[0][0]
-    others = {name: con.execute(f"SELECT count(*) FROM '{folder}/{name}.parquet'").fetchall()[0][0]
-              for name in ("touches", "accounts", "users")}
-    return {"events": counted[0], **others, "months": size.months, "user_months": user_months,
-            "users_ever_active": counted[1], "events_recorded_late": counted[2],
-            "events_recorded_in_a_later_month": counted[3],
+    late = con.execute(f"""SELECT count(*), count(*) FILTER (
+        date_trunc('month', recorded_at) > date_trunc('month', occurred_at))
+        FROM '{folder}/usage_events.parquet' WHERE recorded_at IS NOT NULL""").fetchall()[0]
+    user_months = con.execute(f"""SELECT count(*) FROM (SELECT DISTINCT user_id, date_trunc('month', occurred_at)
+        FROM '{folder}/usage_events.parquet')""").fetchall()[0][0]  # a user's id begins with that of the account
+    rows = {name: con.execute(f"SELECT count(*) FROM '{folder}/{name}.parquet'").fetchall()[0][0]
+            for name in ("usage_events", "touches", "accounts", "users")}
+    return {"events": rows.pop("usage_events"), **rows, "months": size.months, "user_months": user_months,
+            "events_recorded_late": late[0], "events_recorded_in_a_later_month": late[1],
             "bytes_of_events": (folder / "usage_events.parquet").stat().st_size}
 
 

@@ -15,15 +15,14 @@ TASKS = {
     "incremental": "the same panel from the stored state of the month before",
     "rewrite_parquet": "Parquet read and written again", "ingest_parquet": "ingest of Parquet",
     "read_csv": "CSV read strictly into memory", "rewrite_csv": "CSV read strictly, written as Parquet",
-    "ingest_csv": "ingest of CSV",
+    "ingest_csv": "ingest of CSV", "simulate": "the simulator, truth.json included",
 }
 
 
 def write_page(path: Path, what: str, found: dict[str, Any]) -> None:
     """Write what was found into its section of the page, in place of the one of the same title; the others stay."""
     page = path.read_text(encoding="utf-8") if path.exists() else INTRODUCTION
-    asked = {name: value for name, value in found.get("asked", {"events": found.get("events")}).items() if value}
-    title = f"{what.capitalize()}: " + ", ".join(f"{value:,} {name}" for name, value in asked.items())
+    title = f"{what.capitalize()}: " + ", ".join(f"{n:,} {name}" for name, n in found["asked"].items() if n)
     write_text(path, with_section(page, title, _scaling(found) if what == "scaling" else _measured(found)))
 
 
@@ -31,11 +30,12 @@ def _measured(found: dict[str, Any]) -> str:
     parts = [_about(found), table(
         {"task": TASKS.get(name, name), "seconds": f"{task['seconds']:.2f}", "of processors": f"{task['cpu']:.2f}",
          "memory": f"{task['mb']:,.0f} MB"} for name, task in found["tasks"].items() if name in TASKS)]
-    parts.append(table({"ratio": name.replace("_", " "), "by the clock": entry["ratio"],
-                        "by processors": entry["cpu_ratio"],
-                        "goal": f"{entry['limit']:g} at most" if entry["limit"] else "reported",
-                        "met": ("yes" if entry["ratio"] <= entry["limit"] else "**no**") if entry["limit"] else ""}
-                       for name, entry in found["ratios"].items()))
+    if found["ratios"]:
+        parts.append(table({"ratio": name.replace("_", " "), "by the clock": entry["ratio"],
+                            "by processors": entry["cpu_ratio"],
+                            "goal": f"{entry['limit']:g} at most" if entry["limit"] else "reported",
+                            "met": ("yes" if entry["ratio"] <= entry["limit"] else "**no**") if entry["limit"] else ""}
+                           for name, entry in found["ratios"].items()))
     if "differences" in found:
         worst = {name: value for name, value in found["differences"].items() if value}
         parts.append(f"Panel and pandas, on {found['compared_on']}: {len(found['differences'])} measures "
@@ -59,15 +59,16 @@ def _about(found: dict[str, Any]) -> str:
     return facts({name: found[name] for name in FACTS if name in found} | sizes)
 
 
-HIDDEN = ("touches", "users_ever_active", "events_recorded_late", "events_recorded_in_a_later_month", "bytes_of_events")
+HIDDEN = ("touches", "events_recorded_late", "events_recorded_in_a_later_month", "bytes_of_events")
 SCALING = """Each size is halved in turn, the others stay. The power is that by which the processors' time of the panel
 follows the size: 1 where half of it takes half the time, 0 where it does not matter.
 """
 INTRODUCTION = """# Performance: what a panel costs
 
-`cs-research bench panel --out docs/performance.md` (or `scaling`, or `ingest`) writes its section of this page, so
-every number was measured by the version and on the machine that it names. The data are made by SQL from fixed numbers
-(`cs_research/bench/data.py`): events by time as an export has them, accounts and users of very different activity, a
-tenth of the rows recorded late. Each task runs in a process of its own, `--repeat` times, one after the other in every
-round; seconds are medians, ratios medians of the ratios within the rounds, so that they travel to other machines.
+`cs-research bench panel --out docs/performance.md` (or `scaling`, `ingest`, `simulate`) writes its section of this
+page, so every number was measured by the version and on the machine that it names. The data are made by SQL from fixed
+numbers (`cs_research/bench/data.py`): events by time as an export has them, accounts and users of very different
+activity, a tenth of the rows recorded late. Each task runs in a process of its own, `--repeat` times, one after the
+other in every round; seconds are medians, ratios medians of the ratios within the rounds, so that they travel to other
+machines.
 """

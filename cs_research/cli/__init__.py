@@ -251,7 +251,7 @@ def doctor(out: Annotated[Path, typer.Option(help="Folder of the reports.")] = P
 
 @app.command(epilog="Example: cs-research bench panel --events 20000000 --json panel.json")
 def bench(
-    what: Annotated[str, typer.Argument(help="What to measure: panel, scaling (each size halved) or ingest.")],
+    what: Annotated[str, typer.Argument(help="panel, scaling (each size halved), ingest or simulate.")],
     events: Annotated[int, typer.Option(min=1000, help="Events of the invented data.")] = 20_000_000,
     accounts: Annotated[int, typer.Option(min=2, help="Accounts.")] = 7_000,
     users: Annotated[int, typer.Option(min=0, help="Users, about; 0: fifty per account.")] = 0,
@@ -261,7 +261,7 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="Write times, memory and ratios here.")] = None,
 ) -> int:
     """Measure against the bare engine on the same files. Ends with 1 if pandas finds other numbers than the panel."""
-    check_word("what", what, "panel|scaling|ingest", "it is panel, scaling or ingest")
-    from cs_research.bench import Size, measure
+    from cs_research.bench import KINDS, Size, measure
 
+    check_word("what", what, "|".join(KINDS), f"it is one of {', '.join(KINDS)}")
     return 0 if measure(what, Size(events, accounts, users, months), repeat, out, json).get("identical", True) else 1
