@@ -67,7 +67,7 @@ INTRODUCTION = """# Performance: what a panel costs
 
 `cs-research bench panel --out docs/performance.md` (or `scaling`, `ingest`, `simulate`) writes its section of this
 page, so every number was measured by the version and on the machine that it names. The data are made by SQL from fixed
-numbers (`cs_research/bench/data.py`): events by time as an export has them, accounts and users of very different
+numbers (`cs_research/bench/company.sql`): events by time as an export has them, accounts and users of very different
 activity, a tenth of the rows recorded late. Each task runs in a process of its own, `--repeat` times, one after the
 other in every round; seconds are medians, ratios medians of the ratios within the rounds, so that they travel to other
 machines.
