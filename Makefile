@@ -10,6 +10,8 @@
 #   make bench                                  measure the panel on 20 million events, into docs/performance.md (15 min)
 #   make docs                                   write the generated pages of docs/ anew
 #   make screenshots                            approve the looks of the first page anew
+#   make audit                                  ask PyPI for known weaknesses of what the lock pins; fails if it cannot
+#   make sbom                                   what the lock pins as a bill of materials (CycloneDX), sbom.json
 #   make lock                                   pin the newest versions that pyproject.toml allows
 
 DATA  ?= data/sample
@@ -23,7 +25,7 @@ READY := $(VENV)/installed
 # A name may exist and not run (a shim of a version manager), so each is tried by running it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python
 
-.PHONY: report pdf test soak lab simulate bench docs screenshots lock clean
+.PHONY: report pdf test soak lab simulate bench docs screenshots audit sbom lock clean
 .DELETE_ON_ERROR:
 
 report pdf: $(READY)
@@ -53,6 +55,12 @@ docs: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/pytest -q tests/test_browser.py -k approved --write-screenshots
+
+audit: $(READY)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock $(ARGS)
+
+sbom: $(READY)
+	@$(BIN)/cyclonedx-py requirements requirements.lock --output-reproducible --output-file sbom.json $(ARGS)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

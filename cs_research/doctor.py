@@ -4,6 +4,7 @@ It changes nothing. What is wrong with exports is told by `cs-research check`.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -152,7 +153,7 @@ def _settings() -> dict[str, Any]:
     for folder in map(Path, reversed(jupyter_config_path())):
         for base in ("jupyter_config", "jupyter_notebook_config", "jupyter_server_config", "jupyter_lab_config"):
             for path in (folder / f"{base}.py", folder / f"{base}.json", *sorted(folder.glob(f"{base}.d/*.json"))):
-                if path.is_file():
+                if os.path.isfile(path):  # false, too, for what this user may not look at
                     loader = PyFileConfigLoader if path.suffix == ".py" else JSONFileConfigLoader
                     config.merge(loader(path.name, str(path.parent)).load_config())
     return config

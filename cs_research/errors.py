@@ -9,7 +9,8 @@ import re
 import tempfile
 import traceback
 
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+CANNOT_WRITE = (*FULL, errno.EACCES, errno.EPERM)
 
 
 class CsError(Exception):
@@ -30,6 +31,7 @@ class CsError(Exception):
 
     def __str__(self) -> str:
         told = f"{self.sentence}: {self.remedy}" if self.remedy else self.sentence
+        told = re.sub("[\x00-\x1f\x7f-\x9f]", " ", told)  # one line, and no command to a terminal
         return told if told.endswith("?") else f"{told}."
 
 

@@ -43,7 +43,7 @@ def _words(command: str) -> list[str]:
 
 def _tell(words: list[str], code: int, sentence: str) -> None:
     if words:
-        about = {"CS_RESEARCH_EXIT": str(code), "CS_RESEARCH_SENTENCE": sentence.replace("\0", "")}
+        about = {"CS_RESEARCH_EXIT": str(code), "CS_RESEARCH_SENTENCE": sentence}
         try:
             subprocess.run(words, env={**os.environ, **about}, stdin=subprocess.DEVNULL, stdout=sys.stderr,
                            timeout=SECONDS, check=True)

@@ -10,12 +10,14 @@ import json
 import os
 import sys
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from cs_research import __main__, pipeline
+from cs_research import __main__, pipeline, provenance
 from cs_research.definitions import load_definitions, loader
+from cs_research.report import notebooks
 
 sys.modules["rfc3987_syntax"] = None  # as the command line does, before jsonschema is loaded
 for name in ("jsonschema", "nbformat", "pyarrow.dataset", "pyarrow.parquet", "statsmodels.api",
@@ -49,11 +51,25 @@ def stop_at_steps(out: str) -> None:
     sys.addaudithook(hook)
 
 
-def child(arguments: list[str], log: str, steps: bool) -> None:
+def set_clock(now: str) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.fromisoformat(now)
+
+    provenance.datetime = Clock
+
+
+def child(arguments: list[str], log: str, steps: bool, cell_seconds: int = 0, now: str = "") -> None:
     os.setpgid(0, 0)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
+    if cell_seconds:
+        first = notebooks.execute_notebooks.__defaults__[:-1]
+        notebooks.execute_notebooks.__defaults__ = (*first, cell_seconds)
+    if now:
+        set_clock(now)
     if steps:
         stop_at_steps(arguments[arguments.index("--out") + 1])
     __main__.main(arguments)

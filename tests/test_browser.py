@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from hostile import HOSTILE
 from matplotlib import get_data_path
 from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -245,14 +246,6 @@ def test_other_figures_in_the_same_places_are_no_change(looked_at):
 
 # ---------------------------------------------------------------- names that are attacks
 
-HOSTILE = (
-    "<script>alert(1)</script>", '"""><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>",
-    "=cmd|' /C calc'!A0", "@SUM(1+1)", r"$\href{javascript:alert(1)}{x}$", "[a](javascript:alert(1))", "{{7*7}}",
-    "%s%n%x", "'; DROP TABLE accounts;--", "</title></td></svg><svg onload=alert(3)>", "&lt;b&gt; &amp;",
-    "<!-- gone", "![a](https://example.org/a.png)", "**bold** `code` _x_ ~~y~~", "شركة النور للتجارة",
-    "🦊👩‍💻 株式会社",
-    "長い" * 60, "W" * 150, "\\", "$x$ and $$y$$", "https://example.org/", "<a href=//x>Kaede</a>",
-)
 RECIPE = """kind: recipe
 notebooks:
   - notebook: 08_actions

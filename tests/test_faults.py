@@ -57,8 +57,8 @@ class Place:
             stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(root / "tmp"), "STARTED_BY": str(root)})
         self.pid = 0
 
-    def begin(self, steps: bool = False) -> None:
-        request = {"arguments": self.arguments, "log": str(self.log), "steps": steps}
+    def begin(self, steps: bool = False, **more: object) -> None:
+        request = {"arguments": self.arguments, "log": str(self.log), "steps": steps, **more}
         self._say(json.dumps(request) + "\n")
         self.pid = int(self.told())
 
@@ -206,7 +206,7 @@ def kill_one(place: Place, victim: str) -> None:
 
 @pytest.mark.parametrize("place", [WAITING], indirect=True)
 @pytest.mark.parametrize("victims", [
-    ("worker", "run"), pytest.param(("kernel", "worker", "run") * 4, marks=pytest.mark.soak)])
+    ("kernel", "worker", "run"), pytest.param(("kernel", "worker", "run") * 4, marks=pytest.mark.soak)])
 def test_whichever_process_of_a_run_is_killed_none_stays_and_the_last_report_does(place, victims):
     (place.root / "go").touch()
     place.make()
@@ -223,17 +223,17 @@ def test_whichever_process_of_a_run_is_killed_none_stays_and_the_last_report_doe
     assert place.left_over() == []
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("place", [WAITING], indirect=True)
-def test_killed_at_any_moment_a_run_leaves_a_whole_report_and_the_next_needs_no_repair(place):
-    """50 moments spread evenly at random over the time that a run takes; the next run begins at once."""
+@pytest.mark.parametrize("moments", [2, pytest.param(50, marks=pytest.mark.soak)])
+def test_killed_at_any_moment_a_run_leaves_a_whole_report_and_the_next_needs_no_repair(place, moments):
+    """Moments spread evenly at random over the time that a run takes; the next run begins at once."""
     (place.root / "go").touch()
     place.make()
     start = time.monotonic()
     write_data(place.root / "data", 61)
     place.make()
     seconds, chance, killed, left = time.monotonic() - start, random.Random(1), 0, set()
-    for number in range(50):
+    for number in range(moments):
         before, earlier = place.published(), os.listdir(place.out / ".runs")
         write_data(place.root / "data", 62 + number)
         place.begin()
@@ -247,7 +247,7 @@ def test_killed_at_any_moment_a_run_leaves_a_whole_report_and_the_next_needs_no_
         assert place.published() != before, number
         earlier_left, left = left, {*place.left_over()}
         assert not left & earlier_left, number  # what a dying kernel lays down late goes at the next start
-    assert killed >= 30, "most runs were killed before their end"
+    assert killed >= 0.6 * moments - 1, "most runs were killed before their end"
     until(lambda: not place.processes())
     write_data(place.root / "data", 200)
     place.make()

@@ -54,7 +54,7 @@ def _terms(life: Life) -> pd.DataFrame:
     terms = terms[~terms["is_addon"]].sort_values(["start", "account"], kind="stable")
     terms = terms[terms["start"] <= life.calendar.as_of].reset_index(drop=True)
     terms["due_month"] = np.where(terms["end"].isna(), -1, life.calendar.month(terms["end"].fillna(terms["start"])))
-    read = life.noted("readings").query(f"due_month < {life.calendar.months}")
+    read = life.noted("readings").query("due_month < @life.calendar.months")
     told = terms.merge(read[["account", "due_month", "fate"]], on=["account", "due_month"], how="left")
     return told.assign(outcome=told["fate"].map(OUTCOMES).fillna("not_due"))
 

@@ -6,6 +6,8 @@ A month never changes, so this page alone is written anew, last of all; it reads
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from cs_research.errors import CannotWrite, CsError
 from cs_research.finding import Finding
 from cs_research.report import formats
@@ -31,7 +33,7 @@ def write_archive(out: Path, lang: str = "en") -> Path:
     with speaking(lang):
         months = [_month(out, name) for name in reversed(published_months(out))]
         write_text(path, environment().get_template("archive.html.j2").render(
-            lang=lang, page_title=say("ar_title"), css=stylesheet(), say=say, mark=mark, months=months))
+            lang=lang, page_title=say("ar_title"), css=stylesheet(), say=say, mark=Markup(mark), months=months))
     return path
 
 

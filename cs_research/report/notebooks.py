@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from cs_research.definitions.models.base import Count, Frozen, Name
 from cs_research.definitions.strict_yaml import load
-from cs_research.errors import NotebookFailed, Refused
+from cs_research.errors import FULL, CannotWrite, NotebookFailed, Refused
 
 CELL_SECONDS = 900
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -213,6 +213,9 @@ def _execute(job: Job, run: Path, given: Mapping[str, str], cell_seconds: int, k
             **({"km": kernel} if kernel else {}),
         )
     except Exception as error:
+        if any(os.strerror(number) in str(error) for number in FULL):
+            sentence = f"The disk took no more while notebook {job.name} ran"
+            raise CannotWrite(sentence, "make room, then run again") from error
         raise NotebookFailed(f"Notebook {job.name} stopped {_where(error, output)}", _look_at(output)) from error
     _demand_completed(notebook, job.name, output)
     if not _result(run, job).is_file():

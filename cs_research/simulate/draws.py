@@ -121,7 +121,7 @@ def readings(life: Life) -> pd.DataFrame:
     that decides), touch_score; the colours D-1 ... R-1, 0 the worst to 3, -1 not measured; outcome, is_churned,
     is_expanded, is_first; p_churned, p_expanded, p_contracted, the true chances that the outcome was drawn from.
     """
-    rows = life.noted("readings").query(f"due_month < {life.calendar.months}").reset_index(drop=True)
+    rows = life.noted("readings").query("due_month < @life.calendar.months").reset_index(drop=True)
     of, month = rows.pop("account").to_numpy(), rows["month"].to_numpy()
     rows = rows.rename(columns={name: f"p_{name}" for name in ("churned", "expanded", "contracted")})
     outcome = rows.pop("fate").map(OUTCOMES)

@@ -1,0 +1,157 @@
+"""A disk that is full, may not be written to or flips a bit: exit 74, one sentence, and the last report stays."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from test_faults import MONTH, WAITING, Place, place, steps_of, write_data  # noqa: F401
+
+from cs_research import open_run
+from cs_research.errors import Refused
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes under /proc")
+
+
+def mount(*words: object) -> None:
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"this machine lets no test mount a disk ({done.stderr.strip()})")
+
+
+@pytest.fixture
+def small_disk(place: Place) -> Iterator[Path]:  # noqa: F811
+    """The folder of the reports as a disk of its own, which a test can fill."""
+    place.out.mkdir()
+    mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", place.out)
+    try:
+        yield place.out
+    finally:
+        subprocess.run(["umount", "--lazy", place.out], check=True)
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Not a byte is free."""
+    ballast = disk / ".ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while file.write(b"\0" * size):
+                    pass
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+    yield
+    ballast.unlink()
+
+
+def fails_from(place: Place, disk: Path, step: str, nth: int) -> int:  # noqa: F811
+    """Begin a run whose disk is full from the nth step of that name on; its exit code."""
+    place.begin(steps=True)
+    while not (name := place.told()).startswith("! "):
+        nth -= place.plain(name) == step
+        if nth == 0:
+            with full(disk):
+                place.go()
+                while not (name := place.told()).startswith("! "):
+                    place.go()
+            return int(name[2:])
+        place.go()
+    raise AssertionError(f"{step} was not reached: {name}")
+
+
+def sentence(place: Place) -> str:  # noqa: F811
+    told = place.log.read_text(encoding="utf-8").splitlines()
+    return [line for line in told if line.startswith("cs-research: ")][-1]
+
+
+def test_a_disk_full_from_any_step_on_leaves_the_last_report_and_the_next_run_needs_no_repair(small_disk, place):  # noqa: F811,E501
+    steps = steps_of(place)
+    sealed = steps.index("os.rename manifest.json")
+    for number, step in enumerate(steps[:sealed + 1]):
+        before = place.published()
+        write_data(place.root / "data", 90 + number)
+        code = fails_from(place, small_disk, step, steps[:number + 1].count(step))
+        if code == 74:
+            assert "No space left on device" in sentence(place) and place.published() == before, step
+        else:  # the file that was replaced made room enough for all that was left to write
+            assert (code, step) == (0, "os.rename run.json") and place.published() != before
+    place.make()
+    assert place.published() != before and place.left_over() == []
+
+
+@pytest.mark.parametrize("place", [WAITING], indirect=True)
+def test_a_disk_that_is_full_while_notebooks_run_is_told_as_such(small_disk, place):  # noqa: F811
+    (place.root / "go").touch()
+    place.make()
+    before = place.published()
+    write_data(place.root / "data", 90)
+    assert fails_from(place, small_disk, "Running 1 notebooks", 1) == 74
+    assert "The disk took no more while notebook one ran" in sentence(place)
+    assert place.published() == before
+    place.make()
+    assert place.published() != before and place.left_over() == []
+
+
+@contextmanager
+def read_only(disk: Path) -> Iterator[None]:
+    """Nobody may write to the disk, root included."""
+    mount("-o", "remount,ro", disk)
+    yield
+    mount("-o", "remount,rw", disk)
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_and_the_next_run_needs_no_repair(small_disk, place):  # noqa: F811
+    place.make()
+    before = place.published()
+    write_data(place.root / "data", 90)
+    with read_only(small_disk):
+        place.begin()
+        assert place.ended() == 74
+        assert f"The folder {small_disk} cannot be written to (Read-only file system): give a folder" in sentence(place)
+        assert place.published() == before
+    place.make()
+    assert place.published() != before
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("step", "file"), [
+    ("Tables: measures", "canonical/contracts.parquet"), ("Running 0 notebooks", "canonical/contracts.parquet"),
+    ("Running 0 notebooks", "tables/scores.parquet"), ("Writing the pages", "tables/retention.parquet")])
+def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_repair(place, step, file):  # noqa: F811
+    place.make()
+    before = place.published()
+    write_data(place.root / "data", 90)
+    place.begin(steps=True)
+    while (name := place.plain(place.told())) != step:
+        assert name[0] != "!", f"{step} was not reached: {name}"
+        place.go()
+    for path in (place.out / ".runs").glob(f"making-*/{file}"):
+        flip(path)
+    place.go()
+    while not (name := place.told()).startswith("! "):
+        place.go()
+    assert int(name[2:]) == 74 and f"{file} has changed" in sentence(place), sentence(place)
+    assert place.published() == before
+    place.make()
+    assert place.published() != before and place.left_over() == []
+
+
+def test_a_bit_that_flips_in_a_kept_run_is_seen_and_the_run_made_anew(place):  # noqa: F811
+    place.make()
+    damaged = place.published()
+    flip(damaged / "tables" / "scores.parquet")
+    with pytest.raises(Refused, match="tables/scores.parquet of the run in .* has changed"):
+        open_run(place.out / MONTH).table("scores")
+    place.make()
+    assert place.published() != damaged and not damaged.exists()
+    assert os.readlink(place.out / MONTH).endswith(".2")
