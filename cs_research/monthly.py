@@ -107,17 +107,18 @@ def make(work: Work, about: dict[str, Any], ingested: Ingested) -> Path:
     month, identity = about["month"], about["id"]
     making = Making(work.request.out, f"{work.data}-{month}-{identity}", month=month, run=identity)
     folder = making.folder
-    about |= making.step("tables", lambda: _write_tables(work, about, ingested, folder),
-                         "canonical", "quarantine", "definitions", "tables")
-    runs.write_json(folder / "run.json", about)
-    with making.logged("notebooks"):
-        notebooks = _executed(work, about, making)
-    work.request.progress("Writing the pages", 0.9)
-    about["rows"] |= making.step("pages", lambda: _write_pages(open_run(folder), notebooks),
-                                 "*.html", "accounts", "exports", "tables/findings.parquet")
-    about["holds"] += making.step("privacy", lambda: _looked_through(work, folder))["holds"]
-    seconds = {name: step["seconds"] for name, step in making.steps.items()}
-    runs.write_json(folder / "run.json", {**about, "seconds": seconds})
+    with making.watched(ingested.folder):
+        about |= making.step("tables", lambda: _write_tables(work, about, ingested, folder),
+                             "canonical", "quarantine", "definitions", "tables")
+        runs.write_json(folder / "run.json", about)
+        with making.logged("notebooks"):
+            notebooks = _executed(work, about, making)
+        work.request.progress("Writing the pages", 0.9)
+        about["rows"] |= making.step("pages", lambda: _write_pages(open_run(folder), notebooks),
+                                     "*.html", "accounts", "exports", "tables/findings.parquet")
+        about["holds"] += making.step("privacy", lambda: _looked_through(work, folder))["holds"]
+        seconds = {name: step["seconds"] for name, step in making.steps.items()}
+        runs.write_json(folder / "run.json", {**about, "seconds": seconds})
     with making.logged("keep"):
         return runs.keep(folder, month, identity)
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cs_research.errors import code_of
+from cs_research.errors import CannotWrite, code_of
 from cs_research.runs import file_hashes, making_folder, sha256, write_json
 
 LOG, _STEPS = "log.jsonl", "steps.json"
@@ -66,6 +66,21 @@ class Making:
         files = file_hashes((path for path in paths if path.is_file()), self.folder)
         self.steps[name] = {"seconds": round(seconds, 3), "told": told, "files": files}
         write_json(self.folder / _STEPS, self.steps)
+
+    @contextmanager
+    def watched(self, source: Path) -> Iterator[None]:
+        """However what is done here ends, raise CannotWrite where a file of `source`, or of a step that is complete,
+        has changed meanwhile; the steps are then forgotten, for they may rest on it."""
+        known = {path: sha256(path) for path in sorted(source.iterdir())}
+        try:
+            yield
+        finally:
+            for step in self.steps.values():
+                known |= {self.folder / name: digest for name, digest in step["files"].items()}
+            changed = [path for path, digest in known.items() if not path.is_file() or sha256(path) != digest]
+            if changed:
+                shutil.rmtree(self.folder)
+                raise CannotWrite(f"{changed[0]} has changed since it was written", "look at the disk, then run again")
 
     def logged(self, step: str) -> Any:
         """`logged`, with the line of this folder."""

@@ -125,8 +125,7 @@ def flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("step", "file"), [
-    ("Tables: measures", "canonical/contracts.parquet"), ("Running 0 notebooks", "canonical/contracts.parquet"),
-    ("Running 0 notebooks", "tables/scores.parquet"), ("Writing the pages", "tables/retention.parquet")])
+    ("Tables: measures", "canonical/contracts.parquet"), ("Writing the pages", "tables/retention.parquet")])
 def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_repair(place, step, file):  # noqa: F811
     place.make()
     before = place.published()
@@ -135,8 +134,7 @@ def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_re
     while (name := place.plain(place.told())) != step:
         assert name[0] != "!", f"{step} was not reached: {name}"
         place.go()
-    for path in (place.out / ".runs").glob(f"making-*/{file}"):
-        flip(path)
+    flip(next((place.out / ".runs").glob(f"making-*/{file}")))  # one of the links to the same bytes
     place.go()
     while not (name := place.told()).startswith("! "):
         place.go()
