@@ -40,7 +40,7 @@ def unsafe(source: str) -> Iterator[str]:
         elif isinstance(node, ast.Call):
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             of = getattr(getattr(node.func, "value", None), "id", "")
-            if name in CALLS and (of, name) != ("re", "compile"):
+            if name in CALLS and (of, name) not in {("re", "compile"), ("platform", "system")}:
                 yield name
             asked = node.args[0] if name == "query" and isinstance(node.func, ast.Attribute) else None
             if (of, name) == ("yaml", "load") or isinstance(asked, ast.JoinedStr | ast.BinOp):
