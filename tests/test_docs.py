@@ -77,3 +77,24 @@ def test_every_link_between_documents_leads_somewhere():
     broken = [f"{page.name}: {link}" for page, link in links
               if not link.startswith("http") and not (page.parent / link).exists()]
     assert links and not broken
+
+
+def test_every_test_that_the_guides_name_is_there():
+    """What was seen of each fault, and what protects from each threat, is seen again by every `make test`."""
+    there = {name for path in (ROOT / "tests").glob("test_*.py")
+             for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)}
+    for page in ("operations.md", "security.md"):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        named = re.findall(r"`(test_\w+)`", text)
+        assert len(named) > 15 and {*named} - there == set(), page
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    faults = text.partition("## Faults")[2].partition("\n## ")[0]
+    rows = [re.split(r" *\| *", line.strip("| ")) for line in faults.splitlines() if line.startswith("| ")][1:]
+    for fault, code, sentence, stays, test in rows:
+        assert re.match(r"(0|2|3|4|74|75|137)\b", code) and sentence and stays and re.match("`test_", test), fault
+    assert len(rows) > 20
+
+
+def test_every_exit_code_has_its_remedy_in_the_guide():
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == re.findall(r"\b(\d+) [a-z]", app.info.epilog)

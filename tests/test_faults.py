@@ -216,7 +216,9 @@ def test_whichever_process_of_a_run_is_killed_none_stays_and_the_last_report_doe
     for victim in victims:
         kill_one(place, victim)
         assert place.published() == before, victim
-    assert "The process that runs the notebooks was killed" in place.log.read_text()
+    told = place.log.read_text()
+    assert "The process that runs the notebooks was killed" in told
+    assert "Notebook one stopped in code cell 3 (DeadKernelError: Kernel died)" in told
     (place.root / "go").touch()
     place.make()
     assert place.published() != before

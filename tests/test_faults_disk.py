@@ -1,17 +1,13 @@
 """A disk that is full, may not be written to or flips a bit: exit 74, one sentence, and the last report stays."""
 
 import errno
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_faults import MONTH, WAITING, Place, place, steps_of, write_data  # noqa: F401
-
-from cs_research import open_run
-from cs_research.errors import Refused
+from test_faults import WAITING, Place, place, steps_of, write_data
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes under /proc")
 
@@ -23,7 +19,7 @@ def mount(*words: object) -> None:
 
 
 @pytest.fixture
-def small_disk(place: Place) -> Iterator[Path]:  # noqa: F811
+def small_disk(place: Place) -> Iterator[Path]:
     """The folder of the reports as a disk of its own, which a test can fill."""
     place.out.mkdir()
     mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", place.out)
@@ -48,7 +44,7 @@ def full(disk: Path) -> Iterator[None]:
     ballast.unlink()
 
 
-def fails_from(place: Place, disk: Path, step: str, nth: int) -> int:  # noqa: F811
+def fails_from(place: Place, disk: Path, step: str, nth: int) -> int:
     """Begin a run whose disk is full from the nth step of that name on; its exit code."""
     place.begin(steps=True)
     while not (name := place.told()).startswith("! "):
@@ -63,12 +59,12 @@ def fails_from(place: Place, disk: Path, step: str, nth: int) -> int:  # noqa: F
     raise AssertionError(f"{step} was not reached: {name}")
 
 
-def sentence(place: Place) -> str:  # noqa: F811
+def sentence(place: Place) -> str:
     told = place.log.read_text(encoding="utf-8").splitlines()
     return [line for line in told if line.startswith("cs-research: ")][-1]
 
 
-def test_a_disk_full_from_any_step_on_leaves_the_last_report_and_the_next_run_needs_no_repair(small_disk, place):  # noqa: F811,E501
+def test_a_disk_full_from_any_step_on_leaves_the_last_report_and_the_next_run_needs_no_repair(small_disk, place):
     steps = steps_of(place)
     sealed = steps.index("os.rename manifest.json")
     for number, step in enumerate(steps[:sealed + 1]):
@@ -84,7 +80,7 @@ def test_a_disk_full_from_any_step_on_leaves_the_last_report_and_the_next_run_ne
 
 
 @pytest.mark.parametrize("place", [WAITING], indirect=True)
-def test_a_disk_that_is_full_while_notebooks_run_is_told_as_such(small_disk, place):  # noqa: F811
+def test_a_disk_that_is_full_while_notebooks_run_is_told_as_such(small_disk, place):
     (place.root / "go").touch()
     place.make()
     before = place.published()
@@ -104,7 +100,7 @@ def read_only(disk: Path) -> Iterator[None]:
     mount("-o", "remount,rw", disk)
 
 
-def test_a_folder_that_may_not_be_written_to_is_told_and_the_next_run_needs_no_repair(small_disk, place):  # noqa: F811
+def test_a_folder_that_may_not_be_written_to_is_told_and_the_next_run_needs_no_repair(small_disk, place):
     place.make()
     before = place.published()
     write_data(place.root / "data", 90)
@@ -126,7 +122,7 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize(("step", "file"), [
     ("Tables: measures", "canonical/contracts.parquet"), ("Writing the pages", "tables/retention.parquet")])
-def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_repair(place, step, file):  # noqa: F811
+def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_repair(place, step, file):
     place.make()
     before = place.published()
     write_data(place.root / "data", 90)
@@ -142,14 +138,3 @@ def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_re
     assert place.published() == before
     place.make()
     assert place.published() != before and place.left_over() == []
-
-
-def test_a_bit_that_flips_in_a_kept_run_is_seen_and_the_run_made_anew(place):  # noqa: F811
-    place.make()
-    damaged = place.published()
-    flip(damaged / "tables" / "scores.parquet")
-    with pytest.raises(Refused, match="tables/scores.parquet of the run in .* has changed"):
-        open_run(place.out / MONTH).table("scores")
-    place.make()
-    assert place.published() != damaged and not damaged.exists()
-    assert os.readlink(place.out / MONTH).endswith(".2")

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from small_notebooks import write_notebook
-from test_faults import MONTH, PARAMETERS, STATED, Place, place, write_data  # noqa: F401
+from test_faults import MONTH, PARAMETERS, STATED, Place, place, write_data
 
 from cs_research import doctor, open_run
 
@@ -19,7 +19,7 @@ RECORDED = 'run.record("one", Finding("share", "All is well.", n=len(run.scores)
 GREEDY = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\nbytearray(4 << 30)"
 
 
-def ends(place: Place, code: int, words: str, **request: object) -> None:  # noqa: F811
+def ends(place: Place, code: int, words: str, **request: object) -> None:
     """A run ends with the code and one sentence that says the words; the report of before stays."""
     before = place.published()
     place.log.unlink()
@@ -32,7 +32,7 @@ def ends(place: Place, code: int, words: str, **request: object) -> None:  # noq
 
 
 @pytest.mark.parametrize("place", [(OPENED, RECORDED)], indirect=True)
-def test_whatever_a_cell_does_its_number_is_told_and_the_next_run_needs_no_repair(place):  # noqa: F811
+def test_whatever_a_cell_does_its_number_is_told_and_the_next_run_needs_no_repair(place):
     place.make()
     before = place.published()
     write_data(place.root / "data", 90)
@@ -66,7 +66,7 @@ ACCOUNTS = "account_id,account_name\n" + "".join(f"{i:03},Account {i}\n" for i i
     ("accounts.csv", head_alone, 2, "F_NO_ROWS accounts.csv: the file has a header and no rows: export it again"),
     ("contracts.csv", lambda text: None, 2, "contracts"),
 ])
-def test_an_export_that_lacks_a_month_or_every_account_replaces_no_report(place, name, change, code, words):  # noqa: F811
+def test_an_export_that_lacks_a_month_or_every_account_replaces_no_report(place, name, change, code, words):
     data = place.root / "data"
     if name == "accounts.csv":
         (data / name).write_text(ACCOUNTS, encoding="utf-8")
@@ -80,7 +80,7 @@ def test_an_export_that_lacks_a_month_or_every_account_replaces_no_report(place,
     assert place.published() == before, "the export came again as it was"
 
 
-def test_a_notebook_that_holds_tables_open_hinders_no_run_and_reads_on(place):  # noqa: F811
+def test_a_notebook_that_holds_tables_open_hinders_no_run_and_reads_on(place):
     place.make()
     before = place.published()
     run = open_run(place.out / MONTH)
@@ -94,7 +94,7 @@ def test_a_notebook_that_holds_tables_open_hinders_no_run_and_reads_on(place):  
         assert len(run.indicators), "what it had not read yet is there, of the run that it opened"
 
 
-def test_a_clock_set_back_changes_no_report_and_hinders_none(place):  # noqa: F811
+def test_a_clock_set_back_changes_no_report_and_hinders_none(place):
     later = "2099-01-01T00:00:00+00:00"
     place.begin(now=later)
     assert place.ended() == 0, place.log.read_text(encoding="utf-8")
