@@ -16,7 +16,7 @@ from cs_research.definitions import Definitions, models
 from cs_research.weeks import monday_of, next_monday, week_name
 
 SQL = Path(__file__).parent / "sql"
-STEPS = ("account_month", "user_month", "usage_month", "account_usage", "account_stock", "counters", "touch_ledger",
+STEPS = ("account_month", "user_month", "event_month", "usage_month", "account_usage", "account_running", "counters", "touch_ledger",
          "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention",
          "contact_week")
 
