@@ -12,13 +12,14 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from cs_research import month_state
 from cs_research.definitions import Definitions, models
 from cs_research.weeks import monday_of, next_monday, week_name
 
 SQL = Path(__file__).parent / "sql"
-STEPS = ("account_month", "user_month", "event_month", "usage_month", "account_usage", "account_running", "counters", "touch_ledger",
-         "touch_month", "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention",
-         "contact_week")
+MONTHLY = ("user_month", "usage_month", "event_month")  # a row is made of the events of its own month alone
+STEPS = (*MONTHLY, "account_month", "account_usage", "account_running", "counters", "touch_ledger", "touch_month",
+         "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention", "contact_week")
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,24 @@ class Panel:
     """The derived tables of one run, computed once in an embedded DuckDB.
 
     `canonical` is the folder of canonical Parquet files; a table without a file was not delivered, and what is
-    made from it is not measured.
+    made from it is not measured. `state` is a folder that keeps what each month's events come to from run to run.
     """
 
-    def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon, progress=None):
+    def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon, progress=None,
+                 state: Path | None = None):
         self.definitions = definitions
         self.connection = duckdb.connect()
         self.connection.execute("SET enable_progress_bar = false")  # standard output is not ours
         self.delivered = {name for name in definitions.tables if (canonical / f"{name}.parquet").exists()}
         self._open_canonical(canonical, horizon)
         self._set_up(horizon)
-        for step in STEPS:
+        texts = {step: (SQL / f"{step}.sql").read_text() for step in STEPS}
+        if state:
+            month_state.build(self.connection, {step: texts.pop(step) for step in MONTHLY}, state)
+        for step, text in texts.items():
             if progress:
                 progress(step)
-            self.connection.execute(f"CREATE TABLE {step} AS {(SQL / f'{step}.sql').read_text()}")
+            self.connection.execute(f"CREATE TABLE {step} AS {text}")
 
     def frame(self, table: str, order: str) -> pd.DataFrame:
         """A derived table as a DataFrame in a fixed order: ids as text, dates as datetime64, money as float."""

@@ -138,7 +138,7 @@ def _write_tables(work: Work, about: dict[str, Any], ingested: Ingested, folder:
     provenance.copy_definitions(work.dataset, folder / "definitions")
     rows = build_tables(ingested.folder, definitions.in_use(about["month"]), horizon(first, ingested.as_of),
                         folder / "tables", lambda text: work.request.progress(f"Tables: {text}", 0.25),
-                        work.dataset.scorecard)
+                        work.dataset.scorecard, work.request.out / ".runs" / "months")
     return {"rows": {**rows, "files": len(ingested.files)},
             "holds": [asdict(hold) for hold in held(ingested, first, about["rows_before"])]}
 

@@ -5,6 +5,7 @@
     <out>/.runs/superseded-<month>    a relative link to the run that readers saw before the one they see
     <out>/.runs/making-<data id>.../  what is being made of those data, or the complete steps of what failed
     <out>/.runs/log.jsonl             a line of JSON for every step of every run
+    <out>/.runs/months/          what the events of each month come to, taken over by the next run
     <out>/.runs/matplotlib/           what matplotlib remembers of the machine's fonts
     <out>/<month>                     a relative link to the run that readers see; replaced in one step
 

@@ -12,6 +12,7 @@ PACKAGE = Path(cs_research.__file__).parent
 LAYERS = (
     {"errors", "weeks", "numbers", "docpage"},
     {"definitions", "simulate"},
+    {"month_state"},
     {"ingest", "engine"},
     {"scorecards", "privacy"},
     {"scores"},

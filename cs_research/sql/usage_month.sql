@@ -1,5 +1,5 @@
 -- One row per account, month and view: distinct users of the month. No row of usage = a real zero.
--- Weeks of a month are days 1-7, 8-14, 15-21 and 22 to the end.
+-- Weeks of a month are days 1-7, 8-14, 15-21 and 22 to the end. Sums are cast to what Parquet can keep.
 WITH views AS (
   SELECT TRUE AS is_history
   UNION ALL
@@ -15,14 +15,14 @@ users_of_month AS (
 SELECT
   account_id, month_number, is_history,
   COUNT(*) AS active_users,
-  SUM((activity >> 32) & 1) AS login_users,
-  SUM((activity >> 33) & 1) AS core_users,
-  SUM(((activity >> 32) | (activity >> 33)) & 1) AS covered_users,
-  SUM((activity >> 34) & 1) AS key_users,
-  SUM(CASE WHEN (activity & 254) <> 0 THEN 1 ELSE 0 END + CASE WHEN (activity & 32512) <> 0 THEN 1 ELSE 0 END
+  CAST(SUM((activity >> 32) & 1) AS BIGINT) AS login_users,
+  CAST(SUM((activity >> 33) & 1) AS BIGINT) AS core_users,
+  CAST(SUM(((activity >> 32) | (activity >> 33)) & 1) AS BIGINT) AS covered_users,
+  CAST(SUM((activity >> 34) & 1) AS BIGINT) AS key_users,
+  CAST(SUM(CASE WHEN (activity & 254) <> 0 THEN 1 ELSE 0 END + CASE WHEN (activity & 32512) <> 0 THEN 1 ELSE 0 END
     + CASE WHEN (activity & 4161536) <> 0 THEN 1 ELSE 0 END
-    + CASE WHEN (activity & 4290772992) <> 0 THEN 1 ELSE 0 END) AS user_weeks,
-  SUM(BIT_COUNT(activity & 4294967295)) AS user_days
+    + CASE WHEN (activity & 4290772992) <> 0 THEN 1 ELSE 0 END) AS BIGINT) AS user_weeks,
+  CAST(SUM(BIT_COUNT(activity & 4294967295)) AS BIGINT) AS user_days
 FROM users_of_month
 WHERE activity <> 0
 GROUP BY account_id, month_number, is_history
