@@ -1,5 +1,7 @@
 """The account-by-month panel against a scan, a bare group-by and pandas, all on the same canonical files."""
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -10,7 +12,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from cs_research.bench import pandas_panel
@@ -42,21 +43,27 @@ def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[
              + f"; made in {perf_counter() - began:.0f} s")
         part = "canonical" if size.events <= FOR_PANDAS else "sample"
         if part == "sample":
-            _write_sample(folder, -(-size.events // (FOR_PANDAS // 10)))
-        tasks = _tasks(definitions)
-        runs = run_tasks(tasks, folder, repeat, tell)
-        runs |= run_tasks({"pandas": partial(_pandas, definitions, part), "steps": partial(_steps, definitions)},
-                          folder, 1, tell)
-        apart = differences(pd.read_parquet(folder / "panel.parquet"), pd.read_parquet(folder / "pandas.parquet"))
-        steps = pd.read_parquet(folder / "steps.parquet")
+            chosen = f"hash(account_id) % {-(-size.events // (FOR_PANDAS // 10))} = 0"
+            _write_part(folder, part, dict.fromkeys(("usage_events", "touches", "contracts"), chosen))
+        known = f"coalesce(recorded_at, occurred_at) < DATE '{LAST.replace(day=1)}'"
+        _write_part(folder, "before", {"usage_events": known})
+        once: dict[str, Task] = {"state": partial(_state, definitions), "pandas": partial(_pandas, definitions, part),
+                                 "steps": partial(_steps, definitions)}
+        runs = run_tasks(once, folder, 1, tell)
+        tasks = _tasks(definitions) | {"incremental": partial(_incremental, definitions)}
+        runs |= run_tasks(tasks, folder, repeat, tell)
+        made = {name: pd.read_parquet(folder / f"{name}.parquet")
+                for name in ("panel", "pandas", "incremental", "steps")}
+    apart = differences(made["panel"], made["pandas"])
     if part == "sample":
-        pandas = runs.pop("pandas")
-        tell(f"pandas had the events of some accounts only ({pandas[0]['seconds']:.0f} s)")
-    seconds = {name: round(task["seconds"], 3) for name, task in typical(runs).items()}
-    return {**{f"{name}_s": seconds.get(name) for name in ("scan", "bare", "panel", "pandas", "incremental")},
-            "peak_mb": round(typical(runs)["panel"]["mb"]), "identical": not any(apart.values()), "differences": apart,
+        tell(f"pandas had the events of some accounts only ({runs.pop('pandas')[0]['seconds']:.0f} s)")
+    took, steps = typical(runs), made["steps"]
+    return {**{f"{name}_s": round(took[name]["seconds"], 3) if name in took else None
+               for name in ("scan", "bare", "panel", "pandas", "incremental")},
+            "peak_mb": round(took["panel"]["mb"]), "differences": apart,
+            "identical": not any(apart.values()) and made["incremental"].equals(made["panel"]),
             "compared_on": "all accounts" if part == "canonical" else "a sample of the accounts",
-            "asked": asdict(size), "sizes": sizes, "repeat": repeat, "tasks": typical(runs), "ratios": _ratios(runs),
+            "asked": asdict(size), "sizes": sizes, "repeat": repeat, "tasks": took, "ratios": _ratios(runs),
             "steps": dict(zip(steps["step"], steps["seconds"].round(3), strict=True))}
 
 
@@ -105,8 +112,19 @@ def _ratios(runs: Runs) -> dict[str, dict[str, float | None]]:
             for name, (one, other, limit) in RATIOS.items() if one in runs and other in runs}
 
 
-def _panel(definitions: Definitions, folder: Path) -> pd.DataFrame:
-    return Panel(folder / "canonical", definitions, Horizon(LAST.replace(day=1), LAST, LAST)).measures()
+def _panel(definitions: Definitions, folder: Path, part: str = "canonical", state: Path | None = None) -> pd.DataFrame:
+    return Panel(folder / part, definitions, Horizon(LAST.replace(day=1), LAST, LAST), state=state).measures()
+
+
+def _state(definitions: Definitions, folder: Path) -> None:
+    _panel(definitions, folder, "before", folder / "state")
+
+
+def _incremental(definitions: Definitions, folder: Path) -> pd.DataFrame:
+    """The panel from the state of the month before: new are the events of the month and what was recorded in it."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        shutil.copytree(folder / "state", name, copy_function=os.link, dirs_exist_ok=True)
+        return _panel(definitions, folder, state=Path(name))
 
 
 def _pandas(definitions: Definitions, part: str, folder: Path) -> pd.DataFrame:
@@ -127,10 +145,10 @@ def _steps(definitions: Definitions, folder: Path) -> pd.DataFrame:
     return steps.assign(seconds=-steps["seconds"].diff(-1).fillna(steps["seconds"].iloc[-1] - perf_counter()))
 
 
-def _write_sample(folder: Path, one_in: int) -> None:
-    (folder / "sample").mkdir()
-    with duckdb.connect() as con:
-        con.execute("SET enable_progress_bar = false")
-        for name in ("usage_events", "touches", "contracts"):
-            con.execute(f"COPY (FROM '{folder}/canonical/{name}.parquet' WHERE hash(account_id) % {one_in} = 0) "
-                        f"TO '{folder}/sample/{name}.parquet'")
+def _write_part(folder: Path, part: str, where: dict[str, str]) -> None:
+    """The canonical files anew in the folder `part`: of these tables the rows of which a condition is true."""
+    shutil.copytree(folder / "canonical", folder / part, copy_function=os.link)
+    for name, condition in where.items():
+        path = folder / part / f"{name}.parquet"
+        path.unlink()
+        sql(folder, f"COPY (FROM '{{folder}}/canonical/{name}.parquet' WHERE {condition}) TO '{path}'")
