@@ -37,15 +37,21 @@ def _measured(found: dict[str, Any]) -> str:
                             "goal": f"{entry['limit']:g} at most" if entry["limit"] else "reported",
                             "met": ("yes" if entry["ratio"] <= entry["limit"] else "**no**") if entry["limit"] else ""}
                            for name, entry in found["ratios"].items()))
-    if "differences" in found:
-        worst = {name: value for name, value in found["differences"].items() if value}
-        parts.append(f"Panel and pandas, on {found['compared_on']}: {len(found['differences'])} measures "
-                     f"{f'**differ in {worst}**' if worst else 'identical'} ({', '.join(found['differences'])}).\n")
-        total = sum(found["steps"].values())
-        parts += ["Where the time of the panel goes (a run of its own):\n", table(
-            {"step": step, "seconds": f"{seconds:.2f}", "share": f"{seconds / total:.0%}"}
-            for step, seconds in sorted(found["steps"].items(), key=lambda entry: -entry[1]) if seconds > total / 100)]
-    return "\n".join(parts)
+    return "\n".join(parts + (_of_panel(found) if "steps" in found else []))
+
+
+def _of_panel(found: dict[str, Any]) -> list[str]:
+    """What is the same by all ways, and where the time goes."""
+    names, total = found["differences"], sum(found["steps"].values())
+    different = [name for name, apart in names.items() if apart]
+    steps = sorted(found["steps"].items(), key=lambda entry: -entry[1])
+    return [
+        f"All ways lead to the same numbers: {'yes' if found['identical'] else '**no**'}. Compared with pandas, on "
+        f"{'all accounts' if found['compared_on'] == 'canonical' else 'a sample of the accounts'}: {', '.join(names)}"
+        f"{f'; different: {different}' if different else ''}. From the stored state: all measures.\n",
+        "Where the time of the panel goes (a run of its own):\n",
+        table({"step": step, "seconds": f"{seconds:.2f}", "share": f"{seconds / total:.0%}"}
+              for step, seconds in steps if seconds > total / 100)]
 
 
 def _scaling(found: dict[str, Any]) -> str:

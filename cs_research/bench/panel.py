@@ -37,33 +37,44 @@ def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[
     """What `bench panel --json` writes: medians in seconds (`pandas_s` null where it had a sample of the accounts),
     `peak_mb` of the panel, `identical`, ratios within the rounds, seconds by step, sizes."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder, definitions, began = Path(name), load_definitions(), perf_counter()
-        sizes = write_canonical(folder / "canonical", size)
-        tell(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in sizes.items())
-             + f"; made in {perf_counter() - began:.0f} s")
-        part = "canonical" if size.events <= FOR_PANDAS else "sample"
-        if part == "sample":
-            chosen = f"hash(account_id) % {-(-size.events // (FOR_PANDAS // 10))} = 0"
-            _write_part(folder, part, dict.fromkeys(("usage_events", "touches", "contracts"), chosen))
-        known = f"coalesce(recorded_at, occurred_at) < DATE '{LAST.replace(day=1)}'"
-        _write_part(folder, "before", {"usage_events": known})
+        folder, definitions = Path(name), load_definitions()
+        sizes, part = _prepare(folder, size, tell)
         once: dict[str, Task] = {"state": partial(_state, definitions), "pandas": partial(_pandas, definitions, part),
                                  "steps": partial(_steps, definitions)}
         runs = run_tasks(once, folder, 1, tell)
         tasks = _tasks(definitions) | {"incremental": partial(_incremental, definitions)}
         runs |= run_tasks(tasks, folder, repeat, tell)
-        made = {name: pd.read_parquet(folder / f"{name}.parquet")
-                for name in ("panel", "pandas", "incremental", "steps")}
-    apart = differences(made["panel"], made["pandas"])
+        found = _compared(folder)
     if part == "sample":
         tell(f"pandas had the events of some accounts only ({runs.pop('pandas')[0]['seconds']:.0f} s)")
-    took, steps = typical(runs), made["steps"]
+    took = typical(runs)
     return {**{f"{name}_s": round(took[name]["seconds"], 3) if name in took else None
                for name in ("scan", "bare", "panel", "pandas", "incremental")},
-            "peak_mb": round(took["panel"]["mb"]), "differences": apart,
-            "identical": not any(apart.values()) and made["incremental"].equals(made["panel"]),
-            "compared_on": "all accounts" if part == "canonical" else "a sample of the accounts",
-            "asked": asdict(size), "sizes": sizes, "repeat": repeat, "tasks": took, "ratios": _ratios(runs),
+            "peak_mb": round(took["panel"]["mb"]), **found, "compared_on": part, "asked": asdict(size), "sizes": sizes,
+            "repeat": repeat, "tasks": took, "ratios": _ratios(runs)}
+
+
+def _prepare(folder: Path, size: Size, tell: Callable[[str], None]) -> tuple[dict[str, int], str]:
+    """Write the canonical files, and as they were a month before; returns the sizes and the folder for pandas."""
+    began = perf_counter()
+    sizes = write_canonical(folder / "canonical", size)
+    known = f"coalesce(recorded_at, occurred_at) < DATE '{LAST.replace(day=1)}'"
+    _write_part(folder, "before", {"usage_events": known})
+    tell(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in sizes.items())
+         + f"; made in {perf_counter() - began:.0f} s")
+    if size.events <= FOR_PANDAS:
+        return sizes, "canonical"
+    chosen = f"hash(account_id) % {-(-size.events // (FOR_PANDAS // 10))} = 0"
+    _write_part(folder, "sample", dict.fromkeys(("usage_events", "touches", "contracts"), chosen))
+    return sizes, "sample"
+
+
+def _compared(folder: Path) -> dict[str, Any]:
+    """Whether all ways to the panel lead to the same numbers; and the seconds of its steps."""
+    panel, pandas, incremental, steps = (
+        pd.read_parquet(folder / f"{task}.parquet") for task in ("panel", "pandas", "incremental", "steps"))
+    apart = differences(panel, pandas)
+    return {"identical": not any(apart.values()) and incremental.equals(panel), "differences": apart,
             "steps": dict(zip(steps["step"], steps["seconds"].round(3), strict=True))}
 
 
