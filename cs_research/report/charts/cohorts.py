@@ -107,7 +107,8 @@ def _labels(plot: _Plot, cohorts: Sequence[Cohort]) -> list[str]:
     placed: list[tuple[float, float]] = []
     body = []
     for cohort in reversed(cohorts):
-        x = min(max(plot.x(cohort.ages[-1]), plot.left + 34.0), plot.right - 34.0)
+        aside = 34.0 if list(cohort.mean[-2:]) != sorted(cohort.mean[-2:]) else 0.0  # clear of a line that falls
+        x = min(max(plot.x(cohort.ages[-1]) + aside, plot.left + 34.0), plot.right - 34.0)
         below = any(dict(zip(other.ages, other.mean, strict=True)).get(cohort.ages[-1], -1) > cohort.mean[-1]
                     for other in cohorts)
         y = plot.y(cohort.lower[-1]) + 24 if below else plot.y(cohort.upper[-1]) - 26
