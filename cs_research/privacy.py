@@ -117,8 +117,8 @@ def _ids(run: Path, words: set[str]) -> tuple[set[str], set[str]]:
         facts = con.execute("SELECT account_id, account_name, parent_id FROM read_parquet(?)",
                             [str(run / "tables" / "account_facts.parquet")]).fetchall()
         con.register("words", pd.DataFrame({"word": sorted(words)}, dtype="str"))
-        users = con.execute("SELECT DISTINCT user_id FROM read_parquet(?, union_by_name := true) WHERE "
-                            "regexp_extract(user_id, ?) IN (SELECT word FROM words)",
+        users = con.execute("WITH ids AS MATERIALIZED (SELECT DISTINCT user_id FROM read_parquet(?)) SELECT user_id "
+                            "FROM ids WHERE regexp_extract(user_id, ?) IN (SELECT word FROM words)",
                             [files, _WORD.pattern]).fetchall() if files else []
     accounts = {word for row in facts for word in row if word}
     return {user for (user,) in users} - accounts, accounts
