@@ -40,6 +40,7 @@ def test_settings_of_the_machine_for_drawings_reach_no_kernel(tmp_path, monkeypa
 
 @pytest.mark.parametrize(("cells", "words"), [
     (("1 / 0", RECORD), r"code cell 2 \(ZeroDivisionError: division by zero\)"),
+    (("raise MemoryError", RECORD), r"in code cell 2 \(MemoryError\): see"),
     ((RECORD, "import sys; sys.exit(0)"), "code cell 3"),
     (("import sys; sys.exit(0)", RECORD), "code cell 2"),
     ((RECORD, f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"), "code cell 3"),

@@ -230,7 +230,7 @@ def _where(error: Exception, output: Path) -> str:
     """In which cell and why, from what Papermill saved."""
     import nbformat
 
-    message = re.sub(r"\x1b\[[0-9;]*m", "", str(getattr(error, "evalue", "") or error)).strip()
+    message = re.sub(r"\x1b\[[0-9;]*m", "", str(getattr(error, "evalue", error))).strip()
     name = getattr(error, "ename", type(error).__name__)
     why = f"({name}: {message.splitlines()[0][:200]})" if message else f"({name})"
     if not output.exists():
