@@ -113,8 +113,7 @@ def make(work: Work, about: dict[str, Any], ingested: Ingested) -> Path:
         runs.write_json(folder / "run.json", about)
         with making.logged("notebooks"):
             notebooks = _executed(work, about, making)
-        work.request.progress("Writing the pages", 0.9)
-        about["rows"] |= making.step("pages", lambda: _write_pages(open_run(folder), notebooks),
+        about["rows"] |= making.step("pages", lambda: _write_pages(work, open_run(folder), notebooks),
                                      "*.html", "accounts", "exports", "tables/findings.parquet")
         about["holds"] += making.step("privacy", lambda: _looked_through(work, folder))["holds"]
         seconds = {name: step["seconds"] for name, step in making.steps.items()}
@@ -167,7 +166,7 @@ def _executed(work: Work, about: dict[str, Any], making: Making) -> list[Job]:
     return notebooks
 
 
-def _write_pages(run: Run, notebooks: list[Job]) -> dict[str, Any]:
+def _write_pages(work: Work, run: Run, notebooks: list[Job]) -> dict[str, Any]:
     """Gather the Findings, then write every page; returns the rows of the table findings."""
     # Late, for these load scipy, which a run that is found made does without.
     import pandas as pd
@@ -176,6 +175,7 @@ def _write_pages(run: Run, notebooks: list[Job]) -> dict[str, Any]:
     from cs_research.report.export import write_notebook_pages
     from cs_research.report.page import write_index
 
+    work.request.progress("Writing the pages", 0.9)
     records = [finding.as_record() for finding in run.findings.values()]
     table = pd.DataFrame(records, columns=[*Finding("", "").as_record()])
     count = write_table(table, run.folder / "tables" / "findings.parquet")

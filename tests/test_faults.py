@@ -1,15 +1,17 @@
 """Killed at any step, a run leaves the report before it whole, and the next run needs no repair."""
 
+import io
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from small_notebooks import write_notebook, write_recipe
 
 from cs_research import open_run, runs
+from cs_research.__main__ import exit_code
 
 MONTH = "2025-12"
 PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""\nlang = ""'
@@ -175,6 +178,53 @@ def test_killed_at_any_step_a_run_leaves_the_last_report_and_the_next_needs_no_r
     assert len(list((place.out / ".runs").glob("20*"))) == 2, "no run was made twice"
 
 
+RECORDING = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
+             'run.record("one", Finding("share", "All is well.", n=len(run.scores)))')
+TELLING = ("run.json", "manifest.json", "kernels.log", "steps.json", "notebooks/")
+
+
+def bytes_of(run: Path) -> dict[str, str]:
+    """The hash of every file that is promised to be the same whenever and wherever it is made."""
+    files = {path.relative_to(run).as_posix(): path for path in sorted(run.rglob("*")) if path.is_file()}
+    return {name: runs.sha256(path) for name, path in files.items() if not name.startswith(TELLING)}
+
+
+def goes_on(place: Place, until: Callable[[str], bool]) -> list[str]:
+    """Begin a run and kill it at the first step that is so; the steps told until then, the last the one it was at.
+    All of them where it came to its end."""
+    told: list[str] = []
+    place.begin(steps=True)
+    while not (name := place.plain(place.told())).startswith("! "):
+        told.append(name)
+        if until(name):
+            place.kill()
+            return told
+        place.go()
+    assert name == "! 0", place.log.read_text()
+    return told
+
+
+@pytest.mark.parametrize("place", [RECORDING], indirect=True)
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_killed_after_each_step_a_run_goes_on_from_there_to_the_same_bytes(place, every):
+    steps = goes_on(place, lambda name: False)
+    reference = bytes_of(place.published())
+    shutil.rmtree(place.out)
+    # The first sign of each step is the end of the one before: exports, tables, notebooks, pages, kept.
+    signs = ["Tables", "Running 1 notebooks", "Writing the pages", "os.rename manifest.json", "os.symlink .making-2"]
+    if every:
+        signs = [*dict.fromkeys(steps)]
+    for number, sign in enumerate(signs):
+        told = goes_on(place, lambda name, sign=sign: name.startswith(sign))
+        complete = tuple({"Running": "Tables", "Writing": "Notebook", "os.rename": "Writing"}.get(
+            one.split()[0], "Exports") for one in signs[:number])
+        assert every or not [name for name in told if complete and name.startswith(complete)], sign
+    told = goes_on(place, lambda name: False)
+    assert every or not [name for name in told if name.startswith(("Exports", "Tables", "Notebook", "Writing"))]
+    assert bytes_of(place.published()) == reference
+    assert place.left_over() == []
+
+
 # A notebook that waits, once it has told that it is at it, until the file `go` is there.
 WAITING = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
            "import os\nimport time\nfrom pathlib import Path\nplace = Path(run_dir).parents[2]\n"
@@ -198,6 +248,9 @@ def kill_one(place: Place, victim: str) -> None:
     at_it.unlink(missing_ok=True)
     place.begin()
     kernel = int(until(lambda: at_it.exists() and at_it.read_text()))
+    with redirect_stderr(io.StringIO()) as said:
+        assert exit_code(place.arguments) == 75
+    assert f"Another run (process {place.pid} on " in said.getvalue()
     worker = next(pid for pid, line in place.processes().items() if "spawn_main" in line)
     os.kill({"kernel": kernel, "worker": worker, "run": place.pid}[victim], signal.SIGKILL)
     assert place.ended() == (-signal.SIGKILL if victim == "run" else 3), victim

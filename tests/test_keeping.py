@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from small_notebooks import write_notebook, write_recipe
-from test_faults import PARAMETERS, write_data
+from test_faults import PARAMETERS, bytes_of, write_data
 
 from cs_research import keeping, open_run, runs, steps
 from cs_research.__main__ import exit_code
@@ -21,15 +21,8 @@ from cs_research.pipeline import Request, run_month
 from cs_research.run import Run
 
 MONTH = "2025-12"
-TELLING = ("run.json", "manifest.json", "kernels.log", "steps.json", "notebooks/")
 ONE = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
        'run.record("one", Finding("share", "All is well.", estimate=len(run.scores) / 100, n=len(run.scores)))')
-
-
-def bytes_of(run: Path) -> dict[str, str]:
-    """The hash of every file that is promised to be the same whenever and wherever it is made."""
-    return {path.relative_to(run).as_posix(): runs.sha256(path) for path in sorted(run.rglob("*"))
-            if path.is_file() and not path.relative_to(run).as_posix().startswith(TELLING)}
 
 
 def ask(root: Path, *notebooks: str) -> Request:

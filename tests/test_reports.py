@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from test_faults import bytes_of
 
 from cs_research import open_run
 from cs_research.runs import damage
@@ -97,3 +98,25 @@ def test_the_notebooks_run_as_an_analyst_opens_them(report_of, tmp_path):
     done = subprocess.run([*command, "notebooks"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
     assert re.search(r"[1-9][0-9]* passed", done.stdout)
+
+
+def test_another_clone_on_another_machine_gives_the_same_bytes_of_every_table_page_and_export(report_of, tmp_path):
+    """Another folder, zone, language, seed of hashes, number of threads and of notebooks at once; both languages."""
+    clone = tmp_path / "a clone elsewhere"
+    for part in ("cs_research", "notebooks", "reports/monthly.yml", "data/sample"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        (clone / part).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / part, clone / part)
+    environment = {**os.environ, "PYTHONPATH": str(clone), "TZ": "Pacific/Kiritimati", "LANG": "ja_JP.UTF-8",
+                   "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "4711", "OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3"}
+    one_processor = ["taskset", "-c", "0"] if shutil.which("taskset") else []
+    command = [*one_processor, sys.executable, "-m", "cs_research", "run", "data/sample", "--month", "2026-10", "--out",
+               str(tmp_path / "out"), "--jobs", "1"]
+    done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    here, there = (bytes_of(folder.resolve()) for folder in (report_of("sample"), tmp_path / "out" / "2026-10"))
+    assert here == there
+    assert {"tables/scores.parquet", "tables/findings.parquet", "canonical/contracts.parquet", "index.html",
+            "index.ja.html", "02_health.html"} <= set(here)
+    assert {Path(name).suffix for name in here if name.startswith("exports/")} == {".csv", ".xlsx"}
+    assert any(name.startswith("accounts/") for name in here)
