@@ -22,13 +22,13 @@ def differences(before: Run, after: Run) -> dict[str, list[str]]:
     one, two = before.about, after.about
     told = ("month", "as_of", "dataset", "parameters", "rows_before", "tried_card")
     return {
-        "Data": _changed(one["inputs"], two["inputs"]) + _rows(before, after),
+        "Data": _changed(one["inputs"], two["inputs"]) + _moved(_rows(before), _rows(after)),
         "Definitions": _changed(one["definitions"], two["definitions"]),
         "The suite's own files": _changed(one["sources"], two["sources"]),
         "Packages": _moved(one["packages"], two["packages"]),
         "Parameters": _moved({name: one[name] for name in told}, {name: two[name] for name in told}),
         "Tables": _tables(before, after),
-        "Key numbers": _findings(before, after),
+        "Key numbers": _moved(_numbers(before), _numbers(after)),
     }
 
 
@@ -54,48 +54,35 @@ def _said(value: Any) -> str:
     return "none" if value in (None, "", {}) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _rows(before: Run, after: Run) -> list[str]:
+def _rows(run: Run) -> dict[str, int]:
     """How many rows of each input table were taken."""
-    counts = [run.files.groupby("table")["accepted"].sum().to_dict() for run in (before, after)]
-    return [f"rows of {line}" for line in _moved(*({k: int(v) for k, v in one.items()} for one in counts))]
+    return {f"rows of {name}": int(rows) for name, rows in run.files.groupby("table")["accepted"].sum().items()}
 
 
-def _findings(before: Run, after: Run) -> list[str]:
-    """Every Finding whose estimate or verdict differs."""
-    one, two = ({name: {"estimate": found.estimate, "verdict": found.verdict or None}
-                 for name, found in run.findings.items()} for run in (before, after))
-    return _moved(one, two)
+def _numbers(run: Run) -> dict[str, Any]:
+    return {name: {"estimate": found.estimate, "verdict": found.verdict} for name, found in run.findings.items()}
 
 
 def _tables(before: Run, after: Run) -> list[str]:
     """Rows that came, went or read otherwise, by table, with the columns in which they do."""
-    found = []
-    for name in sorted({*before.tables, *after.tables}):
-        paths = [run.checked(f"tables/{name}.parquet") if name in run.tables else None for run in (before, after)]
-        if line := _table(outputs()[name]["key"], *paths):
-            found.append(f"{name}: {line}")
-    return found
+    there, now = {*before.tables}, {*after.tables}
+    found = {name: _rows_differ(outputs()[name]["key"], *(run.checked(f"tables/{name}.parquet")
+                                                          for run in (before, after))) for name in there & now}
+    found |= {name: ["is gone" if name in there else "was added"] for name in there ^ now}
+    return [f"{name}: {'; '.join(told)}" for name, told in sorted(found.items()) if told]
 
 
-def _table(key: list[str], one: Path | None, two: Path | None) -> str:
-    if one is None or two is None:
-        return "was added" if one is None else "is gone"
+def _rows_differ(key: list[str], one: Path, two: Path) -> list[str]:
     with duckdb.connect() as connection:
-        for name, path in (("one", one), ("two", two)):
-            connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')")
+        frames = {"one": connection.read_parquet(str(one)), "two": connection.read_parquet(str(two))}
 
-        def fewer(there: str, here: str, columns: list[str]) -> int:
-            """Rows of `there` that `here` has not, told apart by some columns."""
-            listed = ", ".join(f'"{column}"' for column in columns)
-            query = f"SELECT count(*) FROM (SELECT {listed} FROM {there} EXCEPT SELECT {listed} FROM {here})"
-            return connection.execute(query).fetchone()[0]
+        def extra(there: str, here: str, columns: list[str]) -> int:
+            """How many rows of `there` are not `here`, told apart by some columns."""
+            rows = [frames[name].project(", ".join(f'"{column}"' for column in columns)) for name in (there, here)]
+            return len(rows[0].except_(rows[1]))
 
-        columns = [[row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()] for name in ("one", "two")]
-        shared = [column for column in columns[0] if column in columns[1]]
-        came, went = fewer("two", "one", key), fewer("one", "two", key)
-        changed = [column for column in shared if column not in key and fewer("two", "one", [*key, column]) > came]
-        others = fewer("two", "one", shared) - came
-    parts = [(came, "rows came"), (went, "rows went"), (others, f"rows read otherwise in {', '.join(changed)}")]
-    told = [f"{number:,} {what}" for number, what in parts if number]
-    return "; ".join(told + [f"other columns: {', '.join(sorted({*columns[0]} ^ {*columns[1]}))}"]
-                     * (columns[0] != columns[1]))
+        columns = [column for column in frames["one"].columns if column in frames["two"].columns]
+        came, went, others = extra("two", "one", key), extra("one", "two", key), extra("two", "one", columns)
+        where = [name for name in columns if name not in key and extra("two", "one", [*key, name]) > came]
+    parts = [(came, "rows came"), (went, "rows went"), (others - came, f"rows read otherwise in {', '.join(where)}")]
+    return [f"{number:,} {what}" for number, what in parts if number]

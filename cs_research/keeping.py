@@ -4,12 +4,13 @@ This layer leads readers from run to run; it makes none.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from cs_research import runs
-from cs_research.errors import CsError, Held, Refused
+from cs_research.errors import Held, Refused
 from cs_research.report.archive import write_archive
 from cs_research.report.pdf import write_pdf
 from cs_research.run import Run
@@ -17,11 +18,10 @@ from cs_research.run import Run
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept run. `state` is published, superseded (readers saw it before), held (waits to be acknowledged) or kept;
+    """A kept run. `state`: published, superseded (readers saw it before), held (waits to be acknowledged) or kept;
     `made` is when, in UTC, empty where its run.json cannot be read."""
 
     folder: Path
-    month: str
     state: str
     made: str
     size_bytes: int
@@ -29,22 +29,18 @@ class Kept:
 
 
 def kept_runs(out: Path) -> list[Kept]:
-    """Every run kept in a reports folder, by month, the newest of a month first."""
-    found = [_described(folder, out) for folder in runs.kept(out)]
-    return sorted(found, key=lambda one: (one.month, one.made), reverse=True)
-
-
-def _described(folder: Path, out: Path) -> Kept:
-    month = folder.name[:7]
-    try:
-        run = Run(folder)
-        made, holds = run.about["started"], tuple(hold["code"] for hold in run.holds)
-    except (CsError, OSError, ValueError, KeyError):
-        made, holds = "", ()
-    state = "published" if (out / month).resolve() == folder else \
-        "superseded" if runs.superseded(out, month) == folder else "held" if holds else "kept"
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Kept(folder, month, state, made, size, holds)
+    """Every run kept in a reports folder, the newest month first, and of a month the newest."""
+    found = []
+    for folder in reversed(runs.kept(out)):
+        made, holds, month = "", (), folder.name[:7]
+        with suppress(Refused, OSError, ValueError, KeyError):
+            run = Run(folder)
+            made, holds = run.about["started"], tuple(hold["code"] for hold in run.holds)
+        state = "published" if (out / month).resolve() == folder else \
+            "superseded" if runs.superseded(out, month) == folder else "held" if holds else "kept"
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        found.append(Kept(folder, state, made, size, holds))
+    return found
 
 
 def find(out: Path, name: str) -> Path:
@@ -92,7 +88,9 @@ def publish_kept(out: Path, name: str, acknowledged: Collection[str] = ()) -> Pa
     """
     with runs.locked(out):
         folder = find(out, name)
-        _refuse_damaged(folder)
+        if damage := runs.damage(folder):
+            raise Refused(f"The run in {folder} is not whole ({', '.join(damage[:3])})",
+                          "make the report of that month again")
         if holds := waiting(folder, acknowledged):
             codes = " ".join(f"--acknowledge {code}" for code in dict.fromkeys(hold["code"] for hold in holds))
             raise Held(f"Not published: {'; '.join(hold['sentence'].rstrip('.') for hold in holds)}",
@@ -103,23 +101,15 @@ def publish_kept(out: Path, name: str, acknowledged: Collection[str] = ()) -> Pa
 def rollback(out: Path, month: str) -> Path:
     """Lead the readers of a month back to the run that they saw before, and that one in its place; again undoes it.
 
-    Returns its index.html. Raises Refused where there is none or it is not whole, Busy.
+    What was acknowledged then is so still. Raises as `publish_kept`, Refused where there is no such run.
     """
-    with runs.locked(out):
-        folder = runs.superseded(out, month)
-        if folder is None:
-            raise Refused(f"No run of {month} was published before the one that is", "cs-research runs lists them")
-        _refuse_damaged(folder)
-        return publish(folder, out, Run(folder).about["parameters"]["lang"])
+    folder = runs.superseded(out, month)
+    if folder is None:
+        raise Refused(f"No run of {month} was published before the one that is", "cs-research runs lists them")
+    return publish_kept(out, folder.name, [hold["code"] for hold in Run(folder).holds])
 
 
 def verify(out: Path, name: str = "") -> dict[str, list[str]]:
     """What differs from its manifest in each kept run, or in one; nothing where it is whole."""
     folders = [find(out, name)] if name else runs.kept(out)
     return {folder.name: runs.damage(folder) for folder in folders}
-
-
-def _refuse_damaged(folder: Path) -> None:
-    if damage := runs.damage(folder):
-        raise Refused(f"The run in {folder} is not whole ({', '.join(damage[:3])})",
-                      "make the report of that month again")

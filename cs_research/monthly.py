@@ -5,6 +5,7 @@ This layer names the steps of one run and their order; which months are made and
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -17,11 +18,12 @@ from cs_research.ingest import Dataset, Ingested, held, ingest
 from cs_research.privacy import personal_holds
 from cs_research.report.notebooks import Job, execute_notebooks
 from cs_research.run import Run, open_run
-from cs_research.steps import Making, link_files, log
+from cs_research.steps import Making, link, log
 from cs_research.tables import build_tables, horizon, write_table
 
 RECIPE = provenance.PACKAGE.parent / "reports" / "monthly.yml"
 GIVEN = ("run_dir", "month", "scorecard", "lang")  # what every notebook is given
+_TAKEN = ("canonical", "quarantine", "tables")  # what is taken in once, for all months
 
 
 def silent(*_: object) -> None: ...
@@ -65,9 +67,9 @@ def take_in(work: Work) -> Ingested:
 
     making = Making(work.request.out, work.data)
     folder = making.folder
-    told = making.step("ingest", lambda: _ingest(work, folder), "canonical", "quarantine", "files.parquet")
+    told = making.step("ingest", lambda: _ingest(work, folder), *_TAKEN)
     (folder / "quarantine").mkdir(exist_ok=True)  # without a row set aside it is empty
-    files = pd.read_parquet(folder / "files.parquet")
+    files = pd.read_parquet(folder / "tables" / "files.parquet")
     for row in files.to_dict("records"):
         parts = [f"{row[name]:,} {name}" for name in ("accepted", "quarantined", "excluded")]
         work.request.tell(f"  {row['file']}: {row['rows_in']:,} rows in = {' + '.join(parts)}")
@@ -82,7 +84,7 @@ def _ingest(work: Work, folder: Path) -> dict[str, Any]:
     if changed:
         raise Refused(f"The data changed while they were read ({', '.join(changed)})",
                       "run again when nothing writes to them")
-    write_table(ingested.files, folder / "files.parquet")
+    write_table(ingested.files, folder / "tables" / "files.parquet")
     return {"as_of": ingested.as_of.isoformat()}
 
 
@@ -109,31 +111,26 @@ def make(work: Work, about: dict[str, Any], ingested: Ingested) -> Path:
     folder = making.folder
     with making.watched(ingested.folder):
         about |= making.step("tables", lambda: _write_tables(work, about, ingested, folder),
-                             "canonical", "quarantine", "definitions", "tables")
+                             *_TAKEN, "definitions")
         runs.write_json(folder / "run.json", about)
         with making.logged("notebooks"):
             notebooks = _executed(work, about, making)
         about["rows"] |= making.step("pages", lambda: _write_pages(work, open_run(folder), notebooks),
                                      "*.html", "accounts", "exports", "tables/findings.parquet")
-        about["holds"] += making.step("privacy", lambda: _looked_through(work, folder))["holds"]
+        places = [place.resolve() for place in (work.request.out, work.request.data, provenance.PACKAGE.parent)]
+        told = making.step("privacy", lambda: {"holds": [*map(asdict, personal_holds(folder, places))]})
+        about["holds"] += told["holds"]
         seconds = {name: step["seconds"] for name, step in making.steps.items()}
         runs.write_json(folder / "run.json", {**about, "seconds": seconds})
     with making.logged("keep"):
         return runs.keep(folder, month, identity)
 
 
-def _looked_through(work: Work, folder: Path) -> dict[str, Any]:
-    """Why the pages may not be published unseen, for what they show of persons and of this machine."""
-    places = (work.request.out, work.request.data, provenance.PACKAGE.parent)
-    return {"holds": [*map(asdict, personal_holds(folder, [place.resolve() for place in places]))]}
-
-
 def _write_tables(work: Work, about: dict[str, Any], ingested: Ingested, folder: Path) -> dict[str, Any]:
     """Fill the folder of a run with everything up to the tables; returns their rows, and why to hold the run."""
     first, definitions = date.fromisoformat(f"{about['month']}-01"), work.dataset.definitions
-    for path in (ingested.folder, ingested.quarantine):
-        link_files(path, folder / path.name)
-    link_files(ingested.folder.with_name("files.parquet"), folder / "tables" / "files.parquet")
+    for name in _TAKEN:
+        shutil.copytree(ingested.folder.with_name(name), folder / name, copy_function=link, dirs_exist_ok=True)
     provenance.copy_definitions(work.dataset, folder / "definitions")
     rows = build_tables(ingested.folder, definitions.in_use(about["month"]), horizon(first, ingested.as_of),
                         folder / "tables", lambda text: work.request.progress(f"Tables: {text}", 0.25),

@@ -63,7 +63,9 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
         provenance.refuse_changed_versions(work.dataset, request.out, month)
     request.tell(f"{dataset.name}: {' to '.join(dict.fromkeys([months[0], months[-1]]))}, as of {as_of}"
                  f"{' (SIMULATED DATA)' if dataset.simulated else ''}")
-    abouts = [_described(work, month, as_of, months[0]) for month in months]
+    parameters = {"lang": request.lang, **{job.name: job.parameters for job in work.notebooks}}
+    abouts = [provenance.described(work.parts, work.dataset.definitions, month, as_of, parameters, request.card,
+                                   _rows_before(work, month) if month == months[0] else {}) for month in months]
     found = [runs.find(request.out, about["month"], about["id"]) for about in abouts]
     missing = [about for about, folder in zip(abouts, found, strict=True) if not folder]
     if missing:
@@ -75,8 +77,8 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
             request.tell(f"Nothing has changed since the report of {about['month']} was made: its files are whole, "
                          "it is published again.")
         folder = folder or next(made)
-        if not request.card and keeping.waiting(folder, request.acknowledged):
-            held[folder] = keeping.waiting(folder, request.acknowledged)
+        if holds := [] if request.card else keeping.waiting(folder, request.acknowledged):
+            held[folder] = holds
         else:
             request.progress(f"Publishing {about['month']}", 0.98)
             index = keeping.publish(folder, request.out, request.lang, request.pdf)
@@ -87,14 +89,6 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
     if held:
         raise _held_back(held, replace(request, month=months[-1]))
     return index
-
-
-def _described(work: Work, month: str, as_of: date, first: str) -> dict[str, Any]:
-    request = work.request
-    parameters = {"lang": request.lang, **{job.name: job.parameters for job in work.notebooks}}
-    rows_before = _rows_before(work, month) if month == first else {}
-    return provenance.described(work.parts, work.dataset.definitions, month, as_of, parameters, request.card,
-                                rows_before)
 
 
 def rescore(request: Request) -> tuple[Path, Run]:

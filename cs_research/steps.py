@@ -110,16 +110,9 @@ def log(out: Path, **line: Any) -> None:
         file.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
 
 
-def link_files(source: Path, target: Path) -> None:
-    """Lay a file, or all files of a folder, into another place, as links to the same bytes where the disk can."""
-    def link(one: str, other: str) -> None:
-        try:
-            os.link(one, other)
-        except OSError:
-            shutil.copyfile(one, other)
-
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=link, dirs_exist_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link(str(source), str(target))
+def link(source: str, target: str) -> None:
+    """Lay a file into another place, too: the same bytes where the disk can, else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
