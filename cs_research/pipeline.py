@@ -44,7 +44,9 @@ def run_month(request: Request) -> Path:
         with runs.locked(request.out):
             runs.sweep(request.out)
             parts = provenance.parts(dataset, notebooks, request.recipe)
-            data = runs.run_id({**parts, "as_of": str(dataset.as_of)})
+            # A changed notebook is another run, but no reason to read the exports again.
+            suite = {name: digest for name, digest in parts["sources"].items() if name.startswith("cs_research/")}
+            data = runs.run_id({**parts, "sources": suite, "as_of": str(dataset.as_of)})
             runs.sweep_making(request.out, data if request.resume else "")
             return _run_months(Work(request, dataset, notebooks, parts, data), line)
 

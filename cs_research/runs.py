@@ -119,12 +119,16 @@ def locked(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def _holder(note: Path) -> str:
+def _noted(note: Path) -> dict[str, Any]:
     try:
-        held = json.loads(note.read_text(encoding="utf-8"))
-        return f"process {held['pid']} on {held['host']}"
-    except (OSError, ValueError, KeyError):
-        return "it has just begun"
+        return dict(json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _holder(note: Path) -> str:
+    held = _noted(note)
+    return f"process {held['pid']} on {held['host']}" if {"pid", "host"} <= held.keys() else "it has just begun"
 
 
 def _machine() -> dict[str, str]:
@@ -134,12 +138,9 @@ def _machine() -> dict[str, str]:
 
 def _refuse_other_machine(out: Path, note: Path) -> None:
     """Raise Busy where the note in the lock is of another machine: over a network a lock may be held and not seen."""
-    try:
-        held = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    here = _machine()
-    if held.get("host") != here["host"] and not (here["boot"] and held.get("boot") == here["boot"]):
+    held, here = _noted(note), _machine()
+    is_here = held.get("host") == here["host"] or (here["boot"] and held.get("boot") == here["boot"])
+    if held and not is_here:
         raise Busy(f"A run of another machine ({_holder(note)}) is writing to {out}, or died there",
                    f"when it is no more, clear its lock by `rm {shlex.quote(str(note))}`, then run again")
 

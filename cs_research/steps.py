@@ -31,9 +31,9 @@ class Making:
         self.folder, self._out, self._line = making_folder(out, name), out, line
         try:
             steps = json.loads((self.folder / _STEPS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            steps = {}
-        self.steps = {name: step for name, step in steps.items() if self._is_whole(step["files"])}
+            self.steps = {name: step for name, step in steps.items() if self._is_whole(step["files"])}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or damaged
+            self.steps = {}
         whole = {_STEPS}.union(*(step["files"] for step in self.steps.values()))
         for path in sorted(self.folder.rglob("*"), reverse=True):  # what is in a folder before the folder
             if path.is_dir():
@@ -43,8 +43,7 @@ class Making:
                 path.unlink()
 
     def _is_whole(self, files: dict[str, str]) -> bool:
-        paths = {self.folder / name: digest for name, digest in files.items()}
-        return all(path.is_file() and sha256(path) == digest for path, digest in paths.items())
+        return all((path := self.folder / name).is_file() and sha256(path) == files[name] for name in files)
 
     def step(self, name: str, work: Callable[[], dict[str, Any]], *made: str) -> dict[str, Any]:
         """Do the work of a step unless that is done already; returns what it tells, now or when it was done.

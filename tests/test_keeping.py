@@ -260,7 +260,11 @@ def test_a_step_whose_file_was_damaged_is_done_again(tmp_path):
         if number == 2:
             (making.folder / "b").write_text("x")
     assert done == ["a", "b", "b"]
-    assert not (steps.Making(tmp_path, "id").folder / "half").exists()
+    making = steps.Making(tmp_path, "id")
+    assert not (making.folder / "half").exists() and (making.folder / "b").read_text() == "b"
+    for damaged in ("[1]", "{", '{"a": 1}'):
+        (making.folder / "steps.json").write_text(damaged)
+        assert not steps.Making(tmp_path, "id").steps and not (making.folder / "b").exists()
 
 
 @pytest.mark.parametrize(("note", "refused"), [
