@@ -5,7 +5,7 @@
     <out>/.runs/superseded-<month>    a relative link to the run that readers saw before the one they see
     <out>/.runs/making-<data id>.../  what is being made of those data, or the complete steps of what failed
     <out>/.runs/log.jsonl             a line of JSON for every step of every run
-    <out>/.runs/months/          what the events of each month come to, taken over by the next run
+    <out>/.runs/months/               what the events of each month come to, taken over by the next run
     <out>/.runs/matplotlib/           what matplotlib remembers of the machine's fonts
     <out>/<month>                     a relative link to the run that readers see; replaced in one step
 
@@ -165,8 +165,9 @@ def sweep(out: Path) -> None:
 def sweep_making(out: Path, going_on: str = "") -> None:
     """Remove what commands that did not end left behind, but for what is made of `going_on`, the id of data."""
     store = out / ".runs"
-    for left in [*store.glob(f"{_MAKING}*"), *store.glob(f".{_MAKING}*"), *out.glob(f".{_MAKING}*")]:
-        if left.is_symlink():
+    unfinished = [*store.glob(f".{_MAKING}*"), *out.glob(f".{_MAKING}*"), *store.glob("months/.*.new")]
+    for left in [*store.glob(f"{_MAKING}*"), *unfinished]:
+        if left in unfinished:
             left.unlink()
         elif not going_on or not left.name.startswith(_MAKING + going_on):
             shutil.rmtree(left)

@@ -45,7 +45,8 @@ def stop_at_steps(out: str) -> None:
     pipeline.run_month = lambda request: run_month(replace(request, progress=lambda text, share: wait(text)))
 
     def hook(event: str, arguments: tuple) -> None:
-        if event in SWAPS and str(arguments[1]).startswith(out):
+        # What is kept of each month's events is named after them, so no step has the same name with other data.
+        if event in SWAPS and str(arguments[1]).startswith(out) and "/.runs/months/" not in str(arguments[1]):
             wait(f"{event} {Path(arguments[1]).name}")
 
     sys.addaudithook(hook)

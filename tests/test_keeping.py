@@ -224,13 +224,14 @@ def test_a_failed_notebook_is_run_again_and_what_was_complete_is_not(tmp_path, m
     assert log == [("ingest", "done", 0), ("tables", "done", 0), ("notebook one", "done", 0),
                    ("notebooks", "failed", 74), ("run", "failed", 74),
                    ("ingest", "taken up", 0), ("tables", "taken up", 0), ("notebook two", "done", 0),
-                   ("notebooks", "done", 0), ("pages", "done", 0), ("keep", "done", 0), ("run", "done", 0)]
+                   ("notebooks", "done", 0), ("pages", "done", 0), ("privacy", "done", 0),
+                   ("keep", "done", 0), ("run", "done", 0)]
 
 
 def test_the_log_has_a_line_of_json_for_every_step_and_how_a_command_ended(twice, tmp_path):
     lines = log_of(twice.out)
     made = [line for line in lines if line.get("run")]
-    assert {line["step"] for line in made} == {"tables", "notebook one", "notebooks", "pages", "keep"}
+    assert {line["step"] for line in made} == {"tables", "notebook one", "notebooks", "pages", "privacy", "keep"}
     assert {line["month"] for line in made} == {MONTH}
     assert all(line["seconds"] >= 0 and line["exit_code"] == 0 and line["time"][-6:] == "+00:00" for line in lines)
     out = tmp_path / "out"
