@@ -3,7 +3,10 @@
 This layer may not score, judge or draw; what it aggregates is written in SQL, one file per derived table.
 """
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -36,14 +39,14 @@ class Horizon:
 
 
 class Panel:
-    """The derived tables of one run, computed once in an embedded DuckDB.
+    """The derived tables of one run, computed once in an embedded DuckDB, or on Spark for the same numbers.
 
     `canonical` is the folder of canonical Parquet files; a table without a file was not delivered, and what is
     made from it is not measured. `state` is a folder that keeps what each month's events come to from run to run.
     """
 
-    def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon, progress=None,
-                 state: Path | None = None):
+    def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon,
+                 progress: Callable[[str], None] | None = None, state: Path | None = None, engine: str = "duckdb"):
         self.definitions = definitions
         self.connection = duckdb.connect()
         self.connection.execute("SET enable_progress_bar = false")  # standard output is not ours
@@ -51,12 +54,37 @@ class Panel:
         self._open_canonical(canonical, horizon)
         self._set_up(horizon)
         texts = {step: (SQL / f"{step}.sql").read_text() for step in STEPS}
+        if engine == "spark":  # which keeps no state
+            self._derive_on_spark(texts, canonical, progress)
+            return
         if state:
             month_state.build(self.connection, {step: texts.pop(step) for step in MONTHLY}, state)
         for step, text in texts.items():
             if progress:
                 progress(step)
             self.connection.execute(f"CREATE TABLE {step} AS {text}")
+
+    def _derive_on_spark(self, texts: dict[str, str], canonical: Path, progress: Callable[[str], None] | None) -> None:
+        """Views of what Spark derived, in a folder beside the canonical files that goes with this object.
+
+        DuckDB binds the same texts: their types, wider here and there than Spark's, are those of the views.
+        """
+        from cs_research import spark
+
+        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=canonical.parent))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        inputs = {}
+        for name, *_ in self.connection.execute("SELECT table_name FROM information_schema.tables").fetchall():
+            inputs[name] = canonical / f"{name}.parquet"
+            if name not in self.delivered or name == "contracts":  # of these the view leaves rows out
+                inputs[name] = folder / f"{name}.parquet"
+                self.connection.execute(f"COPY (FROM {name}) TO '{_quoted(inputs[name])}' (FORMAT parquet)")
+        spark.derive(texts, inputs, folder, progress)
+        for step, text in texts.items():
+            columns = self.connection.execute(f"DESCRIBE {text}").fetchall()
+            cast = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind, *_ in columns)
+            files = _quoted(folder / step / "*.parquet")
+            self.connection.execute(f"CREATE VIEW {step} AS SELECT {cast} FROM read_parquet('{files}')")
 
     def frame(self, table: str, order: str) -> pd.DataFrame:
         """A derived table as a DataFrame in a fixed order: ids as text, dates as datetime64, money as float."""

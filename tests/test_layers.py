@@ -11,7 +11,7 @@ PACKAGE = Path(cs_research.__file__).parent
 # From the ground up. Modules on one line are siblings, which never import each other.
 LAYERS = (
     {"errors", "weeks", "numbers", "docpage"},
-    {"definitions", "simulate"},
+    {"definitions", "simulate", "spark"},
     {"month_state"},
     {"ingest", "engine"},
     {"scorecards", "privacy"},

@@ -49,19 +49,22 @@ contacted AS (
   GROUP BY r.week, r.account_id
 ),
 rated AS (
-  SELECT r.week, r.account_id, t.kind, COALESCE(v.number, TRY_CAST(t.value AS DOUBLE)) AS number
+  SELECT r.week, r.account_id, t.kind,
+    COALESCE(v.number, CASE WHEN REGEXP_MATCHES(t.value, '^[-+]?[0-9]*[.]?[0-9]+$') THEN TRY_CAST(t.value AS DOUBLE) END) AS number
   FROM running AS r
   JOIN ratings AS t ON t.account_id = r.account_id AND t.set_date <= r.known_until
    AND (t.recorded_at IS NULL OR CAST(t.recorded_at AS DATE) <= r.known_until)
   LEFT JOIN rating_values AS v ON v.kind = t.kind AND v.value = LOWER(TRIM(t.value))
   QUALIFY ROW_NUMBER() OVER (PARTITION BY r.week, r.account_id, t.kind ORDER BY t.set_date DESC) = 1
-    AND (t.expires_date IS NULL OR t.expires_date > r.eve)
+    AND (expires_date IS NULL OR expires_date > eve)
 )
 SELECT
   r.account_id, r.week, r.monday AS monday_date,
   LEAST(CAST(DATE_TRUNC('month', r.monday) - INTERVAL 1 MONTH AS DATE), (SELECT MAX(month) FROM calendar)) AS month,
-  DATESUB('month', r.start_date, r.eve) AS age_months, r.arr,
-  DATE_DIFF('day', m.last_date, r.eve) / 30.44 AS months_since_meeting,
+  -- Complete months; the last day of a shorter month completes one, too.
+  (YEAR(r.eve) - YEAR(r.start_date)) * 12 + MONTH(r.eve) - MONTH(r.start_date)
+    - CASE WHEN DAY(r.eve) < LEAST(DAY(r.start_date), DAY(LAST_DAY(r.eve))) THEN 1 ELSE 0 END AS age_months, r.arr,
+  CAST(DATE_DIFF('day', m.last_date, r.eve) AS DOUBLE) / 30.44 AS months_since_meeting,
   COALESCE(m.meetings_held, 0) AS meetings_held,
   DATE_DIFF('day', r.eve, m.next_date) AS days_to_meeting,
   DATE_DIFF('day', c.last_day, r.eve) AS days_since_contact,

@@ -9,7 +9,9 @@ WITH spoken AS (
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY p.account_id, p.month_number, p.is_history, r.kind ORDER BY r.set_date DESC) = 1
 )
-SELECT s.account_id, s.month_number, s.is_history, s.kind, COALESCE(v.number, TRY_CAST(s.value AS DOUBLE)) AS number
+SELECT s.account_id, s.month_number, s.is_history, s.kind,
+  COALESCE(v.number, CASE WHEN REGEXP_MATCHES(s.value, '^[-+]?[0-9]*[.]?[0-9]+$') THEN TRY_CAST(s.value AS DOUBLE) END)
+    AS number
 FROM spoken AS s
 LEFT JOIN rating_values AS v ON v.kind = s.kind AND v.value = LOWER(TRIM(s.value))
 WHERE s.expires_date IS NULL OR s.expires_date > s.month_end

@@ -1,5 +1,6 @@
 -- One row per account, month and view: touch points per seat of the month and the mean of the last months
--- (settings.touch_months; of the months since the start, if fewer). Summed as decimals: no order of rounding.
+-- (settings.touch_months; of the months since the start, if fewer). Summed as integers of 1e-12 points a seat: no
+-- order of rounding, and no engine's own way from a double to a decimal.
 WITH running AS (
   -- Seats under contract at the end of each month, by the month in which the term became known.
   SELECT c.account_id, k.month_number AS booked_number,
@@ -34,8 +35,9 @@ SELECT
   MAX(CASE WHEN booked_number = month_number THEN points END) AS touch_points,
   MAX(CASE WHEN booked_number = month_number THEN online_points END) AS touch_points_online,
   MAX(CASE WHEN booked_number = month_number THEN CAST(points AS DOUBLE) / seats END) AS touch_score_month,
-  CAST(SUM(CAST(CAST(points AS DOUBLE) / seats AS DECIMAL(28, 12))) AS DOUBLE) / COUNT(*) AS touch_score,
-  CAST(SUM(CAST(CAST(synced_points AS DOUBLE) / seats AS DECIMAL(28, 12))) AS DOUBLE) / COUNT(*)
+  CAST(SUM(CAST(FLOOR(CAST(points AS DOUBLE) / seats * 1e12 + 0.5) AS BIGINT)) AS DOUBLE) / 1e12 / COUNT(*)
+    AS touch_score,
+  CAST(SUM(CAST(FLOOR(CAST(synced_points AS DOUBLE) / seats * 1e12 + 0.5) AS BIGINT)) AS DOUBLE) / 1e12 / COUNT(*)
     AS touch_score_synced
 FROM window_points
 GROUP BY account_id, month_number, is_history
