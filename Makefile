@@ -33,7 +33,7 @@ report pdf: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 soak: $(READY)
 	$(BIN)/pytest -n 2 -m soak $(ARGS)
@@ -64,7 +64,7 @@ sbom: $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate --upgrade --extra dev --output-file requirements.lock pyproject.toml
+	  --no-annotate --upgrade --extra dev --extra spark --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis

@@ -22,6 +22,7 @@ from cs_research.report.notebooks import begin_worker, read_jobs
 from cs_research.report.pdf import find_browser
 from cs_research.report.phrases import LANGUAGES
 from cs_research.run import Run, open_run
+from cs_research.spark import refuse_without_spark
 from cs_research.steps import logged
 
 RESCORE = RECIPE.with_name("rescore.yml")
@@ -39,6 +40,8 @@ def run_month(request: Request) -> Path:
         _refuse_language(request.lang)
         if request.pdf:
             find_browser()
+        if request.engine == "spark":
+            refuse_without_spark()
         notebooks = read_jobs(request.recipe, GIVEN)
         dataset = open_dataset(request.data, request.zone, request.as_of)
         with runs.locked(request.out):
@@ -172,7 +175,7 @@ def _held_back(held: dict[Path, list[dict[str, str]]], request: Request) -> Held
 def _command(request: Request, codes: list[str]) -> str:
     """The command of a request as it may be typed, with every option that is not as usual."""
     usual, words = Request(request.data), ["cs-research", "run", str(request.data)]
-    for name in ("first", "month", "out", "zone", "as_of", "lang", "recipe", "jobs"):
+    for name in ("first", "month", "out", "zone", "as_of", "lang", "recipe", "jobs", "engine"):
         value = getattr(request, name)
         if value != getattr(usual, name):
             words += ["--from" if name == "first" else f"--{name.replace('_', '-')}", str(value)]

@@ -5,6 +5,7 @@ This layer translates and passes on; it knows neither the panel nor what a table
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,25 +61,26 @@ def _address(path: Path) -> str:
 @contextmanager
 def _session() -> Iterator["SparkSession"]:
     """The session of this process, or one of its own, which ends with it."""
-    _refuse_without_spark()
+    refuse_without_spark()
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     there = SparkSession.getActiveSession()
-    try:
-        spark = there or _started(SparkSession.builder)
-        for name, value in MEANING.items():
-            spark.conf.set(name, value)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)  # none is used
         try:
+            spark = there or _started(SparkSession.builder)
+            for name, value in MEANING.items():
+                spark.conf.set(name, value)
             yield spark
+        except (PySparkException, Py4JError) as error:
+            told = next(filter(None, str(error).splitlines()), type(error).__name__)
+            raise CsError(f"Spark gave up: {told}", "its log above says why; the same report comes without --engine "
+                                                    "spark") from error
         finally:
-            if there is None:
-                spark.stop()
-    except (PySparkException, Py4JError) as error:
-        told = next(filter(None, str(error).splitlines()), type(error).__name__)
-        raise CsError(f"Spark gave up: {told}", "its log above says why; without --engine spark it is not "
-                                                "needed") from error
+            if there is None and (started := SparkSession.getActiveSession()):
+                started.stop()
 
 
 def _started(builder: "SparkSession.Builder") -> "SparkSession":
@@ -88,7 +90,8 @@ def _started(builder: "SparkSession.Builder") -> "SparkSession":
     return builder.appName("cs-research").config("spark.ui.showConsoleProgress", "false").getOrCreate()
 
 
-def _refuse_without_spark() -> None:
+def refuse_without_spark() -> None:
+    """Raise Refused where a package of the extra `spark` or a Java is missing."""
     try:
         import pyspark  # noqa: F401
         import sqlglot  # noqa: F401

@@ -20,7 +20,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def test_conda_users_get_the_names_and_bounds_of_pyproject():
     project = PROJECT["project"]
     wanted = {f"python {project['requires-python']}"}
-    for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
+    for text in project["dependencies"] + sum(project["optional-dependencies"].values(), []):
         name, bounds = re.fullmatch(r"([\w-]+)(.*)", text).groups()
         wanted.add(f"{CONDA_NAMES.get(name, name)} {bounds}".strip())
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))

@@ -34,6 +34,8 @@ def run(
     lang: Annotated[str, typer.Option(
         help="Language of the first page, en or ja; the other lies beside it.")] = "en",
     acknowledge: Acknowledge = None,
+    engine: Annotated[str, typer.Option(
+        help="What runs the SQL: duckdb, or spark for the same numbers from a cluster.")] = "duckdb",
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,
     recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print the first page, too, to <month>.pdf in the folder of the "
@@ -51,8 +53,9 @@ def run(
     from cs_research.pipeline import RECIPE, Request, run_month
 
     with notified(notify), shown() as (tell, progress):
-        index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE,
-                                  frozenset(acknowledge or ()), jobs, pdf=pdf, first=first, resume=resume, tell=tell,
+        check_word("engine", engine, "duckdb|spark", "it is duckdb or spark")
+        index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()),
+                                  jobs, engine=engine, pdf=pdf, first=first, resume=resume, tell=tell,
                                   progress=progress))
     print(index)
 
