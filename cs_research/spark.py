@@ -75,7 +75,7 @@ def _session() -> Iterator["SparkSession"]:
                 spark.conf.set(name, value)
             yield spark
         except (PySparkException, Py4JError) as error:
-            told = next(filter(None, str(error).splitlines()), type(error).__name__)
+            told = str(getattr(error, "java_exception", error)).partition("\n")[0]
             raise CsError(f"Spark gave up: {told}", "its log above says why; the same report comes without --engine "
                                                     "spark") from error
         finally:

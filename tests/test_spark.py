@@ -53,7 +53,7 @@ def faults(text: str) -> list[str]:
     tree = sqlglot.parse_one(text, read="duckdb")
     found = [f"{node.sql()}: a function of one engine alone" for node in tree.find_all(exp.Anonymous)]
     found += [f"{node.sql()}: its order is lost" for node in tree.find_all(exp.ArrayAgg, exp.List, exp.GroupConcat)]
-    found += [f"{node.sql()}: not on Spark" for node in tree.find_all(exp.BitwiseCount, exp.Pragma, exp.Lambda)]
+    found += [f"{node.sql()}: not on Spark" for node in tree.find_all(exp.Lambda, exp.Struct, exp.Array)]
     found += [f"{node.sql()}: months differ between the engines; subtract month numbers"
               for node in tree.find_all(exp.DateDiff) if node.text("unit").upper() != "DAY"]
     found += [f"{node.sql()}: no such type on Spark" for node in tree.find_all(exp.DataType)
@@ -72,7 +72,7 @@ def test_a_text_keeps_to_what_both_engines_mean_alike(step):
 
 @pytest.mark.parametrize("text", [
     "SELECT list(a) FROM t", "SELECT string_agg(a, ',') FROM t", "SELECT CAST(a AS HUGEINT) FROM t",
-    "SELECT bit_count(a) FROM t", "SELECT date_diff('month', a, b) FROM t", "SELECT datesub('month', a, b) FROM t",
+    "SELECT {'a': 1} FROM t", "SELECT date_diff('month', a, b) FROM t", "SELECT datesub('month', a, b) FROM t",
     "SELECT a / b FROM t", "SELECT SUM(a) / 30.44 FROM t", "SELECT popcount(a) FROM t",
     "SELECT t.a FROM t QUALIFY ROW_NUMBER() OVER (ORDER BY t.a) = 1 AND t.b > 0"])
 def test_what_the_engines_mean_differently_is_found(text):
