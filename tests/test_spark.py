@@ -31,7 +31,9 @@ CLUSTER = """spark.master local-cluster[2,1,1024]
 spark.ui.enabled false
 spark.driver.host 127.0.0.1
 spark.driver.bindAddress 127.0.0.1
-spark.sql.shuffle.partitions 4
+spark.sql.shuffle.partitions 2
+spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1
+spark.executor.extraJavaOptions -XX:TieredStopAtLevel=1
 """
 
 
@@ -48,10 +50,14 @@ def test_every_text_is_a_step_and_has_its_golden_file():
     assert {path.stem for path in SQL.glob("*.sql")} == set(STEPS) == {path.stem for path in GOLDEN.glob("*.sql")}
 
 
+SHARED = {"BIT_COUNT"}  # unknown to sqlglot, which leaves it, and the same in both engines
+
+
 def faults(text: str) -> list[str]:
     """What of a text means something else on Spark, or nothing, though it translates."""
     tree = sqlglot.parse_one(text, read="duckdb")
-    found = [f"{node.sql()}: a function of one engine alone" for node in tree.find_all(exp.Anonymous)]
+    found = [f"{node.sql()}: a function of one engine alone" for node in tree.find_all(exp.Anonymous)
+             if node.name.upper() not in SHARED]
     found += [f"{node.sql()}: its order is lost" for node in tree.find_all(exp.ArrayAgg, exp.List, exp.GroupConcat)]
     found += [f"{node.sql()}: not on Spark" for node in tree.find_all(exp.Lambda, exp.Struct, exp.Array)]
     found += [f"{node.sql()}: months differ between the engines; subtract month numbers"

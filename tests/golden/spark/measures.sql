@@ -1,6 +1,30 @@
 /* One row per account, month and view: every measure that a card may use, side by side. */
 /* Absent usage and touches are real zeros here; what the data set does not hold at all is emptied afterwards */
 /* by definitions/defaults/measures.yml (`needs`). */
+WITH views AS (
+  SELECT
+    TRUE AS is_history
+  UNION ALL
+  SELECT
+    FALSE AS is_history
+), peaks AS (
+  SELECT
+    u.account_id,
+    u.month_number,
+    v.is_history,
+    MAX(u.peak_daily_users) AS peak_daily_users
+  FROM account_usage AS u
+  CROSS JOIN views AS v
+  WHERE
+    NOT u.peak_daily_users IS NULL
+    AND (
+      NOT v.is_history OR u.known_number = u.month_number
+    )
+  GROUP BY
+    u.account_id,
+    u.month_number,
+    v.is_history
+)
 SELECT
   p.account_id,
   p.month,
@@ -22,7 +46,7 @@ SELECT
   CAST(COALESCE(u.user_days, 0) * 7 AS DOUBLE) / DAY(p.month_end) AS user_days_a_week,
   CAST(COALESCE(k.stock, 0) AS DOUBLE) AS stock,
   CAST(COALESCE(k.stock_added_3m, 0) AS DOUBLE) AS stock_added_3m,
-  COALESCE(k.peak_daily_users, 0) AS peak_daily_users,
+  COALESCE(d.peak_daily_users, 0) AS peak_daily_users,
   COALESCE(k.event_types_used, 0) AS event_types_used,
   t.touch_score_month,
   t.touch_score,
@@ -40,7 +64,7 @@ SELECT
   r.milestones_done,
   r.milestones_on_time,
   g.keyman_weeks,
-  CAST(g.first_login_users AS DOUBLE) / p.seats AS first_login_rate,
+  CAST(COALESCE(k.first_login_users, 0) AS DOUBLE) / p.seats AS first_login_rate,
   g.survey_wait_days,
   g.onboarding_share,
   g.renewals,
@@ -48,7 +72,9 @@ SELECT
 FROM account_month AS p
 LEFT JOIN usage_month AS u
   USING (account_id, month_number, is_history)
-LEFT JOIN account_stock AS k
+LEFT JOIN account_running AS k
+  USING (account_id, month_number, is_history)
+LEFT JOIN peaks AS d
   USING (account_id, month_number, is_history)
 LEFT JOIN touch_month AS t
   USING (account_id, month_number, is_history)

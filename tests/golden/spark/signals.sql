@@ -1,38 +1,12 @@
 /* One row per account, month and view: what alerts and stages ask for. Weeks of the month in which a keyman used the */
 /* service (0 to 4, empty without a keyman), users who ever logged in, days that the latest survey waits unanswered, */
 /* share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then). */
-WITH logins AS (
-  SELECT
-    account_id,
-    user_id,
-    MIN(month_number) AS month_number,
-    MIN(known_number) AS known_number
-  FROM user_month
-  WHERE
-    has_login = 1
-  GROUP BY
-    account_id,
-    user_id
-), logged_in AS (
+WITH keymen AS (
   SELECT
     p.account_id,
     p.month_number,
     p.is_history,
-    COUNT(*) AS first_login_users
-  FROM account_month AS p
-  JOIN logins AS l
-    ON l.account_id = p.account_id
-    AND CASE WHEN p.is_history THEN l.known_number ELSE l.month_number END <= p.month_number
-  GROUP BY
-    p.account_id,
-    p.month_number,
-    p.is_history
-), keymen AS (
-  SELECT
-    p.account_id,
-    p.month_number,
-    p.is_history,
-    COALESCE(BIT_OR(m.weeks_active), 0) AS weeks_active
+    COALESCE(BIT_OR(CASE WHEN p.is_history THEN m.activity_on_time ELSE m.activity END), 0) AS activity
   FROM account_month AS p
   JOIN users AS u
     ON u.account_id = p.account_id
@@ -42,7 +16,6 @@ WITH logins AS (
     ON m.account_id = p.account_id
     AND m.user_id = u.user_id
     AND m.month_number = p.month_number
-    AND m.known_number <= p.known_number
   GROUP BY
     p.account_id,
     p.month_number,
@@ -172,19 +145,15 @@ SELECT
   p.account_id,
   p.month_number,
   p.is_history,
-  (
-    k.weeks_active & 1
-  ) + (
-    (
-      SHIFTRIGHT(k.weeks_active, 1)
-    ) & 1
-  ) + (
-    (
-      SHIFTRIGHT(k.weeks_active, 2)
-    ) & 1
-  ) + (
-    SHIFTRIGHT(k.weeks_active, 3)
-  ) AS keyman_weeks,
+  CASE WHEN (
+    k.activity & 254
+  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
+    k.activity & 32512
+  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
+    k.activity & 4161536
+  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
+    k.activity & 4290772992
+  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN k.activity IS NULL THEN NULL ELSE 0 END AS keyman_weeks,
   CAST(COALESCE(d.milestone_count, 0) AS DOUBLE) / NULLIF((
     SELECT
       COUNT(*)
@@ -192,11 +161,8 @@ SELECT
   ), 0) AS onboarding_share,
   COALESCE(n.renewals, 0) AS renewals,
   n.next_due_date,
-  COALESCE(l.first_login_users, 0) AS first_login_users,
   COALESCE(s.survey_wait_days, 0) AS survey_wait_days
 FROM account_month AS p
-LEFT JOIN logged_in AS l
-  USING (account_id, month_number, is_history)
 LEFT JOIN keymen AS k
   USING (account_id, month_number, is_history)
 LEFT JOIN asked AS s

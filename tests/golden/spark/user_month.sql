@@ -1,50 +1,38 @@
-/* One row per account, user, month and month in which it became known: the mergeable state of usage, with a bit for */
-/* each day on which the user was active, and one for each week of the month (days 1-7, 8-14, 15-21, 22 to the end). */
-/* The only pass over the events; everything about users comes from here. */
+/* One row per account, user and month: the mergeable state of usage, and the first of two passes over the events. */
+/* `activity` holds one bit per day on which the user was active (bits 1 to 31), then login (32), core action (33) and */
+/* key feature (34); `activity_on_time` the same of what was recorded by the end of the month. */
 WITH events AS (
   SELECT
-    account_id,
-    user_id,
-    event_type,
-    YEAR(occurred_at) * 12 + MONTH(occurred_at) AS month_number,
-    YEAR(recorded_at) * 12 + MONTH(recorded_at) AS recorded_number,
-    DAY(occurred_at) AS day_of_month,
-    COALESCE(quantity, 1) AS quantity
-  FROM usage_events
-), merged AS (
-  SELECT
     e.account_id,
     e.user_id,
-    e.month_number,
-    CASE
-      WHEN e.recorded_number > e.month_number
-      THEN e.recorded_number
-      ELSE e.month_number
-    END AS known_number,
-    MAX(CASE WHEN r.is_login THEN 1 ELSE 0 END) AS has_login,
-    MAX(CASE WHEN r.is_core_action AND e.quantity > 0 THEN 1 ELSE 0 END) AS has_core_action,
-    MAX(CASE WHEN r.is_key_feature THEN 1 ELSE 0 END) AS has_key_feature,
-    BIT_OR(SHIFTLEFT(CAST(1 AS BIGINT), e.day_of_month)) AS days_active
-  FROM events AS e
+    YEAR(e.occurred_at) * 12 + MONTH(e.occurred_at) AS month_number,
+    YEAR(e.recorded_at) * 12 + MONTH(e.recorded_at) AS recorded_number,
+    r.is_login,
+    (
+      SHIFTLEFT(CAST(1 AS BIGINT), DAY(e.occurred_at))
+    ) + CASE WHEN r.is_login THEN 4294967296 ELSE 0 END + CASE
+      WHEN r.is_core_action AND COALESCE(e.quantity, 1) > 0
+      THEN 8589934592
+      ELSE 0
+    END + CASE WHEN r.is_key_feature THEN 17179869184 ELSE 0 END AS activity
+  FROM usage_events AS e
   LEFT JOIN event_roles AS r
     ON r.event_type = e.event_type
-  GROUP BY
-    e.account_id,
-    e.user_id,
-    e.month_number,
-    CASE
-      WHEN e.recorded_number > e.month_number
-      THEN e.recorded_number
-      ELSE e.month_number
-    END
 )
 SELECT
-  *,
-  CASE WHEN (
-    days_active & 254
-  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
-    days_active & 32512
-  ) <> 0 THEN 2 ELSE 0 END + CASE WHEN (
-    days_active & 4161536
-  ) <> 0 THEN 4 ELSE 0 END + CASE WHEN days_active >= 4194304 THEN 8 ELSE 0 END AS weeks_active
-FROM merged
+  account_id,
+  user_id,
+  month_number,
+  BIT_OR(activity) AS activity,
+  BIT_OR(CASE WHEN recorded_number > month_number THEN 0 ELSE activity END) AS activity_on_time,
+  MIN(
+    CASE
+      WHEN is_login
+      THEN CASE WHEN recorded_number > month_number THEN recorded_number ELSE month_number END
+    END
+  ) AS login_known_number
+FROM events
+GROUP BY
+  account_id,
+  user_id,
+  month_number
