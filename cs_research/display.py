@@ -83,7 +83,7 @@ def _accessible(svg: str, key: str, title: str, description: str) -> str:
     """The drawing without its prologue, named for readers, with our fonts and the page's colours."""
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", FONTS.replace("\\", ""), svg)
+    svg = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", FONTS, svg)
     for name, colour in COLOURS.items():
         svg = re.sub(rf"(fill|stroke): {colour}\b", rf"\1: var(--{name}, {colour})", svg)
     head, rest = svg.split(">", 1)

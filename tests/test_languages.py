@@ -117,7 +117,7 @@ def test_numbers_money_and_dates_are_written_as_japanese_writes_them(tmp_path):
     assert "2026年3月31日までに更新を迎える250万円のうち、約65万円が解約見込みで、大半は赤と橙にある。" in text
     assert "3月31日までに更新を迎える赤と橙の顧客2社のキーマンと面談する（年\u2060150万円）。" in text
     assert "10社、担当者4名。検証した主張7件のうち支持1件、否定1件、判定不能5件。" in text
-    assert "解約見込みの92%は、赤と橙にある" in text and "対象50万円→解約見込み30万円" in text
+    assert "解約見込みの大半は、赤と橙にある" in text and "対象50万円→解約見込み30万円" in text
     assert "64%[56〜72%]n=81" in text and "+9ポイント[2,15]n=60支持主張どおり。因果の証明ではない。" in text
     assert "5点以上の上昇は1社、下降は1社。最も下げたのはログイン率（−3）、最も上げたのはキーマン接触（+3）" in text
     assert "−3ログイン率（ログインユーザー−1.5、ID数−1.5）" in text and "中小・" not in text

@@ -86,16 +86,23 @@ def _row(due: Due, job: Job) -> dict:
 def do(due: Due, kind: str) -> Markup:
     """A job in words."""
     day = formats.day(due.last_day, "short_day")
-    if kind == "quiet":
-        found = due.view.run.findings.get("touch_raises_health")
-        proven = found is not None and found.verdict in ("supported", "contradicted")
-        return say("a_quiet" if proven else "a_quiet_half")
-    if kind == "expand":
-        grown = due.view.finding("good_health_expands_70")
-        if grown is not None and grown.estimate >= WORTH_SAYING:
-            return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate), **due.view.ends)
-    return say(f"a_{kind}", day=day, **due.view.ends)
+    grown = due.view.finding("good_health_expands_70") if kind == "expand" else None
+    if grown is not None and grown.lower is not None and grown.estimate >= WORTH_SAYING:
+        interval = say("interval", interval=formats.percents(grown.lower, grown.upper))
+        return say("a_expand_rate", day=day, rate=formats.percent(grown.estimate),
+                   interval=say("brackets", text=interval), **due.view.ends)
+    return say(phrase_of(due.view, kind), day=day, **due.view.ends)
+
+
+def phrase_of(view: View, kind: str) -> str:
+    """The phrase of a job: more touch is asked for where it is proven to help, where it is not known of a random half,
+    and not where it is proven not to."""
+    found = view.run.findings.get("touch_raises_health")
+    by_verdict = {"supported": "", "contradicted": "_ask"}
+    return f"a_{kind}" + (by_verdict.get(found.verdict if found else "", "_half") if kind == "quiet" else "")
 
 
 def _ends(view: View, kind: str) -> Markup:
-    return say(f"a_{kind}_ends", cut=touch_cut(view) if kind == "quiet" else f"{view.health_cut:g}")
+    is_touch = phrase_of(view, kind) in ("a_quiet", "a_quiet_half")
+    return say("a_quiet_ends", cut=touch_cut(view)) if is_touch else say(
+        f"a_{'unhealthy' if kind == 'quiet' else kind}_ends", cut=f"{view.health_cut:g}")

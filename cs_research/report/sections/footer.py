@@ -32,7 +32,7 @@ def _data(view: View) -> dict:
     total, corrected = files.loc[~is_correction, COUNTS].sum(), int(files.loc[is_correction, "rows_in"].sum())
     accounted = int(total["accepted"] + total["quarantined"] + total["excluded"])
     rows_in = int(total["rows_in"])
-    share = say("f_apart", share=f"{100 * total['quarantined'] / rows_in:.1g}%") if total["quarantined"] else ""
+    share = say("f_apart", share=formats.percent(total["quarantined"] / rows_in)) if total["quarantined"] else ""
     by_table = files.groupby("table", sort=True).agg(files=("file", "size"), **{c: (c, "sum") for c in COUNTS})
     codes = {table: _codes(rows["codes"]) for table, rows in files.groupby("table")}
     return {"lines": [(say("f_in"), formats.count(rows_in), ""),

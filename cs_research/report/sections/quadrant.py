@@ -95,7 +95,7 @@ def _health_title(view: View, scored: pd.DataFrame) -> Markup:
 def _bands_told(view: View, scored: pd.DataFrame) -> Markup:
     told = joined(f"{called(view.words, band)} {int((scored['health_band'] == band).sum())}"
                   for band in view.card.bands)
-    return say("h_desc", bands=told.capitalize(), cut=f"{view.health_cut:g}")
+    return say("h_desc", bands=told[:1].upper() + told[1:], cut=f"{view.health_cut:g}")
 
 
 def _ticks(touch: pd.Series, cut: float) -> list[tuple[float, str]]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -14,6 +13,7 @@ from cs_research.report.phrases import called, joined, say
 from cs_research.report.view import View
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, readings
+from cs_research.studies.judging import known_chance
 
 LISTED = 6
 
@@ -94,7 +94,7 @@ class Due:
     def _band(self, name: str) -> Band:
         rows = self.rows[self.rows["health_band"] == name]
         past = self.readings[self.readings["health_band"] == name]
-        rate = stats.rate(past["is_churned"], past["cluster"])
+        rate = known_chance(stats.rate(past["is_churned"], past["cluster"]), self.view.definitions)
         enough = self.view.enough(past["account_id"].nunique())
         return Band(name, len(rows), float(rows["due"].sum()), rate, enough)
 
@@ -112,22 +112,20 @@ class Due:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Ends of the bands' sum: their distances from the estimates added as independent errors."""
-        shown = [(band.lost, *band.interval) for band in self.bands if band.lost is not None and band.interval]
-        if self.lost is None or not shown:
+        """Ends of the bands' sum, added up as they are, for bands share managers: too wide rather than too narrow.
+        None where a band with a likely loss has no interval."""
+        known = [band.interval for band in self.bands if band.n and band.lost is not None]
+        if self.lost is None or not all(known):
             return None
-        below = np.sqrt(sum((lost - low) ** 2 for lost, low, _ in shown))
-        above = np.sqrt(sum((high - lost) ** 2 for lost, _, high in shown))
-        return max(self.lost - below, 0.0), min(self.lost + above, self.total)
+        return sum(low for low, _ in known), sum(high for _, high in known)
 
     @property
-    def heaviest(self) -> tuple[list[str], float]:
-        """The one or two bands that hold more than half of the likely loss (worst first), and their share."""
+    def heaviest(self) -> list[str]:
+        """The one or two bands that hold most of the likely loss (worst first)."""
         order = sorted((b for b in self.bands if b.lost), key=lambda b: -(b.lost or 0))
         total = sum(b.lost or 0 for b in order)
         chosen = order[:1] if order and (order[0].lost or 0) > .5 * total else order[:2]
-        names = [b.name for b in self.bands if b in chosen]
-        return names, sum(b.lost or 0 for b in chosen) / total if total else 0.0
+        return [b.name for b in self.bands if b in chosen]
 
     def amount(self, value: float, estimate: bool = False) -> str:
         """A sum of money, or a number of renewals where money is not measured."""
@@ -190,9 +188,8 @@ def _lag(due: Due) -> Markup:
 
 
 def _title(due: Due, day: str, n: int) -> Markup:
-    names, share = due.heaviest
-    if due.lost and names:
-        return say("r_title", share=formats.percent(share), bands=band_words(due, names), not_red=not_worst(due, names))
+    if due.lost and (names := due.heaviest):
+        return say("r_title", bands=band_words(due, names), not_red=not_worst(due, names))
     if due.view.has_money:
         return say("r_title_due", amount=due.amount(due.total), day=day, n=n)
     return say("r_title_count", n=n, day=day)
@@ -217,7 +214,7 @@ def _bar(due: Due, band: Band, scale: float) -> dict:
     alt = say("r_alt", band=name, due=whole, lost=lost)
     label = due.amounts(interval) if interval else ""
     return {"glyph": meter_glyph(band.name, due.view.card.bands),
-            "name": say("r_band", band=name.capitalize(), n=band.n), "right": right,
+            "name": say("r_band", band=name[:1].upper() + name[1:], n=band.n), "right": right,
             "chart": renewal_bar(f"rb-{band.name or 'none'}", band.due, band.lost, interval, scale, label, (name, alt))}
 
 

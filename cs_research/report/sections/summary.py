@@ -6,7 +6,7 @@ from markupsafe import Markup
 from cs_research.finding import Estimate
 from cs_research.report import formats
 from cs_research.report.phrases import joined, say
-from cs_research.report.sections.actions import Job
+from cs_research.report.sections.actions import Job, phrase_of
 from cs_research.report.sections.claims import verdicts
 from cs_research.report.sections.renewals import Due, band_words, not_worst, notice
 from cs_research.report.view import View
@@ -29,8 +29,9 @@ def _headline(view: View) -> tuple[Markup, Markup]:
         return say("lose_unknown", n=len(view.now)), joined([_no_rate(view), _no_money(view)], "gap")
     if last["basis"] == "month":
         told = say("logos_of_month", opening=int(last["logos_opening"]), churned=int(last["logos_churned"]))
+        churn = view.retained("logo_churn")
         headline = say("lose_once" if view.runs_once else "lose_month", month=formats.day(view.month, "month_name"),
-                       rate=formats.percent(float(last["logo_churn"])))
+                       rate=formats.percent(churn.value), interval=_interval(churn, "head_interval"))
         return headline, joined([told, _unexplained(view), _no_money(view)], "gap")
     if pd.isna(last["arr_churn"]):
         return _by_logos(view, last)
@@ -133,10 +134,10 @@ def _money(due: Due) -> Markup:
     if due.lost is None:
         return say("w_due", due=due.amount(due.total), n=len(due.rows), day=day) if due.view.has_money else \
             say("sentence", text=say("r_title_count", n=len(due.rows), day=day))
-    names, _ = due.heaviest
-    where = say("w_where", bands=band_words(due, names), not_red=not_worst(due, names))
+    where = say("w_where", bands=band_words(due, due.heaviest), not_red=not_worst(due, due.heaviest))
+    interval = say("brackets", text=say("interval", interval=due.amounts(due.interval))) if due.interval else ""
     return say("w_money" if due.view.has_money else "w_count", due=due.amount(due.total), day=day,
-               lost=due.amount(due.lost, True), where=where)
+               lost=due.amount(due.lost, True), interval=interval, where=where)
 
 
 def _sure(view: View) -> Markup:
@@ -159,6 +160,6 @@ def _first(due: Due, found: list[Job]) -> Markup:
     accounts = pd.concat([job.accounts for job in found if job.kind == found[0].kind])
     arr = due.view.arr(accounts)
     money = say("first_arr", arr=formats.money(arr, due.view.currency)) if arr else Markup("")
-    do = say(f"a_{found[0].kind}_first", n=len(accounts), day=formats.day(due.last_day, "short_day"),
+    do = say(f"{phrase_of(due.view, found[0].kind)}_first", n=len(accounts), day=formats.day(due.last_day, "short_day"),
              **due.view.ends)
     return say("first_job", do=do, arr=money)
