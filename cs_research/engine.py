@@ -17,6 +17,7 @@ import pandas as pd
 
 from cs_research import month_state
 from cs_research.definitions import Definitions, models
+from cs_research.errors import Refused
 from cs_research.weeks import monday_of, next_monday, week_name
 
 SQL = Path(__file__).parent / "sql"
@@ -42,17 +43,33 @@ class Panel:
     """The derived tables of one run, computed once in an embedded DuckDB, or on Spark for the same numbers.
 
     `canonical` is the folder of canonical Parquet files; a table without a file was not delivered, and what is
-    made from it is not measured. `state` is a folder that keeps what each month's events come to from run to run.
+    made from it is not measured. `state` is a folder that keeps what each month's events come to from run to run;
+    beyond `memory_limit`, such as 2GB, DuckDB goes on in a folder beside the canonical files.
+
+    Raises Refused where the limit is too low for that.
     """
 
     def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon,
-                 progress: Callable[[str], None] | None = None, state: Path | None = None, engine: str = "duckdb"):
+                 progress: Callable[[str], None] | None = None, state: Path | None = None, engine: str = "duckdb",
+                 memory_limit: str | None = None):
         self.definitions = definitions
         self.connection = duckdb.connect()
+        self._scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=canonical.parent))
+        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self.connection.execute(f"SET temp_directory = '{_quoted(self._scratch)}'")
+        if memory_limit:
+            self.connection.execute(f"SET memory_limit = '{memory_limit}'")
         self.connection.execute("SET enable_progress_bar = false")  # standard output is not ours
         self.delivered = {name for name in definitions.tables if (canonical / f"{name}.parquet").exists()}
         self._open_canonical(canonical, horizon)
         self._set_up(horizon)
+        try:
+            self._derive(canonical, progress, state, engine)
+        except duckdb.OutOfMemoryException as error:
+            raise Refused(f"{memory_limit or 'The memory of this machine'} is too little for the tables of this data",
+                          "give a higher --memory-limit, or --engine spark") from error
+
+    def _derive(self, canonical: Path, progress: Callable[[str], None] | None, state: Path | None, engine: str) -> None:
         texts = {step: (SQL / f"{step}.sql").read_text() for step in STEPS}
         if engine == "spark":  # which keeps no state
             self._derive_on_spark(texts, canonical, progress)
@@ -71,9 +88,7 @@ class Panel:
         """
         from cs_research import spark
 
-        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=canonical.parent))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        inputs = {}
+        folder, inputs = self._scratch, {}
         for name, *_ in self.connection.execute("SELECT table_name FROM information_schema.tables").fetchall():
             inputs[name] = canonical / f"{name}.parquet"
             if name not in self.delivered or name == "contracts":  # of these the view leaves rows out

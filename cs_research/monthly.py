@@ -44,6 +44,7 @@ class Request:
     jobs: int = 2
     card: Path | None = None   # a card to try on all history, beside those of the data set
     engine: str = "duckdb"     # or spark, which decides no number
+    memory_limit: str | None = None  # such as 2GB, beyond which the tables are computed on the disk
     pdf: bool = False          # whether the first page is printed, too, to <out>/<month>.pdf
     first: str | None = None   # the first of several months, of which `month` is the last
     resume: bool = True        # whether the complete steps of a start that failed are taken up
@@ -135,7 +136,8 @@ def _write_tables(work: Work, about: dict[str, Any], ingested: Ingested, folder:
     provenance.copy_definitions(work.dataset, folder / "definitions")
     rows = build_tables(ingested.folder, definitions.in_use(about["month"]), horizon(first, ingested.as_of),
                         folder / "tables", lambda text: work.request.progress(f"Tables: {text}", 0.25),
-                        work.dataset.scorecard, work.request.out / ".runs" / "months", work.request.engine)
+                        work.dataset.scorecard, work.request.out / ".runs" / "months", work.request.engine,
+                        work.request.memory_limit)
     return {"engine": work.request.engine, "rows": {**rows, "files": len(ingested.files)},
             "holds": [asdict(hold) for hold in held(ingested, first, about["rows_before"])]}
 

@@ -33,14 +33,14 @@ def horizon(month: date, as_of: date) -> Horizon:
 
 def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: Path,
                  progress: Callable[[str], None] | None = None, leading: str = "dear",
-                 state: Path | None = None, engine: str = "duckdb") -> dict[str, int]:
+                 state: Path | None = None, engine: str = "duckdb", memory_limit: str | None = None) -> dict[str, int]:
     """Compute and write every table of a run as Parquet; returns the number of rows by table.
 
     In: the folder of canonical Parquet files, the definitions, the horizon of the run and the name of the card
-    that the data set leads with; `state` and `engine` as Panel takes them. Out: files in `out`, named and keyed as
-    KEYS says.
+    that the data set leads with; `state`, `engine` and `memory_limit` as Panel takes them. Out: files in `out`,
+    named and keyed as KEYS says.
     """
-    panel = Panel(canonical, definitions, seen, progress, state, engine)
+    panel = Panel(canonical, definitions, seen, progress, state, engine, memory_limit)
     measures = panel.measures()
     facts = without_persons(panel.frame("account_facts", "account_id"))
     outcomes = panel.frame("outcomes", "account_id, due_date")

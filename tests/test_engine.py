@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from canonical import DEFAULTS, panel, term
 
-from cs_research.engine import month_calendar, month_number
+from cs_research.bench.data import Size, write_canonical
+from cs_research.engine import Horizon, Panel, month_calendar, month_number
+from cs_research.errors import Refused
 
 JUNE = date(2026, 6, 1)
 
@@ -380,3 +382,14 @@ def test_goals_of_the_first_months_count_among_those_of_three_months(tmp_path):
                  goals=[{"goal_id": "g", "account_id": "a", "agreed_date": "2026-01-05",
                          "achieved_date": "2026-01-20"}])
     assert then_and_now(made, "goals_achieved_3m")[0] == [1, 1, 1, 0, 0, 0]
+
+
+def test_beyond_its_memory_the_panel_goes_on_on_the_disk_or_says_that_it_cannot(tmp_path):
+    size = Size(events=400_000, accounts=300, users=12_000, months=12)
+    write_canonical(tmp_path / "canonical", size)
+    seen = Horizon(date(2026, 10, 1), date(2026, 10, 31), date(2026, 10, 31))
+    narrow = Panel(tmp_path / "canonical", DEFAULTS, seen, memory_limit="40MB").measures()
+    pd.testing.assert_frame_equal(narrow, Panel(tmp_path / "canonical", DEFAULTS, seen).measures())
+    with pytest.raises(Refused, match="2MB is too little"):
+        Panel(tmp_path / "canonical", DEFAULTS, seen, memory_limit="2MB")
+    assert [path.name for path in tmp_path.iterdir()] == ["canonical"]

@@ -36,6 +36,8 @@ def run(
     acknowledge: Acknowledge = None,
     engine: Annotated[str, typer.Option(
         help="What runs the SQL: duckdb, or spark for the same numbers from a cluster.")] = "duckdb",
+    memory_limit: Annotated[str | None, typer.Option(
+        help="Memory for the tables, such as 2GB; beyond it they are computed on the disk.", metavar="SIZE")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Notebooks run at the same time.")] = 2,
     recipe: Annotated[Path | None, typer.Option(help="Which notebooks; reports/monthly.yml if not given.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print the first page, too, to <month>.pdf in the folder of the "
@@ -54,9 +56,10 @@ def run(
 
     with notified(notify), shown() as (tell, progress):
         check_word("engine", engine, "duckdb|spark", "it is duckdb or spark")
+        check_word("memory-limit", memory_limit, "[1-9][0-9]*(MB|GB)", "write it as 2GB")
         index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()),
-                                  jobs, engine=engine, pdf=pdf, first=first, resume=resume, tell=tell,
-                                  progress=progress))
+                                  jobs, engine=engine, memory_limit=memory_limit, pdf=pdf, first=first,
+                                  resume=resume, tell=tell, progress=progress))
     print(index)
 
 
