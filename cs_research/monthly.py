@@ -22,7 +22,7 @@ from cs_research.steps import Making, link, log
 from cs_research.tables import build_tables, horizon, write_table
 
 RECIPE = provenance.PACKAGE.parent / "reports" / "monthly.yml"
-GIVEN = ("run_dir", "month", "scorecard", "lang")  # what every notebook is given
+GIVEN = ("run_dir", "month", "scorecard")  # what every notebook is given
 _TAKEN = ("canonical", "quarantine", "tables")  # what is taken in once, for all months
 
 
@@ -161,7 +161,7 @@ def _executed(work: Work, about: dict[str, Any], making: Making) -> list[Job]:
         request.progress(f"Notebook {name} done", 0.35 + 0.55 * done / len(notebooks))
 
     request.progress(f"Running {len(waiting)} notebooks", 0.35)
-    values = (str(folder.resolve()), about["month"], about["dataset"]["scorecard"], request.lang)
+    values = (str(folder.resolve()), about["month"], about["dataset"]["scorecard"])
     execute_notebooks(waiting, folder, dict(zip(GIVEN, values, strict=True)), request.jobs, complete)
     return notebooks
 

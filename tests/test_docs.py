@@ -79,6 +79,13 @@ def test_every_link_between_documents_leads_somewhere():
     assert links and not broken
 
 
+def test_every_path_of_the_repository_that_a_document_names_is_there():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    named = [(page.name, path) for page in pages for path in re.findall(
+        r"`((?:cs_research|docs|tests)/[\w./-]*)`", page.read_text(encoding="utf-8"))]
+    assert len(named) > 15 and [each for each in named if not (ROOT / each[1]).exists()] == []
+
+
 def test_every_test_that_the_guides_name_is_there():
     """What was seen of each fault, and what protects from each threat, is seen again by every `make test`."""
     there = {name for path in (ROOT / "tests").glob("test_*.py")

@@ -22,7 +22,7 @@ from cs_research import open_run, runs
 from cs_research.__main__ import exit_code
 
 MONTH = "2025-12"
-PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""\nlang = ""'
+PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""'
 STATED = "kind: dataset\nname: Small\nzone: Asia/Tokyo\nas_of: 2025-12-31\n"
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes under /proc")

@@ -179,6 +179,8 @@ def test_what_findings_and_holds_say_is_told_in_japanese(japanese):
     assert [s for s in sentences() if told(s, {}) == rest] == [], "give each its line under `told` in phrases_ja.yml"
     few = "Too few to say: 3 accounts in the smaller group, where 10 are needed."
     assert told(few, {}) == "該当は3社で、判断には10社以上が要る。"
+    leak = "too good to be true (the card, D-1), as where something stops when customers leave"  # foresight.doubt
+    assert told(leak, {}) != rest and not re.search("[A-Za-z]", told(leak, {}))
     late = "Not measured: no account was in the stage established when its score was read before a known outcome."
     titles = {stage.name: stage.title for stage in DEFAULTS.stages.stages}
     assert "定着期" in told(late, titles) and not re.search("[A-Za-z]{2}", told(late, titles))

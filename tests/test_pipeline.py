@@ -22,7 +22,7 @@ from cs_research.report.archive import write_archive
 from cs_research.runs import damage, sha256
 from cs_research.simulate import simulate
 
-PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""\nlang = ""'
+PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""'
 CELLS = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
          "run.scores.head(3)",
          'run.record("one", Finding("share", "All is well.", n=len(run.scores)))')
@@ -241,6 +241,11 @@ def test_the_page_of_all_months_lists_what_is_published_and_names_what_is_damage
                                                 "2026-08/index.html"]
     assert "<b>95%</b> <span class=\"soft\">89–102%</span>" in text and "manifest.json of the run" in text
     assert "August 2026" in text and "September 2026" not in text
+    plan = tmp_path / "2026-10" / "definitions" / "outcomes.yml"
+    other = plan.read_text(encoding="utf-8").replace("retention_basis: trailing_12", "retention_basis: renewals_due")
+    plan.unlink()
+    plan.write_text(other, encoding="utf-8")  # then retention is of other accounts than on the page of the month
+    assert "renewals_due" in other and "89–102%" not in write_archive(tmp_path).read_text(encoding="utf-8")
 
 
 def test_a_page_of_someone_else_is_not_written_over(tmp_path):

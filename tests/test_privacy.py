@@ -16,7 +16,7 @@ from cs_research.privacy import SHOWN, hidden, personal, personal_holds, without
 from cs_research.simulate import simulate
 from cs_research.weekly import write_week
 
-PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""\nlang = ""'
+PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""'
 CELLS = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
          'run.record("one", Finding("share", "All is well.", n=len(run.scores)))')
 

@@ -27,7 +27,7 @@ def request_(tmp_path_factory) -> Request:
     root = tmp_path_factory.mktemp("rescore")
     simulate(root / "data", accounts=60, months=14, seed=1, truth_accounts=20)
     write_notebook(root / "notebooks" / "one.ipynb", "from cs_research import open_run",
-                   'open_run(run_dir).record("one")', parameters='run_dir = ""\nmonth = ""\nscorecard = ""\nlang = ""')
+                   'open_run(run_dir).record("one")', parameters='run_dir = ""\nmonth = ""\nscorecard = ""')
     recipe = write_recipe(root, "kind: recipe\nnotebooks:\n  - notebook: one")
     request = Request(root / "data", root / "out", recipe=recipe, jobs=1)
     run_month(request)

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from cs_research.definitions.strict_yaml import read_yaml
 from cs_research.errors import CannotWrite, CsError
 from cs_research.finding import Finding
 from cs_research.report import formats
@@ -16,6 +17,7 @@ from cs_research.report.rendering import environment, stylesheet
 from cs_research.run import open_run, published_months
 from cs_research.runs import superseded, write_text
 
+OF_A_YEAR = ("net_revenue_retention", "gross_revenue_retention", "logo_churn")
 NUMBERS = {"net_revenue_retention": "tile_nrr", "gross_revenue_retention": "tile_grr", "logo_churn": "tile_logo_churn",
            "healthy_in_touch": "tile_a", "share_green": "ar_best", "onboarding_success": "tile_onboarding"}
 
@@ -42,7 +44,9 @@ def _month(out: Path, name: str) -> dict[str, Any]:
              "earlier": f".runs/superseded-{name}/index.html" if superseded(out, name) else ""}
     try:
         run = open_run(out / name)
-        found = run.findings
+        plan, _ = read_yaml(run.checked("definitions/outcomes.yml"))
+        is_of_a_year = plan.get("retention_basis", "trailing_12") == "trailing_12"  # as the page of the month is
+        found = {key: one for key, one in run.findings.items() if is_of_a_year or key not in OF_A_YEAR}
     except (CsError, OSError, ValueError, KeyError, TypeError) as error:  # of another version, or damaged
         return {**entry, "fault": getattr(error, "sentence", str(error))}
     return {**entry, "title": formats.day(run.month, "month"), "company": run.dataset["name"],
