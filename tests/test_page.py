@@ -171,6 +171,14 @@ def test_the_likely_loss_is_as_wide_as_its_bands_together_and_has_no_interval_of
     assert Due(View(run)).interval is None and all(band.interval is None for band in Due(View(run)).bands)
 
 
+def test_the_name_of_a_band_keeps_its_letters(tmp_path):
+    words = DEFAULTS.words | {"red": DEFAULTS.words["red"].model_copy(update={"en": "at RISK (QBR)"})}
+    run = small_run(tmp_path, definitions=replace(DEFAULTS, words=words))
+    assert "At RISK (QBR) , 1 renewal" in Seen(page(run)).text
+    alone = small_run(tmp_path, definitions=run.definitions, scores=without_touch(run.scores))
+    assert "At RISK (QBR) 1, " in page(alone)
+
+
 def test_a_share_in_quarantine_is_written_as_other_shares(tmp_path):
     run = small_run(tmp_path)
     files = run.files.assign(rows_in=100, accepted=85, quarantined=15, excluded=0)
