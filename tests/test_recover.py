@@ -50,8 +50,9 @@ def test_rates_by_colour_hold_what_is_true_with_managers_that_differ(rows):
 
 
 def test_where_nothing_matters_nothing_is_supported(rows):
-    """At most 5 % are wanted: 27 of 336 come by chance once in 100 tests."""
+    """At most 5 % are wanted: 27 of 336 come by chance once in 100 tests, 8 of the 48 of one claim once in 400."""
     null = rows[rows["quantity"].str.startswith(CLAIM) & rows["world"].isin(page.NULL)]
+    assert (null["verdict"] == "supported").groupby(null["quantity"]).sum().max() <= 7
     assert len(null) == 336 and (null["verdict"] == "supported").sum() <= 27
     held = rows[(rows["world"] == "claims") & (rows["quantity"] == CLAIM + "onboarding_doubles_health")]
     assert (held["verdict"] == "supported").mean() >= 0.5, "and where it does matter, it is"
@@ -108,18 +109,28 @@ def test_bias_coverage_and_rejection_by_hand():
 
 @pytest.mark.parametrize(("truths", "missed"), [([2.0] * 95 + [3.0] * 5, False), ([2.0] * 80 + [3.0] * 20, True)])
 def test_a_goal_is_missed_only_beyond_what_chance_explains(truths, missed):
-    rows = made_up(truths)
-    goals = {goal.wanted: goal for goal in page.goals(rows, summary(rows), pd.DataFrame())}
+    found = page.record(made_up(truths), pd.DataFrame(), {"command": "as tried"})
+    goals = {goal.wanted: goal for goal in page.goals(found)}
     assert bool(goals["onboarding ratio: coverage of 92 to 97 %"].missed) is missed
-    text = page.text(rows, pd.DataFrame(), {"command": "as tried"})
+    text = page.text(json.loads(json.dumps(found)))
+    assert text == page.text(found), "the page comes of the JSON of a finished run too"
     assert ("**no**: claims, 500" in text) is missed and "nan" not in text
+    assert sum(goal.met == "not tried" for goal in goals.values()) == 5 == text.count("| not tried |")
+
+
+@pytest.mark.parametrize(("error", "missed"), [(0.4, False), (0.02, True)])
+def test_a_bias_misses_its_goal_by_the_same_rule(error, missed):
+    """2 against truths of 1.9 and so much less or more, twice: 10.1 % off, error 13.4 %, or 5.3 % off, error .6 %."""
+    few = page.record(made_up([1.9 - error, 1.9 + error] * 2), pd.DataFrame(), {})
+    assert bool(page.goals(few)[0].missed) is missed, page.goals(few)[0]
+    assert bool(page.goals(few)[0].why) is missed
 
 
 def test_a_harmful_calibration_is_counted_only_where_it_is_used():
     """Of ten, four lose .01 and two of these are adopted: 20 % harmed, 40 % had it always been adopted."""
     rows = made_up([np.nan] * 10, GAIN, estimate=[-0.01] * 4 + [0.02] * 6, lower=np.nan,
                    verdict=["adopt"] * 2 + ["keep"] * 2 + ["adopt"] * 6)
-    found = page._calibrated(rows, as_text=False)[0]
+    found = page._calibrated(rows)[0]
     assert (found["harmful"], found["harmful if always adopted"], found["adopt"]) == (0.2, 0.4, 0.8)
     assert found["gain in use"] == pytest.approx((-0.02 + 0.12) / 10)
 

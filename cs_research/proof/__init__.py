@@ -38,7 +38,8 @@ def prove(replicates: int, sizes: tuple[int, ...], worlds: tuple[str, ...], with
              *([] if with_events else ["--no-events"])]
     about = made(" ".join(["cs-research recover", *asked]), time.monotonic() - began,
                  "numpy", "scipy", "pandas", "statsmodels")
-    write_text(out, text(rows, apart, about))
+    found = record(rows, apart, about)
+    write_text(out, text(found))
     if json:
-        write_json(json, record(rows, apart, about))
-    return [goal for goal in goals(rows, summary(rows), apart) if goal.missed]
+        write_json(json, found)
+    return [goal for goal in goals(found) if goal.missed]
