@@ -159,7 +159,7 @@ def test_of_windows_watched_to_the_end_of_the_data_only_churns_up_to_the_day_are
 def test_a_card_that_is_badly_off_is_replaced_by_one_that_tells_better_who_leaves():
     data, chance = company(3, 7000, WRONG)
     found = calibrated(data, EXPERT)
-    assert found.verdict() == "adopt" and found.new.value > found.old.value and found.kappa < 30
+    assert found.verdict(10) == "adopt" and found.new.value > found.old.value and found.kappa < 30
     assert true_auc(totals(data.bands, found.points), chance) > true_auc(totals(data.bands, EXPERT), chance) + 0.015
     assert found.points[:3, -1].min() > found.points[3:, -1].max()
 
@@ -169,7 +169,7 @@ def test_a_card_that_is_right_is_kept_and_its_calibration_harms_nobody(accounts)
     for seed in (1, 2):
         data, chance = company(seed, accounts, RIGHT)
         found = calibrated(data, EXPERT)
-        assert found.verdict() != "adopt" and 20 < found.difference.n < len(chance)
+        assert found.verdict(10) != "adopt" and 20 < found.difference.n < len(chance)
         loss = true_auc(totals(data.bands, EXPERT), chance) - true_auc(totals(data.bands, found.points), chance)
         assert loss <= 0.005
 
@@ -192,7 +192,7 @@ def test_nothing_is_fitted_where_outcomes_say_too_little_or_all(change, words):
     thin = replace(data, churned=change(data))
     assert words in lacking(thin, RIGHT)
     found = calibrated(thin, EXPERT)
-    assert found.why and found.verdict() == "cannot_tell" and found.points.tolist() == EXPERT.tolist()
+    assert found.why and found.verdict(10) == "cannot_tell" and found.points.tolist() == EXPERT.tolist()
 
 
 def test_what_is_hardly_ever_measured_keeps_the_experts_weight():

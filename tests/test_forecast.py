@@ -1,5 +1,7 @@
 """The renewal forecast: by hand where there is no doubt, and its interval against many worlds of known chances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,6 +113,17 @@ def test_the_finding_says_how_often_past_forecasts_held():
     assert found.lower <= found.estimate <= found.upper <= found.rows[-1]["due"]
     again = forecast.renewal_forecast(made(*renewing()), "JPY")
     assert again == found
+
+
+def test_who_gave_notice_is_told_for_the_forecast_counts_them():
+    """Of accounts 1 (due in 2027-02) and 2 (2027-03) the first gave notice in time, the other after the data end."""
+    found = made(*renewing())
+    terms = pd.DataFrame({"account_id": ["1", "2"], "end_date": [day("2027-02-10"), day("2027-03-10")],
+                          "notice_date": [day("2026-10-02"), day("2026-11-30")]})
+    told = forecast.renewal_forecast(replace(found, contracts=terms))
+    assert "Of these accounts 1 gave notice and are forecast like all others." in told.sentence
+    bare = forecast.renewal_forecast(found)
+    assert "gave notice" not in bare.sentence and bare.rows == told.rows
 
 
 def test_too_little_to_forecast_by_is_said():

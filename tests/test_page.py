@@ -331,7 +331,7 @@ def test_without_scores_every_section_says_so(tmp_path):
     run = small_run(tmp_path)
     seen = clean(small_run(tmp_path, scores=without_health(run.scores), history=without_health(run.history)))
     assert "no account has enough measured indicators" in seen.text
-    assert "no start year has twenty accounts with a health score at two ages" in seen.text
+    assert "no start year has 20 accounts with a health score at two ages" in seen.text
     assert "health is not scored in both months" in seen.text
     assert "How much of it is likely lost cannot be told: none of 60 closed renewals had a score." in seen.text
     assert "¥2.5M in 3 renewals is due by 31 March 2026; how much of it will be lost cannot be told." in seen.text

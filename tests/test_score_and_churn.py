@@ -222,15 +222,42 @@ def test_groups_of_too_few_have_no_figure():
 
 
 def test_drift_is_the_index_by_hand():
-    """90 % red then, 10 % now: .8 x ln 9 twice, about 3.5 for two colours; half a count more in each tempers it."""
+    """90 % red then, 10 % now: .8 x ln 9 twice, about 3.5 for two colours; half an account more in each tempers it.
+    Chance stays under 7.815 (chi-square of three) times 1/10 + 1/10."""
     months = pd.date_range("2024-01-01", periods=24, freq="MS")
     history = [score(f"{n}", m, 12.0 if (n == 0) == (i >= 12) else 20.0) for n in range(10)
                for i, m in enumerate(months)]
     found = worth.drift(made(history, []))
-    before, now = np.array([108.5, 12.5, 0.5, 0.5]) / 122, np.array([12.5, 108.5, 0.5, 0.5]) / 122
+    before, now = np.array([9.5, 1.5, 0.5, 0.5]) / 12, np.array([1.5, 9.5, 0.5, 0.5]) / 12
     assert found.estimate == pytest.approx(((now - before) * np.log(now / before)).sum())
-    assert found.rows[0]["worst_then"] == 0.9 and found.rows[0]["by_chance"] == pytest.approx(3 * 0.2)
+    assert found.rows[0]["worst_then"] == 0.9 and found.rows[0]["by_chance"] == pytest.approx(7.8147 * 0.2, 1e-4)
+    assert "no more than chance" not in found.sentence
     assert "two years of scores" in worth.drift(made(history[:20], [])).sentence
+
+
+def test_drift_is_not_claimed_of_the_noise_of_few_accounts():
+    """15 accounts a year of one population in four colours: most draws lie over .25, 5 % over what chance gives."""
+    rng, names = np.random.default_rng(4), ("red", "orange", "yellow", "green")
+    draw = [[pd.DataFrame({"account_id": np.repeat(np.arange(15), 12), "band": np.repeat(rng.choice(names, 15), 12)})
+             for _ in "ab"] for _ in range(200)]
+    lines = [worth._shift(then, now, "band", names) for then, now in draw]
+    assert np.mean([line["estimate"] > worth.SHIFTED for line in lines]) > 0.4
+    assert np.mean([line["estimate"] > line["by_chance"] for line in lines]) < 0.08
+
+
+def test_the_doubt_of_a_score_is_worked_out_once(monkeypatch):
+    evidence, asked = checked(0.3), []
+    real = foresight.told_by_distance
+    monkeypatch.setattr(foresight, "told_by_distance", lambda of: asked.append(of) or real(of))
+    assert foresight.doubt(evidence) == foresight.doubt(evidence, "mirrors") == "" and len(asked) == 1
+
+
+def test_a_shift_within_chance_is_told_as_no_more_than_chance():
+    months, rng = pd.date_range("2024-01-01", periods=24, freq="MS"), np.random.default_rng(0)
+    then, now = rng.choice([2.0, 8.0, 14.0, 20.0], (2, 12))
+    history = [score(f"{n}", m, then[n] if i < 12 else now[n]) for n in range(12) for i, m in enumerate(months)]
+    found = worth.drift(made(history, []))
+    assert found.estimate < found.rows[0]["by_chance"] and "no more than chance" in found.sentence
 
 
 # ---------------------------------------------------------------- thin data

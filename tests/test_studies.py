@@ -3,6 +3,7 @@
 import doctest
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -205,7 +206,40 @@ def test_low_touch_before_churn():
             for n in range(600)]
     found = claims.touch_and_churn(made(*zip(*rows, strict=True)))
     assert found.verdict == "supported" and found.details["unit"] == "points"
+    assert "among the 33% with the least touch less" in found.sentence and found.rows[0]["group"].startswith("the 33%")
     assert "hardly varies" in claims.touch_and_churn(company(touch=0.0)).sentence
+
+
+def test_where_touch_ties_the_share_with_the_least_is_told():
+    rows = [(score(str(n), "2025-09-01", 20.0, owner=f"M{n % 30}", touch_score=float(max(n % 20 - 10, 0))),
+             end(str(n), "2026-01-01", "churned" if n % 3 else "renewed")) for n in range(600)]
+    assert "among the 55% with the least touch" in claims.touch_and_churn(made(*zip(*rows, strict=True))).sentence
+
+
+def test_few_managers_give_no_interval_in_any_table_and_many_keep_that_of_a_small_group():
+    """Five managers: no interval anywhere. Forty managers, eleven red accounts of nine: those keep theirs."""
+    few = company(owners=5)
+    for found in (claims.bad_health(few), claims.good_health(few), claims.along_score(few)):
+        assert found.estimate is not None and found.lower is None
+        assert {row["lower"] for row in found.rows} <= {None} and "95%" not in found.sentence
+    many = company(owners=40)
+    red = many.history[many.history["health_band"] == "red"]
+    out = red[~red["owner"].isin(red["owner"].unique()[:9])]["account_id"]
+    small = claims.bad_health(replace(many, history=many.history[~many.history["account_id"].isin(out)]))
+    assert small.lower is not None and small.verdict == "cannot_tell"
+
+
+def test_no_study_prints_a_rate_past_the_floor_of_managers():
+    """One place knows when the chance is known: judging.known_rate."""
+    package = Path(claims.__file__).parents[1]
+    files = [p for part in ("studies", "report") for p in (package / part).rglob("*.py")]
+    assert {p.name for p in files if "stats.rate(" in p.read_text(encoding="utf-8")} <= {"judging.py", "renewals.py"}
+
+
+def test_the_lowest_tenth_with_enough_accounts_is_told_with_its_own_n():
+    evidence = company()
+    found = claims.along_score(evidence)
+    assert found.n == found.details["series"]["churned"][0]["n"] < 200 and "in the lowest and" in found.sentence
 
 
 def test_established_accounts_are_those_of_the_last_stage():

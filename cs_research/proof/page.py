@@ -34,26 +34,20 @@ TITLES = {  # what the JSON holds beside, the page leaves out
 
 @dataclass(frozen=True)
 class Goal:
-    """What was wanted, what was seen (in words; empty: not tried), where it was missed (empty: nowhere) and, if so,
-    why as far as it is known."""
+    """What was wanted, what was seen (in words; empty: not tried), and where it was missed, with why as far as it is
+    known (empty: nowhere)."""
 
     wanted: str
     seen: str = ""
     missed: str = ""
-    why: str = ""
-
-    @property
-    def met(self) -> str:
-        """The last cell of its row."""
-        return "not tried" if not self.seen else "yes" if not self.missed else "**no**: " + " - ".join(
-            part for part in (self.missed, self.why) if part)
 
 
 def text(found: dict[str, Any]) -> str:
     """The text of docs/evidence.md, made of a `record` alone, so also of one that was kept as JSON."""
     cells, apart = _frame(found["cells"]), _frame(found["through_events"])
     parts = [INTRODUCTION, facts(found["made"]), "## Goals\n", GOALS, table(
-        {"goal": goal.wanted, "seen": goal.seen, "met": goal.met} for goal in goals(found))]
+        {"goal": goal.wanted, "seen": goal.seen or "not tried",
+         "met": f"**no**: {goal.missed}" if goal.missed else "yes" if goal.seen else ""} for goal in goals(found))]
     parts += ["## Verdicts on the claims\n", VERDICTS, _grid(cells, lambda q: q.startswith(CLAIM), _verdicts)]
     parts += ["## Calibration of the points\n", CALIBRATION, table(map(_fit, _frame(found["calibration"]).to_dict(
         "records")))]
@@ -116,8 +110,9 @@ def _worst(wanted: str, cells: pd.DataFrame, badness: pd.Series, misses: Callabl
     worst, missed = cells.loc[badness.dropna().astype(float).idxmax()], cells[misses(cells)]
     value = f"{worst[shown]:.2f}" if shown == "apart" else f"{worst[shown]:{'+' if shown == 'bias' else ''}.1%}"
     error = f" ± {worst[f'{shown}_error']:.1%}" if f"{shown}_error" in worst else ""
+    where = "; ".join(_where(row) for _, row in missed.iterrows())
     return Goal(wanted, f"at worst {value}{error} ({_where(worst)}), {len(cells)} cells",
-                "; ".join(_where(row) for _, row in missed.iterrows()), why if len(missed) else "")
+                f"{where} ({why})" if where and why else where)
 
 
 def _where(row: pd.Series) -> str:
@@ -198,7 +193,7 @@ Worlds: `claims` (the claims of the source documents hold), `null` (nothing matt
 than the expert's), `confounded` and `confounded_null` (a trait that no table tells of moves onboarding, contact and
 staying: there a comparison must be off, and by how much is shown). A replicate has its own managers, accounts and luck.
 """
-GOALS = """A goal is missed where the Monte-Carlo interval (95 %) of a cell lies wholly beyond it, so few replicates miss
+GOALS = """A goal is missed where the Monte-Carlo interval (95 %) of a cell lies wholly beyond it: few replicates miss
 little. After ± stands one standard error.
 """
 VERDICTS = "Supported / contradicted / cannot tell, as shares of the replicates.\n"

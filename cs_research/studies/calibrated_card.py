@@ -97,7 +97,7 @@ def card_chances(evidence: Evidence) -> Finding:
     table = []
     for band in evidence.card.bands:
         mine = rows[rows["health_band"] == band]
-        row = rate_row(mine, "is_churned", evidence.definitions.claims)
+        row = rate_row(mine, "is_churned", evidence.definitions)
         table.append({"band": band, **row, "mark": None if row["rate"] is None else chance[mine.index].mean()})
     sentence = (f"Health said that {percent(float(chance.mean()))} of the accounts would churn and "
                 f"{percent(gone.mean())} did; on the logit scale what happened has a slope of "

@@ -68,7 +68,7 @@ class Calibration:
     tested: int = 0
     why: str = ""
 
-    def verdict(self, min_clusters: int = 10) -> str:
+    def verdict(self, min_clusters: int) -> str:
         """adopt (the interval is above 0), investigate (below), else keep the expert's card."""
         if self.why or self.difference.clusters < min_clusters:
             return "cannot_tell"
@@ -88,7 +88,7 @@ def calibrated(windows: Windows, points: np.ndarray) -> Calibration:
         new.append(totals(late.bands, fit))
         later.append(late)
     if not parts or min(_fewer(np.concatenate([late.churned for late in later])), FEWEST) < FEWEST:
-        return replace(keep, why="fewer than 10 churned or stayed among the later windows that test the points")
+        return replace(keep, why=f"fewer than {FEWEST} churned or stayed among the later windows that test the points")
     churned, cluster, bands = (np.concatenate([getattr(late, name) for late in later])
                                for name in ("churned", "cluster", "bands"))
     fresh, expert = np.concatenate(new), totals(bands, points)

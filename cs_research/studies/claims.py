@@ -8,11 +8,19 @@ from dataclasses import replace
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.finding import VERDICTS, Finding, with_interval
-from cs_research.numbers import count, number, percent, percents
+from cs_research.finding import VERDICTS, Estimate, Finding, with_interval
+from cs_research.numbers import count, number, percent
 from cs_research.studies import foresight, landmark, onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
-from cs_research.studies.judging import cannot_measure, claim_finding, judged, rate_row, too_few
+from cs_research.studies.judging import (
+    cannot_measure,
+    claim_finding,
+    judged,
+    known_chance,
+    known_rate,
+    rate_row,
+    too_few,
+)
 
 
 def all_claims(evidence: Evidence) -> tuple[Finding, ...]:
@@ -96,7 +104,7 @@ def low_stock(evidence: Evidence) -> Finding:
 
 
 def touch_and_churn(evidence: Evidence) -> Finding:
-    """Churn of the third of accounts with the least touch, less that of the others (003)."""
+    """Churn of the third of accounts (more where touch ties) with the least touch, less that of the others (003)."""
     name, rows, notes = "touch_predicts_churn", evidence.readings.rows, evidence.readings.notes()
     rows = rows[rows["touch_score"].notna()]
     if rows.empty:
@@ -107,14 +115,15 @@ def touch_and_churn(evidence: Evidence) -> Finding:
     smaller = min(rows[mask]["account_id"].nunique() for mask in (low, ~low))
     if few := too_few(evidence, name, smaller, "in the smaller group", notes):
         return few
-    estimate = stats.rate_difference(rows["is_churned"], low, rows["cluster"])
+    estimate = known_chance(stats.rate_difference(rows["is_churned"], low, rows["cluster"]), evidence.definitions)
     verdict = judged(evidence, name, estimate, accounts=smaller)
+    least = f"{percent(low.mean())} with the least touch"
     foretells = {"supported": "low touch foretells churn, though that proves no cause",
                  "contradicted": verdict.reason}.get(verdict.verdict, f"this cannot be told ({verdict.reason})")
-    sentence = (f"{_upper(evidence.readings.churn_words)}, churn among the third with the least touch less churn among "
-                f"the others is {with_interval(estimate, 'points')}: {foretells}.")
-    table = [{"group": label, **rate_row(rows[mask], "is_churned", evidence.definitions.claims)}
-             for label, mask in (("least touch (third)", low), ("all others", ~low))]
+    sentence = (f"{evidence.readings.churn_words.capitalize()}, churn among the {least} less churn among the "
+                f"others is {with_interval(estimate, 'points')}: {foretells}.")
+    table = [{"group": label, **rate_row(rows[mask], "is_churned", evidence.definitions)}
+             for label, mask in ((f"the {least}", low), ("all others", ~low))]
     return claim_finding(evidence, name, sentence, estimate, verdict, unit="points", rows=table, notes=notes)
 
 
@@ -122,9 +131,10 @@ def touch_and_churn(evidence: Evidence) -> Finding:
 
 
 def along_score(evidence: Evidence) -> Finding:
-    """Churn and expansion by tenths of the score, from the lowest; the estimate is churn in the lowest.
+    """Churn and expansion by tenths of the score, from the lowest; the estimate is churn in the first that
+    holds enough accounts.
 
-    `series`: churned and, where it can be seen, expanded: x (mean score), n, events, rate, lower, upper.
+    `series`: churned and, where it can be seen, expanded: tenth, x (mean score), n, events, rate, lower, upper.
     """
     name, rows, rules = "rates_along_score", _with_health(evidence), evidence.definitions.claims
     if few := too_few(evidence, name, rows["account_id"].nunique(), "with a score before a known outcome"):
@@ -132,17 +142,17 @@ def along_score(evidence: Evidence) -> Finding:
     tenth = pd.qcut(rows["health"].rank(), 10, labels=False, duplicates="drop")
     events = ["is_churned"] + ["is_expanded"] * bool(rows["is_expanded"].notna().all())
     series = {event.removeprefix("is_"): [
-        {"x": float(part["health"].mean()), **rate_row(part, event, rules)} for _, part in rows.groupby(tenth)]
-        for event in events}
+        {"tenth": int(n) + 1, "x": float(part["health"].mean()), **rate_row(part, event, evidence.definitions)}
+        for n, part in rows.groupby(tenth)] for event in events}
     series = {event: [point for point in points if point["rate"] is not None] for event, points in series.items()}
     if not series["churned"]:
         return cannot_measure(name, f"fewer than {rules.min_accounts} accounts in every tenth of the score")
     ends = [points[end] for points in series.values() for end in (0, -1)]
-    said = [f"{percent(p['rate'])} (95% interval {percents(p['lower'], p['upper'])}, n = {count(p['n'])})"
-            if p["lower"] is not None else f"{percent(p['rate'])} (n = {count(p['n'])})" for p in ends]
-    parts = [f"{low} {event} at the lowest and {high} at the highest scores" for event, low, high in zip(
+    said = [with_interval(Estimate(p["rate"], p["lower"], p["upper"], p["n"], 0)) + " " + {
+        1: "in the lowest", tenth.max() + 1: "in the highest"}.get(p["tenth"], f"in tenth {p['tenth']}") for p in ends]
+    parts = [f"{low} and {high} tenth of the score {event}" for event, low, high in zip(
         series, said[::2], said[1::2], strict=True)]
-    return Finding(name, f"{'; '.join(parts)}.", ends[0]["rate"], ends[0]["lower"], ends[0]["upper"], len(rows),
+    return Finding(name, f"{'; '.join(parts)}.", ends[0]["rate"], ends[0]["lower"], ends[0]["upper"], ends[0]["n"],
                    details={"series": series, "notes": evidence.readings.notes()})
 
 
@@ -152,7 +162,7 @@ def by_reading(evidence: Evidence) -> Finding:
     `rows`: read, group, n, events, rate, lower, upper (churn) and the same of expansion (expanded, ...). The estimate:
     churn in the worst colour at twice the distance. Churn before a reading is counted, in notes.
     """
-    name, plan, rules = "churn_by_reading", evidence.definitions.outcomes.reading, evidence.definitions.claims
+    name, plan, rules = "churn_by_reading", evidence.definitions.outcomes.reading, evidence.definitions
     if plan.mode != "renewal":
         return Finding.not_measured(name, "this data set is not read by renewal")
     near, far = evidence, evidence.read_before(2 * plan.months_before)
@@ -168,8 +178,8 @@ def by_reading(evidence: Evidence) -> Finding:
                   rate_row(part, "is_expanded", rules) if part["is_expanded"].notna().all() else {}).items()}}
              for view, some in views.items() for band in evidence.card.bands]
     worst = early[early["health_band"] == evidence.card.bands[0]]
-    found = stats.rate(worst["is_churned"], worst["cluster"])
-    if not rules.are_enough(worst["account_id"].nunique()):
+    found = known_rate(worst["is_churned"], worst["cluster"], rules)
+    if not rules.claims.are_enough(worst["account_id"].nunique()):
         found = stats.NOTHING
     gone = far.readings.left_out["left before the reading"], near.readings.left_out["left before the reading"]
     said = "too few" if found.value is None else with_interval(found)
@@ -198,10 +208,11 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     accounts = int(rows[chosen]["account_id"].nunique())
     if few := too_few(evidence, name, accounts, subject, notes):
         return few
-    estimate = stats.rate(rows[chosen][event], rows[chosen]["cluster"])
-    rules = evidence.definitions.claims
+    rules, managers = evidence.definitions.claims, rows["cluster"].nunique()
+    estimate = known_rate(rows[chosen][event], rows[chosen]["cluster"], evidence.definitions, managers)
     is_comparable = rules.are_enough(rows[~chosen]["account_id"].nunique())
     difference = stats.rate_difference(rows[event], chosen, rows["cluster"]) if is_comparable else stats.NOTHING
+    difference = known_chance(difference, evidence.definitions)
     verdict = judged(evidence, name, estimate, difference, accounts=accounts)
     claimed = percent(rules.claims[name].value or 0)
     ending = {"supported": f", as claimed ({claimed})",
@@ -210,7 +221,7 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     others = f" Against all others: {with_interval(difference, 'points')}." if difference.value is not None else ""
     sentence = (f"Of the accounts {subject}, {with_interval(estimate)} {verb} {evidence.readings.churn_words}"
                 f"{ending}.{others}")
-    table = [{"group": label, **rate_row(rows[mask], event, rules)} for label, mask in groups]
+    table = [{"group": label, **rate_row(rows[mask], event, evidence.definitions, managers)} for label, mask in groups]
     return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
 
 
@@ -220,7 +231,7 @@ def _with_other_reading(finding: Finding, evidence: Evidence, rows: pd.DataFrame
     other = rows[rows[event].astype(bool)]
     if not finding.rows or not evidence.definitions.claims.are_enough(other["account_id"].nunique()):
         return finding
-    estimate = stats.rate(chosen[other.index], other["cluster"])
+    estimate = known_rate(chosen[other.index], other["cluster"], evidence.definitions, rows["cluster"].nunique())
     verb = event.removeprefix("is_")
     note = f"Read the other way: of those that {verb}, {with_interval(estimate)} had been {band}."
     return replace(finding, details={**finding.details, "notes": [note, *finding.details["notes"]],
@@ -234,7 +245,3 @@ def _bands(evidence: Evidence, rows: pd.DataFrame) -> list[tuple[str, pd.Series]
     return [*single, (" or ".join(bands[:half]), rows["health_band"].isin(bands[:half])),
             (" or ".join(bands[half:]), rows["health_band"].isin(bands[half:])),
             ("all", pd.Series(True, index=rows.index))]
-
-
-def _upper(words: str) -> str:
-    return words[0].upper() + words[1:]

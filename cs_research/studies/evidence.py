@@ -77,6 +77,11 @@ class Evidence:
         return self.definitions.scorecards[self.scorecard]
 
     @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What a study works out once for all that ask, by its name."""
+        return {}
+
+    @cached_property
     def readings(self) -> Readings:
         """Scores joined to outcomes by the reading mode of the data set."""
         return readings(self.history, self.outcomes, self.definitions, self.as_of)

@@ -17,6 +17,7 @@ from cs_research.finding import Finding
 from cs_research.history import CLOSED
 from cs_research.numbers import count, percent
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters
+from cs_research.studies.incidence import MONTH_DAYS
 from cs_research.studies.judging import under_floor
 from cs_research.studies.money import amount
 from cs_research.studies.stats import LEVEL
@@ -26,7 +27,6 @@ HORIZON, NEAR = 12, 3   # months ahead
 DRAWS = 400
 LEAN = 10.0             # renewals of a cell's own that weigh as much as all renewals together
 MOST_ALIKE = 0.5        # likeness within groups to believe at most
-DAYS_A_MONTH = 30.44
 
 
 def renewal_forecast(evidence: Evidence, currency: str = "") -> Finding:
@@ -49,13 +49,23 @@ def renewal_forecast(evidence: Evidence, currency: str = "") -> Finding:
                             for name in ("due", "kept", "lower", "upper"))
     sentence = (f"Of {due} {'ARR' if has_money else 'accounts'} whose terms end in the next {HORIZON} months {kept} "
                 f"is expected to be kept (95% interval {low} to {high}, n = {count(last['accounts'])}). "
-                f"{tried_words(tried)}")
+                f"{_noticed(evidence, ahead)}{tried_words(tried)}")
     shown = rows.round({name: 0 for name in ("due", "kept", "lower", "upper")}).assign(form="amount")
     notes = [f"From {count(known['renewal'].nunique())} past renewals by band as it stood up to {HORIZON} months "
              "before; what grows or shrinks at a renewal is not in it. A term shorter than a year is taken to be "
              "followed by its like: the account must renew each time.", NOTE_TODAY]
     return Finding(NAME, sentence, last["kept"], last["lower"], last["upper"], int(last["accounts"]),
                    details={"rows": shown.to_dict("records"), "tried": tried.to_dict("records"), "notes": notes})
+
+
+def _noticed(evidence: Evidence, ahead: pd.DataFrame) -> str:
+    """How many of the accounts ahead gave notice for the term that runs, in words."""
+    if evidence.contracts is None or "notice_date" not in evidence.contracts:
+        return ""
+    terms = evidence.contracts[evidence.contracts["notice_date"] <= pd.Timestamp(evidence.as_of)]
+    ends = evidence.outcomes[evidence.outcomes["outcome"] == "not_due"].rename(columns={"due_date": "end_date"})
+    gone = set(terms.merge(ends, on=["account_id", "end_date"])["account_id"]) & set(ahead["account_id"])
+    return f"Of these accounts {count(len(gone))} gave notice and are forecast like all others. " if gone else ""
 
 
 def too_few_known(known: pd.DataFrame, definitions: Definitions) -> Finding | None:
@@ -134,7 +144,7 @@ def due_ahead(history: pd.DataFrame, outcomes: pd.DataFrame, month: pd.Timestamp
     (ARR of the month, else 1). After its next due date a term shorter than the horizon is followed by its like."""
     now = history[(history["month"] == month) & history["due_date"].notna()]
     now = now.merge(outcomes[["account_id", "due_date", "term_start"]], on=["account_id", "due_date"])
-    term = ((now["due_date"] - now["term_start"]).dt.days / DAYS_A_MONTH).round().clip(lower=1).astype(int)
+    term = ((now["due_date"] - now["term_start"]).dt.days / MONTH_DAYS).round().clip(lower=1).astype(int)
     first = (now["due_date"].dt.year - month.year) * 12 + now["due_date"].dt.month - month.month
     size = now["arr"] if history["arr"].notna().all() else pd.Series(1.0, index=now.index)
     each = pd.concat([now.assign(lead=first + again * term, amount=size) for again in range(months)])

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from cs_research.definitions import Definitions
-from cs_research.definitions.models import Claims
 from cs_research.finding import Estimate, Finding, Judgement
 from cs_research.finding import judgement as judged_by_rule
 from cs_research.numbers import count
@@ -57,16 +56,22 @@ def under_floor(name: str, accounts: int, definitions: Definitions, what: str, v
                    verdict=verdict)
 
 
-def known_chance(estimate: Estimate, definitions: Definitions) -> Estimate:
-    """The estimate, without its interval where too few managers or accounts stand behind it (methods 0)."""
-    if estimate.clusters >= definitions.claims.min_clusters:
+def known_chance(estimate: Estimate, definitions: Definitions, managers: int = 0) -> Estimate:
+    """The estimate, without its interval where too few managers or accounts stand behind it (methods 0), or `managers`
+    behind all groups that it is one of."""
+    if max(managers, estimate.clusters) >= definitions.claims.min_clusters:
         return estimate
     return Estimate(estimate.value, None, None, estimate.n, estimate.clusters)
 
 
-def rate_row(rows: pd.DataFrame, event: str, rules: Claims) -> dict[str, Any]:
+def known_rate(events: pd.Series, cluster: pd.Series, definitions: Definitions, managers: int = 0) -> Estimate:
+    """The share of rows with an event, with its interval where the chance is known."""
+    return known_chance(stats.rate(events, cluster), definitions, managers)
+
+
+def rate_row(rows: pd.DataFrame, event: str, definitions: Definitions, managers: int = 0) -> dict[str, Any]:
     """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
-    if not rules.are_enough(rows["account_id"].nunique()):
+    if not definitions.claims.are_enough(rows["account_id"].nunique()):
         return {"events": None, **replace(stats.NOTHING, n=len(rows)).row("rate")}
-    estimate = stats.rate(rows[event], rows["cluster"])
+    estimate = known_rate(rows[event], rows["cluster"], definitions, managers)
     return {"events": int(rows[event].sum()), **estimate.row("rate")}

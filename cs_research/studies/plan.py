@@ -14,9 +14,8 @@ from cs_research.finding import TOO_FEW, Finding, with_interval
 from cs_research.history import CLOSED
 from cs_research.numbers import count
 from cs_research.scores import teams
-from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import known_chance, rate_row, under_floor
+from cs_research.studies.judging import known_rate, rate_row, under_floor
 from cs_research.studies.money import due_in_a_year
 from cs_research.studies.state import of_month
 
@@ -100,7 +99,7 @@ def by_goal(scores: pd.DataFrame, facts: pd.DataFrame, outcomes: pd.DataFrame, d
     views = [*VIEWS, *sorted(set(rows["goal"].dropna()) - set(VIEWS))]
     table = []
     for view in views:
-        inside, ended = rows[rows["goal"] == view], rate_row(due[due["goal"] == view], "is_churned", definitions.claims)
+        inside, ended = rows[rows["goal"] == view], rate_row(due[due["goal"] == view], "is_churned", definitions)
         table.append({"goal": view, "n": len(inside), **{
             column: how(values) if definitions.claims.are_enough(len(values)) else TOO_FEW
             for column, how, values in (("health", pd.Series.mean, inside["health"].dropna()),
@@ -133,8 +132,8 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
               "n": int((rated["cell"] == cell).sum()), "share": float((rated["cell"] == cell).mean()),
               "names": ", ".join(rated.loc[rated["cell"] == cell, "account_name"].head(NAMED)) or None}
              for cell in dict.fromkeys((*CELLS, *words.values()))]
-    unsatisfied = known_chance(stats.rate(rated["cell"] == "unsatisfied", clusters(rated)), definitions)
-    everyone = known_chance(stats.rate(rows["cell"].notna(), clusters(rows)), definitions)
+    unsatisfied = known_rate(rated["cell"] == "unsatisfied", clusters(rated), definitions)
+    everyone = known_rate(rows["cell"].notna(), clusters(rows), definitions)
     sentence = (f"{with_interval(unsatisfied)} of the rated accounts are unsatisfied: they value what they do not get. "
                 f"A rating is in force for {with_interval(everyone)}.")
     notes = ["Who is rated is the team's choice, so the shares are those of rated accounts alone."]
@@ -165,7 +164,7 @@ def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame,
     if len(risks):
         sentence += f" Half of the risks have been open for {count(risks['age'].median(), 'month')} or more."
     blind = [f"{rule.title.en} ({why})" for rule in rules.values() if (why := _why(rule, not_measured))]
-    notes = [f"The {SHOWN} longest open are shown; the table alerts holds all."] if len(rows) > SHOWN else []
+    notes = [f"Shown: {SHOWN}, risks first, the longest open first; all are in the table alerts."] * (len(rows) > SHOWN)
     notes += [f"Not measured in this data set: {'; '.join(blind)}."] if blind else []
     notes += ["Team and stage are today's; the table alerts has those of the month in which an alert opened."] * (
         len(rows) > 0)
@@ -204,7 +203,7 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
     for rule in definitions.alerts.rules:
         mine = rows[rows["rule"] == rule.id]
         ended = mine.loc[mine["closed_date"] <= _end(month), "months"]
-        rate = rate_row(seen[seen["rule"] == rule.id], "is_resolved", definitions.claims)
+        rate = rate_row(seen[seen["rule"] == rule.id], "is_resolved", definitions)
         table.append({"rule": rule.title.en, "kind": KIND[rule.kind], "action": rule.action.en,
                       "why": _why(rule, not_measured), "open": int(now.get(rule.id, 0)),
                       "opened": len(mine), "months": float(ended.median()) if len(ended) else None,
@@ -213,7 +212,7 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
     few = under_floor(name, seen["account_id"].nunique(), definitions, f"had a risk open {SOON} months ago or before")
     if few:
         return Finding(name, few.sentence, n=few.n, details={"rows": table, "notes": _later(definitions)})
-    estimate = known_chance(stats.rate(seen["is_resolved"], seen["cluster"]), definitions)
+    estimate = known_rate(seen["is_resolved"], seen["cluster"], definitions)
     sentence = (f"{with_interval(estimate)} of the risks closed by themselves within {SOON} months of opening; those "
                 f"that opened in the last {SOON} months are not counted.")
     notes = [*_later(definitions),

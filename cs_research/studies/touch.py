@@ -15,7 +15,7 @@ from cs_research.numbers import count, number
 from cs_research.scores import TOLERANCE, previous_quadrants, touch_cuts
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import known_chance, under_floor
+from cs_research.studies.judging import known_chance, known_rate, under_floor
 from cs_research.studies.state import of_month
 
 
@@ -31,7 +31,7 @@ def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -
     table = [{"quadrant": words[letter], "accounts": int((known["quadrant"] == letter).sum()),
               "share": float((known["quadrant"] == letter).mean()),
               "arr": known.loc[known["quadrant"] == letter, "arr"].sum(min_count=1)} for letter in words]
-    good = stats.rate(known["quadrant"] == "A", clusters(known))
+    good = known_rate(known["quadrant"] == "A", clusters(known), definitions)
     moved, blank = int(known["moved_into_a"].sum()), len(rows) - len(known)
     sentence = (f"{with_interval(good)} of the accounts are {words['A']}; {count(moved, 'account')} moved there in "
                 f"{month:%Y-%m}.")
@@ -49,19 +49,18 @@ def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) 
     if few := under_floor(name, len(known), definitions, f"with a touch score in {month:%Y-%m}"):
         return few
     groups = [("all", known), *[(s.title.en, known[known["stage"] == s.name]) for s in definitions.stages.stages]]
-    table = [_touch_row(label, group, definitions.claims) for label, group in groups]
-    high = stats.rate(known["is_in_touch"], clusters(known))
+    table = [_touch_row(label, group, definitions) for label, group in groups]
+    high = known_rate(known["is_in_touch"], clusters(known), definitions)
     sentence = (f"{with_interval(high)} of the accounts have a touch score of {plan.touch_words} or more (mean of "
                 f"{count(definitions.touch_points.months, 'month')}).")
     return Finding.of(name, sentence, high, rows=table)
 
 
-def _touch_row(label: str, group: pd.DataFrame, rules: models.Claims) -> dict[str, Any]:
-    if not rules.are_enough(len(group)):
-        return {"stage": label, "n": len(group), "median": None, "share": None, "lower": None, "upper": None}
-    high = stats.rate(group["is_in_touch"], clusters(group))
-    return {"stage": label, "n": len(group), "median": float(group["touch_score"].median()), "share": high.value,
-            "lower": high.lower, "upper": high.upper}
+def _touch_row(label: str, group: pd.DataFrame, definitions: Definitions) -> dict[str, Any]:
+    enough = definitions.claims.are_enough(len(group))
+    high = known_rate(group["is_in_touch"], clusters(group), definitions) if enough else stats.NOTHING
+    return {"stage": label, "median": float(group["touch_score"].median()) if enough else None, **high.row("share"),
+            "n": len(group)}
 
 
 def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
@@ -84,7 +83,7 @@ def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Defin
               "offline": (one["touch_points"] - one["touch_points_online"]).sum() / one["seats"].sum(),
               "mean": one["touch_score"].mean(), "synced": one["touch_score_synced"].mean()}
              for of, one in rows.groupby("month") if definitions.claims.are_enough(len(one))]
-    share = stats.total_ratio(now["touch_points_online"], now["touch_points"], clusters(now))
+    share = known_chance(stats.total_ratio(now["touch_points_online"], now["touch_points"], clusters(now)), definitions)
     last = table[-1]
     sentence = (f"{with_interval(share)} of the touch points of {month:%Y-%m} are online. The mean touch score is "
                 f"{number(last['mean'], 2)}, and {number(last['synced'], 2)} without the types not yet linked.")
@@ -146,7 +145,7 @@ def migration(scores: pd.DataFrame, definitions: Definitions, month: date) -> Fi
     few = under_floor(name, len(known), definitions, "in a corner in both months")
     if few:
         return Finding(name, few.sentence, n=few.n, details={"rows": rows})
-    stayed = stats.rate(known["start"] == known["end"], clusters(now.loc[known.index].reset_index()))
+    stayed = known_rate(known["start"] == known["end"], clusters(now.loc[known.index].reset_index()), definitions)
     sentence = f"{with_interval(stayed)} of the accounts stayed in the corner where they were a month before."
     return Finding.of(name, sentence, stayed, rows=rows)
 

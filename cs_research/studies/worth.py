@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import chdtri, expit
 
 from cs_research.finding import Estimate, Finding, with_interval
 from cs_research.numbers import count, number, percent
@@ -105,7 +105,8 @@ def by_subgroup(evidence: Evidence) -> Finding:
         table.append({"what": words, **one.row(), "n": len(inside)})
     known = [line for line in table[1:] if line["estimate"] is not None]
     if table[0]["estimate"] is None:
-        return cannot_measure(name, "fewer than 10 accounts churned, or stayed")
+        least = evidence.definitions.claims.min_accounts
+        return cannot_measure(name, f"fewer than {least} accounts churned, or stayed")
     low = min(known, key=lambda line: line["estimate"], default=None)
     first = Estimate(*(table[0][x] for x in ("estimate", "lower", "upper", "n")), rows["cluster"].nunique())
     weakest = "" if low is None else (f", the fewest in {low['what']}: " + with_interval(Estimate(
@@ -117,8 +118,8 @@ def by_subgroup(evidence: Evidence) -> Finding:
 def drift(evidence: Evidence) -> Finding:
     """Population stability index of the colours of the score and of each indicator: the first year against the last.
 
-    `rows`: what, estimate (PSI), by_chance (of as many accounts from one population), n_then, n_now, worst_then,
-    worst_now (the share in the worst colour). Under 0.1 alike, over 0.25 another population.
+    `rows`: what, estimate (PSI), by_chance (what as many accounts of one population stay under 19 times in 20), n_then,
+    n_now, worst_then, worst_now (the share in the worst colour). Over 0.25, and by_chance, is another population.
     """
     name, card, history = "drift", evidence.card, evidence.history
     scored = history[history["health_band"].notna()]
@@ -134,11 +135,12 @@ def drift(evidence: Evidence) -> Finding:
     if few := under_floor(name, min(table[0]["n_then"], table[0]["n_now"]) if table else 0, evidence.definitions,
                           "in the first or the last year"):
         return few
-    moved = [line["what"] for line in table[1:] if line["estimate"] > SHIFTED]
+    moved = [line["what"] for line in table[1:] if line["estimate"] > max(SHIFTED, line["by_chance"])]
     whole = table[0]
+    ending = ", no more than chance" if whole["estimate"] <= whole["by_chance"] else ""
     sentence = (f"Between the first year of scores and the last, the colours of the score shifted by "
-                f"{number(whole['estimate'], 2)} (PSI; by chance about {number(whole['by_chance'], 2)}; "
-                f"over {SHIFTED} is another population)"
+                f"{number(whole['estimate'], 2)} (PSI; by chance up to {number(whole['by_chance'], 2)}; "
+                f"over {SHIFTED} is another population){ending}"
                 f"{': most in ' + ', '.join(moved) if moved else ''}.")
     return Finding(name, sentence, whole["estimate"], n=whole["n_then"] + whole["n_now"], details={"rows": table})
 
@@ -154,10 +156,12 @@ def psi(then: Any, now: Any) -> float:
 
 
 def _shift(then: pd.DataFrame, now: pd.DataFrame, column: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """PSI of account-months; what chance would make of it counts accounts, whose months are alike."""
-    counts = [rows[column].value_counts().reindex(names, fill_value=0) for rows in (then, now)]
+    """PSI of the the months, each account counted once for its months are alike, and the bound of chance: PSI over
+    1/n + 1/m is near chi-square (Yurdakul and Naranjo 2020)."""
     accounts = [rows["account_id"].nunique() for rows in (then, now)]
-    by_chance = (len(names) - 1) * sum(1 / n for n in accounts if n)
+    counts = [rows[column].value_counts().reindex(names, fill_value=0) * (n / max(len(rows), 1))
+              for rows, n in zip((then, now), accounts, strict=True)]
+    by_chance = float(chdtri(len(names) - 1, 0.05)) * sum(1 / n for n in accounts if n)
     worst = [float(c.iloc[0] / c.sum()) if c.sum() else None for c in counts]
     return {"form": "number", "estimate": psi(*counts), "by_chance": by_chance, "n_then": accounts[0],
             "n_now": accounts[1], "worst_then": worst[0], "worst_now": worst[1]}

@@ -18,10 +18,11 @@ LEAST = 20  # accounts: a mean of fewer swings too much to be drawn
 def cohorts_section(view: View) -> dict:
     """The lines, their survivors, and a title that compares the newest year with the one before it."""
     rows = view.panel.assign(cluster=clusters(view.panel), year=view.panel["start_date"].dt.year)
-    cohorts = _cohorts(rows)
+    least = max(LEAST, view.definitions.claims.min_accounts)
+    cohorts = _cohorts(rows, least)
     section = {"kicker": say("c_kicker"), "notebook": "02_health"}
     if not cohorts:
-        return {**section, "absent": say("absent", why=say("c_absent"))}
+        return {**section, "absent": say("absent", why=say("c_absent", n=least))}
     stay = _survivors(view, cohorts[0])
     words = {"title": say("c_mean"), "stay": say("c_stay", name=cohorts[0].name), "axis": say("c_axis")}
     marks = [(view.definitions.outcomes.onboarding.months, say("c_onboarded")),
@@ -35,13 +36,13 @@ def cohorts_section(view: View) -> dict:
     return {**section, "title": title, "charts": charts, "caption": told + say("c_caption")}
 
 
-def _cohorts(rows: pd.DataFrame) -> list[Cohort]:
+def _cohorts(rows: pd.DataFrame, least: int) -> list[Cohort]:
     """The last start years, oldest first, at ages with enough accounts for a mean."""
     rows = rows[rows["health"].notna()]
     made = []
     for year, of_year in rows.groupby("year"):
         means = [(int(age), at.health.mean(), stats.interval(at.health.mean(), _pull(at.health), at.cluster))
-                 for age, at in of_year.groupby("age_months") if len(at) >= LEAST]
+                 for age, at in of_year.groupby("age_months") if len(at) >= least]
         means = [(age, mean, e) for age, mean, e in means if e.lower is not None]
         if len(means) >= 2:
             ages, mean, spread = zip(*means, strict=True)
