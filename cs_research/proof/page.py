@@ -19,6 +19,7 @@ Z = 1.959964  # standard errors of a 95 % interval
 LEANS = ("a ratio of means leans where accounts are few; in `overlap` the health of the first month makes up for most, "
          "not all, of what success and score share")
 FEW = "few accounts of a colour have few managers, who tell little of how far managers differ"
+FITS = ("adopt", "investigate", "harmful", "harmful if always adopted")
 SHARES = ("p_", "auc", "renewal", "onboarding survival_difference")
 TITLES = {  # what the JSON holds beside, the page leaves out
     "Onboarding and health a year later": lambda q: q in (
@@ -49,8 +50,9 @@ def text(found: dict[str, Any]) -> str:
         {"goal": goal.wanted, "seen": goal.seen or "not tried",
          "met": f"**no**: {goal.missed}" if goal.missed else "yes" if goal.seen else ""} for goal in goals(found))]
     parts += ["## Verdicts on the claims\n", VERDICTS, _grid(cells, lambda q: q.startswith(CLAIM), _verdicts)]
-    parts += ["## Calibration of the points\n", CALIBRATION, table(map(_fit, _frame(found["calibration"]).to_dict(
-        "records")))]
+    parts += ["## Calibration of the points\n", CALIBRATION, table(
+        {name: f"{value:.0%}" if name in FITS else _plain(value) if isinstance(value, float) else value
+         for name, value in row.items()} for row in _frame(found["calibration"]).to_dict("records"))]
     parts += ["\n".join([f"## {title}\n", _grid(cells, chosen, _right)]) for title, chosen in TITLES.items()]
     if len(apart):
         far = apart.sort_values("apart", kind="stable").groupby("world", sort=False).tail(1)
@@ -143,13 +145,6 @@ def _calibrated(rows: pd.DataFrame) -> list[dict[str, Any]]:
             "harmful": (used < -HARM).mean(), "harmful if always adopted": (part["estimate"] < -HARM).mean(),
             "gain in use": used.mean(), "worst in use": used.min(), "rank correlation": ranks["estimate"].mean()})
     return found
-
-
-def _fit(row: dict[str, Any]) -> dict[str, Any]:
-    """The same row in words."""
-    shares = ("adopt", "investigate", "harmful", "harmful if always adopted")
-    return row | {name: f"{row[name]:.0%}" for name in shares} | {
-        name: _plain(row[name]) for name in ("gain in use", "worst in use", "rank correlation")}
 
 
 def _grid(cells: pd.DataFrame, chosen: Callable[[str], bool], say: Callable[[pd.Series], str]) -> str:

@@ -20,7 +20,7 @@ from cs_research.scorecards import lowest_total
 from cs_research.scores import health_cut, previous_quadrants
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters, of_card, seen_until
-from cs_research.studies.judging import known_chance, known_rate
+from cs_research.studies.judging import known_chance, rate_of
 from cs_research.studies.money import YEAR, Cohort, opening_cohort
 
 RATES = ("nrr", "grr", "arr_churn", "logo_churn")
@@ -164,7 +164,7 @@ class View:
         if not self.enough(len(known)):
             return stats.NOTHING
         who = clusters(self.now.reset_index()).set_axis(self.now.index)
-        return known_rate(known.astype(float), who.loc[known.index], self.definitions)
+        return rate_of(known.astype(float), who.loc[known.index], self.definitions)
 
     def shares(self, flag: pd.Series) -> pd.Series:
         """Share of `flag` (by row of the panel, empty: not counted) by month up to this one, none of too few
@@ -231,7 +231,7 @@ class View:
         opening (over one month: logo_churn only)."""
         rows, last = self.cohort.rows, self.retention.loc[self.month]
         if name == "logo_churn":
-            about = known_rate(~rows["is_here"], rows["cluster"], self.definitions)
+            about = rate_of(~rows["is_here"], rows["cluster"], self.definitions)
         else:
             top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
                    "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]

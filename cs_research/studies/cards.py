@@ -10,7 +10,7 @@ from cs_research.definitions import Definitions, models
 from cs_research.finding import Finding, with_interval
 from cs_research.numbers import count, number, percent
 from cs_research.studies.evidence import clusters, of_card
-from cs_research.studies.judging import known_rate, under_floor
+from cs_research.studies.judging import rate_of, under_floor
 from cs_research.studies.state import of_month
 
 LISTED = 20  # accounts that a notebook lists
@@ -105,7 +105,7 @@ def colour_changes(scores: pd.DataFrame, old: models.Scorecard, new: models.Scor
     if few := under_floor(question, len(both), definitions, f"with a score of both cards in {month:%Y-%m}"):
         return few
     moved = both[both["band_old"] != both["band_new"]]
-    share = known_rate(both["band_old"] != both["band_new"], clusters(both), definitions)
+    share = rate_of(both["band_old"] != both["band_new"], clusters(both), definitions)
     order = moved.assign(size=(moved["health_new"] - moved["health_old"]).abs()).sort_values(
         ["size", "account_id"], ascending=[False, True])
     columns = ["account_id", "account_name", "owner", "health_old", "health_new", "band_old", "band_new"]

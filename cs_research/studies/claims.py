@@ -12,15 +12,7 @@ from cs_research.finding import VERDICTS, Estimate, Finding, with_interval
 from cs_research.numbers import count, number, percent
 from cs_research.studies import foresight, landmark, onboarding, stats, touch_effect
 from cs_research.studies.evidence import Evidence
-from cs_research.studies.judging import (
-    cannot_measure,
-    claim_finding,
-    judged,
-    known_chance,
-    known_rate,
-    rate_row,
-    too_few,
-)
+from cs_research.studies.judging import cannot_measure, claim_finding, judged, known_chance, rate_of, rate_row, too_few
 
 
 def all_claims(evidence: Evidence) -> tuple[Finding, ...]:
@@ -131,8 +123,7 @@ def touch_and_churn(evidence: Evidence) -> Finding:
 
 
 def along_score(evidence: Evidence) -> Finding:
-    """Churn and expansion by tenths of the score, from the lowest; the estimate is churn in the first that
-    holds enough accounts.
+    """Churn and expansion by tenths of the score, from the lowest; the estimate: churn in the first with enough.
 
     `series`: churned and, where it can be seen, expanded: tenth, x (mean score), n, events, rate, lower, upper.
     """
@@ -142,16 +133,18 @@ def along_score(evidence: Evidence) -> Finding:
     tenth = pd.qcut(rows["health"].rank(), 10, labels=False, duplicates="drop")
     events = ["is_churned"] + ["is_expanded"] * bool(rows["is_expanded"].notna().all())
     series = {event.removeprefix("is_"): [
-        {"tenth": int(n) + 1, "x": float(part["health"].mean()), **rate_row(part, event, evidence.definitions)}
+        {"tenth": n + 1, "x": float(part["health"].mean()), **rate_row(part, event, evidence.definitions)}
         for n, part in rows.groupby(tenth)] for event in events}
     series = {event: [point for point in points if point["rate"] is not None] for event, points in series.items()}
     if not series["churned"]:
         return cannot_measure(name, f"fewer than {rules.min_accounts} accounts in every tenth of the score")
     ends = [points[end] for points in series.values() for end in (0, -1)]
-    said = [with_interval(Estimate(p["rate"], p["lower"], p["upper"], p["n"], 0)) + " " + {
-        1: "in the lowest", tenth.max() + 1: "in the highest"}.get(p["tenth"], f"in tenth {p['tenth']}") for p in ends]
-    parts = [f"{low} and {high} tenth of the score {event}" for event, low, high in zip(
-        series, said[::2], said[1::2], strict=True)]
+    said = [with_interval(Estimate(p["rate"], p["lower"], p["upper"], p["n"], 0)) for p in ends]
+    most = int(tenth.max()) + 1  # fewer than ten where scores tie
+    at = [{1: "at the lowest scores", most: "at the highest"}.get(p["tenth"], f"in part {p['tenth']:.0f} of {most}")
+          for p in ends]
+    parts = [f"{said[i]} {event} {at[i]} and {said[i + 1]} {at[i + 1]}"
+             for i, event in zip((0, 2), series, strict=False)]
     return Finding(name, f"{'; '.join(parts)}.", ends[0]["rate"], ends[0]["lower"], ends[0]["upper"], ends[0]["n"],
                    details={"series": series, "notes": evidence.readings.notes()})
 
@@ -178,7 +171,7 @@ def by_reading(evidence: Evidence) -> Finding:
                   rate_row(part, "is_expanded", rules) if part["is_expanded"].notna().all() else {}).items()}}
              for view, some in views.items() for band in evidence.card.bands]
     worst = early[early["health_band"] == evidence.card.bands[0]]
-    found = known_rate(worst["is_churned"], worst["cluster"], rules)
+    found = rate_of(worst["is_churned"], worst["cluster"], rules)
     if not rules.claims.are_enough(worst["account_id"].nunique()):
         found = stats.NOTHING
     gone = far.readings.left_out["left before the reading"], near.readings.left_out["left before the reading"]
@@ -209,7 +202,7 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
     if few := too_few(evidence, name, accounts, subject, notes):
         return few
     rules, managers = evidence.definitions.claims, rows["cluster"].nunique()
-    estimate = known_rate(rows[chosen][event], rows[chosen]["cluster"], evidence.definitions, managers)
+    estimate = rate_of(rows[chosen][event], rows[chosen]["cluster"], evidence.definitions, managers)
     is_comparable = rules.are_enough(rows[~chosen]["account_id"].nunique())
     difference = stats.rate_difference(rows[event], chosen, rows["cluster"]) if is_comparable else stats.NOTHING
     difference = known_chance(difference, evidence.definitions)
@@ -231,7 +224,7 @@ def _with_other_reading(finding: Finding, evidence: Evidence, rows: pd.DataFrame
     other = rows[rows[event].astype(bool)]
     if not finding.rows or not evidence.definitions.claims.are_enough(other["account_id"].nunique()):
         return finding
-    estimate = known_rate(chosen[other.index], other["cluster"], evidence.definitions, rows["cluster"].nunique())
+    estimate = rate_of(chosen[other.index], other["cluster"], evidence.definitions, rows["cluster"].nunique())
     verb = event.removeprefix("is_")
     note = f"Read the other way: of those that {verb}, {with_interval(estimate)} had been {band}."
     return replace(finding, details={**finding.details, "notes": [note, *finding.details["notes"]],

@@ -10,7 +10,7 @@ from cs_research.numbers import count, number
 from cs_research.studies import stats
 from cs_research.studies.evidence import KEY, Evidence, clusters
 from cs_research.studies.incidence import MONTH_DAYS
-from cs_research.studies.judging import known_rate, too_few
+from cs_research.studies.judging import rate_of, too_few
 
 TOO_GOOD = 0.95     # pairs in the right order: more than any honest score of churn is known to reach
 LEAK_GAIN = 0.15    # what a score may gain as the end comes near before it is suspected
@@ -35,14 +35,14 @@ def lead_time(evidence: Evidence) -> Finding:
         return few
     green, red = (_warnings(seen, seen["health_band"].isin(of)).reindex(last.index) for of in (bands[:-1], bands[:1]))
     cluster = clusters(last.reset_index())
-    found, fell = (known_rate(one["months"] >= early, cluster, evidence.definitions)
+    found, fell = (rate_of(one["months"] >= early, cluster, evidence.definitions)
                    for one in (green, red))
     table = [{"lead": words, "n": int(is_here.sum()), "share": float(is_here.mean()),
               "worst_n": int(is_red.sum()), "worst_share": float(is_red.mean())}
              for words, is_here, is_red in zip([*LEADS, "since its first score"], _binned(green), _binned(red),
                                                strict=True)]
     stayed = evidence.readings.rows[~evidence.readings.rows["is_churned"].astype(bool)].dropna(subset=["health_band"])
-    alarm = known_rate(stayed["health_band"] != bands[-1], stayed["cluster"], evidence.definitions)
+    alarm = rate_of(stayed["health_band"] != bands[-1], stayed["cluster"], evidence.definitions)
     beside = (f" Of those that stayed, {with_interval(alarm)} were not {bands[-1]} at their reading either."
               if evidence.definitions.claims.are_enough(stayed["account_id"].nunique()) else "")
     sentence = (f"{early} months before they churned, {with_interval(found)} of the accounts had left {bands[-1]} for "
@@ -167,7 +167,7 @@ def misled(evidence: Evidence, churned: bool) -> Finding:
     if few := too_few(evidence, name, rows["account_id"].nunique(), f"read as {bands[0]}", evidence.readings.notes()):
         return few
     is_wrong = rows["is_churned"].astype(bool) == churned
-    found = known_rate(is_wrong, rows["cluster"], evidence.definitions)
+    found = rate_of(is_wrong, rows["cluster"], evidence.definitions)
     wrong = _with_signs(evidence, rows[is_wrong], bands[0], bands[-1])
     named = [] if evidence.facts is None else evidence.facts.set_index("account_id")["account_name"]
     wrong["account"] = wrong["account_id"].map(named).fillna(wrong["account_id"]) if len(named) else wrong["account_id"]

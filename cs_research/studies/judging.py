@@ -64,7 +64,7 @@ def known_chance(estimate: Estimate, definitions: Definitions, managers: int = 0
     return Estimate(estimate.value, None, None, estimate.n, estimate.clusters)
 
 
-def known_rate(events: pd.Series, cluster: pd.Series, definitions: Definitions, managers: int = 0) -> Estimate:
+def rate_of(events: pd.Series, cluster: pd.Series, definitions: Definitions, managers: int = 0) -> Estimate:
     """The share of rows with an event, with its interval where the chance is known."""
     return known_chance(stats.rate(events, cluster), definitions, managers)
 
@@ -73,5 +73,5 @@ def rate_row(rows: pd.DataFrame, event: str, definitions: Definitions, managers:
     """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
     if not definitions.claims.are_enough(rows["account_id"].nunique()):
         return {"events": None, **replace(stats.NOTHING, n=len(rows)).row("rate")}
-    estimate = known_rate(rows[event], rows["cluster"], definitions, managers)
+    estimate = rate_of(rows[event], rows["cluster"], definitions, managers)
     return {"events": int(rows[event].sum()), **estimate.row("rate")}

@@ -12,7 +12,7 @@ from cs_research.history import CLOSED
 from cs_research.numbers import count, percent
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import NO_END, known_chance, known_rate, under_floor
+from cs_research.studies.judging import NO_END, known_chance, rate_of, under_floor
 
 YEAR = 12
 BASES = {"trailing_12": "accounts of a year before", "month": "accounts of a month before",
@@ -119,7 +119,7 @@ def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     group = cohort(scores, outcomes, definitions, month)
     if silent := group.without_rate("logo_churn", definitions):
         return silent
-    estimate = known_rate(~group.rows["is_here"], group.rows["cluster"], definitions)
+    estimate = rate_of(~group.rows["is_here"], group.rows["cluster"], definitions)
     sentence = f"{with_interval(estimate)} of the {group.who} were lost."
     return _finding("logo_churn", sentence, estimate, ["Counted, not weighed by revenue.", *group.notes()])
 
@@ -141,7 +141,7 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, definitions: Definiti
     few = under_floor("renewal_rate", rows["account_id"].nunique(), definitions, "with a renewal due in twelve months")
     if few:
         return few
-    estimate = known_rate(rows["outcome"] != "churned", clusters(rows), definitions)
+    estimate = rate_of(rows["outcome"] != "churned", clusters(rows), definitions)
     table = rows.groupby("month", as_index=False).agg(
         due=("outcome", "size"), **{name: ("outcome", lambda x, name=name: int((x == name).sum()))
                                     for name in ("expanded", "renewed", "contracted", "churned")})
@@ -228,7 +228,7 @@ def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.D
         return Finding.not_measured("churn_by_month", "no month opened with enough accounts and known outcomes")
     months, yearly = rows["month"].tail(YEAR), definitions.outcomes.churn_line
     last = pd.concat([opening_cohort(scores, outcomes, each, 1).rows for each in months])
-    estimate = known_rate(~last["is_here"], last["cluster"], definitions)
+    estimate = rate_of(~last["is_here"], last["cluster"], definitions)
     sentence = (f"Logo churn by month is {with_interval(estimate)}, of the openings of {count(len(months), 'month')} "
                 f"together; the line of {percent(yearly)} a year is {percent(yearly / YEAR)} a month.")
     table = rows[["month", "logo_churn", "arr_churn", "logos_opening"]].to_dict("records")
@@ -271,7 +271,7 @@ def lifetime_value(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: De
         return silent
     if now.empty or now.isna().any():
         return Finding.not_measured("lifetime_value", "the contracts hold no money (mrr) for all accounts")
-    churn, revenue = known_rate(~group.rows["is_here"], group.rows["cluster"], definitions), now.mean()
+    churn, revenue = rate_of(~group.rows["is_here"], group.rows["cluster"], definitions), now.mean()
     low, high = (revenue / x if x else None for x in (churn.upper, churn.lower))
     each = f"{amount(revenue, currency)} a year per account"
     if not churn.value:

@@ -10,7 +10,7 @@ from cs_research.finding import Estimate, Finding, Judgement, interval_text, val
 from cs_research.numbers import count, number, percent
 from cs_research.studies import aipw, stats
 from cs_research.studies.evidence import NOTE_TODAY, Evidence
-from cs_research.studies.judging import cannot_measure, claim_finding, judged, known_chance, known_rate, too_few
+from cs_research.studies.judging import cannot_measure, claim_finding, judged, known_chance, rate_of, too_few
 from cs_research.studies.landmark import (
     BASELINE,
     Cohort,
@@ -47,7 +47,7 @@ def onboarding_success(evidence: Evidence) -> Finding:
         due = count(len(recent), "onboarding")
         return Finding(name, f"Too few to say: {due} should have ended in the last {span} months.", n=len(recent),
                        details={"rows": table})
-    estimate = known_rate(recent["is_success"], recent["cluster"], evidence.definitions)
+    estimate = rate_of(recent["is_success"], recent["cluster"], evidence.definitions)
     sentence = f"{with_interval(estimate)} of the onboardings of the last {span} months succeeded ({words})."
     return Finding.of(name, sentence, estimate, rows=table)
 

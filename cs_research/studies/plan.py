@@ -15,7 +15,7 @@ from cs_research.history import CLOSED
 from cs_research.numbers import count
 from cs_research.scores import teams
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import known_rate, rate_row, under_floor
+from cs_research.studies.judging import rate_of, rate_row, under_floor
 from cs_research.studies.money import due_in_a_year
 from cs_research.studies.state import of_month
 
@@ -132,8 +132,8 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
               "n": int((rated["cell"] == cell).sum()), "share": float((rated["cell"] == cell).mean()),
               "names": ", ".join(rated.loc[rated["cell"] == cell, "account_name"].head(NAMED)) or None}
              for cell in dict.fromkeys((*CELLS, *words.values()))]
-    unsatisfied = known_rate(rated["cell"] == "unsatisfied", clusters(rated), definitions)
-    everyone = known_rate(rows["cell"].notna(), clusters(rows), definitions)
+    unsatisfied = rate_of(rated["cell"] == "unsatisfied", clusters(rated), definitions)
+    everyone = rate_of(rows["cell"].notna(), clusters(rows), definitions)
     sentence = (f"{with_interval(unsatisfied)} of the rated accounts are unsatisfied: they value what they do not get. "
                 f"A rating is in force for {with_interval(everyone)}.")
     notes = ["Who is rated is the team's choice, so the shares are those of rated accounts alone."]
@@ -212,7 +212,7 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
     few = under_floor(name, seen["account_id"].nunique(), definitions, f"had a risk open {SOON} months ago or before")
     if few:
         return Finding(name, few.sentence, n=few.n, details={"rows": table, "notes": _later(definitions)})
-    estimate = known_rate(seen["is_resolved"], seen["cluster"], definitions)
+    estimate = rate_of(seen["is_resolved"], seen["cluster"], definitions)
     sentence = (f"{with_interval(estimate)} of the risks closed by themselves within {SOON} months of opening; those "
                 f"that opened in the last {SOON} months are not counted.")
     notes = [*_later(definitions),

@@ -14,7 +14,7 @@ from cs_research.finding import Finding, with_interval
 from cs_research.numbers import count, number, percent
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import known_rate, under_floor
+from cs_research.studies.judging import rate_of, under_floor
 
 
 def of_month(table: pd.DataFrame, month: date) -> pd.DataFrame:
@@ -33,8 +33,8 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
     table = [{"band": band, "accounts": int((known["health_band"] == band).sum()),
               "share": float((known["health_band"] == band).mean()),
               "arr": rows.loc[rows["health_band"] == band, "arr"].sum(min_count=1)} for band in card.bands]
-    best = known_rate(known["health_band"] == card.bands[-1], clusters(known), definitions)
-    worst = known_rate(known["health_band"] == card.bands[0], clusters(known), definitions)
+    best = rate_of(known["health_band"] == card.bands[-1], clusters(known), definitions)
+    worst = rate_of(known["health_band"] == card.bands[0], clusters(known), definitions)
     blank = len(rows) - len(known)
     sentence = (f"{with_interval(best)} of the accounts with a score are {card.bands[-1]}, {with_interval(worst)} are "
                 f"{card.bands[0]}.")

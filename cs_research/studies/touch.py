@@ -15,7 +15,7 @@ from cs_research.numbers import count, number
 from cs_research.scores import TOLERANCE, previous_quadrants, touch_cuts
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import known_chance, known_rate, under_floor
+from cs_research.studies.judging import known_chance, rate_of, under_floor
 from cs_research.studies.state import of_month
 
 
@@ -31,7 +31,7 @@ def quadrants_now(scores: pd.DataFrame, definitions: Definitions, month: date) -
     table = [{"quadrant": words[letter], "accounts": int((known["quadrant"] == letter).sum()),
               "share": float((known["quadrant"] == letter).mean()),
               "arr": known.loc[known["quadrant"] == letter, "arr"].sum(min_count=1)} for letter in words]
-    good = known_rate(known["quadrant"] == "A", clusters(known), definitions)
+    good = rate_of(known["quadrant"] == "A", clusters(known), definitions)
     moved, blank = int(known["moved_into_a"].sum()), len(rows) - len(known)
     sentence = (f"{with_interval(good)} of the accounts are {words['A']}; {count(moved, 'account')} moved there in "
                 f"{month:%Y-%m}.")
@@ -50,7 +50,7 @@ def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) 
         return few
     groups = [("all", known), *[(s.title.en, known[known["stage"] == s.name]) for s in definitions.stages.stages]]
     table = [_touch_row(label, group, definitions) for label, group in groups]
-    high = known_rate(known["is_in_touch"], clusters(known), definitions)
+    high = rate_of(known["is_in_touch"], clusters(known), definitions)
     sentence = (f"{with_interval(high)} of the accounts have a touch score of {plan.touch_words} or more (mean of "
                 f"{count(definitions.touch_points.months, 'month')}).")
     return Finding.of(name, sentence, high, rows=table)
@@ -58,7 +58,7 @@ def touch_by_stage(scores: pd.DataFrame, definitions: Definitions, month: date) 
 
 def _touch_row(label: str, group: pd.DataFrame, definitions: Definitions) -> dict[str, Any]:
     enough = definitions.claims.are_enough(len(group))
-    high = known_rate(group["is_in_touch"], clusters(group), definitions) if enough else stats.NOTHING
+    high = rate_of(group["is_in_touch"], clusters(group), definitions) if enough else stats.NOTHING
     return {"stage": label, "median": float(group["touch_score"].median()) if enough else None, **high.row("share"),
             "n": len(group)}
 
@@ -145,7 +145,7 @@ def migration(scores: pd.DataFrame, definitions: Definitions, month: date) -> Fi
     few = under_floor(name, len(known), definitions, "in a corner in both months")
     if few:
         return Finding(name, few.sentence, n=few.n, details={"rows": rows})
-    stayed = known_rate(known["start"] == known["end"], clusters(now.loc[known.index].reset_index()), definitions)
+    stayed = rate_of(known["start"] == known["end"], clusters(now.loc[known.index].reset_index()), definitions)
     sentence = f"{with_interval(stayed)} of the accounts stayed in the corner where they were a month before."
     return Finding.of(name, sentence, stayed, rows=rows)
 
