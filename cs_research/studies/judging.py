@@ -35,8 +35,7 @@ def claim_finding(evidence: Evidence, name: str, sentence: str, estimate: Estima
 
 def cannot_measure(name: str, why: str, notes: list[str] | None = None) -> Finding:
     """A claim that the data cannot speak about."""
-    finding = Finding.not_measured(name, why, "cannot_tell")
-    return replace(finding, details={"notes": notes or []})
+    return replace(Finding.not_measured(name, why, "cannot_tell"), details={"notes": notes or []})
 
 
 def too_few(evidence: Evidence, name: str, accounts: int, what: str, notes: list[str] | None = None) -> Finding | None:
