@@ -55,6 +55,7 @@ def test_the_page_has_one_section_with_every_ratio(panel):
     assert "All ways lead to the same numbers: yes." in page
 
 
+@pytest.mark.soak
 def test_scaling_halves_one_size_at_a_time():
     found = measure("scaling", Size(events=4_000, accounts=8, months=6), repeat=1, tell=lambda text: None)
     rows = {row["halved"]: (row["events"], row["accounts"], row["months"]) for row in found["grid"]}
