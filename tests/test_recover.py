@@ -81,6 +81,7 @@ def test_through_exports_and_a_whole_run_the_studies_say_the_same(report_of):
     assert found["apart"].median() < 0.05
 
 
+@pytest.mark.soak
 def test_the_same_seed_gives_the_same_rows_however_many_work():
     one, two = (recover(2, (300,), ("claims",), seed=3, jobs=jobs) for jobs in (1, 2))
     pd.testing.assert_frame_equal(one, two)

@@ -100,6 +100,7 @@ def test_the_notebooks_run_as_an_analyst_opens_them(report_of, tmp_path):
     assert re.search(r"[1-9][0-9]* passed", done.stdout)
 
 
+@pytest.mark.soak
 def test_another_clone_on_another_machine_gives_the_same_bytes_of_every_table_page_and_export(report_of, tmp_path):
     """Another folder, zone, language, seed of hashes, number of threads and of notebooks at once; both languages."""
     clone = tmp_path / "a clone elsewhere"
