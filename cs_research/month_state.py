@@ -9,6 +9,7 @@ is of the file itself. This layer may not know what a month means to an account.
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -61,6 +62,11 @@ def _short(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def _version(path: Path) -> str:
+    """What the file holds, whatever the order of its rows: two commands at once may write the same in two files."""
+    return path.name.partition(".")[0]
+
+
 def _whole(folder: Path, name: str) -> Path | None:
     """The file of that name, if it is there and its content is what it was."""
     for path in folder.glob(f"{name}.*.parquet"):
@@ -77,7 +83,10 @@ def _keep(con: duckdb.DuckDBPyConnection, table: str, month: int, folder: Path, 
     con.table(f"temp.{table}").filter(f"month_number = {month}").write_parquet(str(new), compression="zstd")
     path = folder / f"{name}.{_short(new.read_bytes())}.parquet"
     os.replace(new, path)
-    versions = sorted(folder.glob(f"{table}-{month}-*.parquet"), key=lambda path: path.stat().st_mtime)
-    for old in versions[:-KEPT]:
-        old.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # which another command has taken away at this moment
+        files = sorted(folder.glob(f"{table}-{month}-*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
+        newest = [*dict.fromkeys(map(_version, files))][:KEPT]
+        for old in files:
+            if _version(old) not in newest:
+                old.unlink()
     return path

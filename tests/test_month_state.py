@@ -103,3 +103,16 @@ def test_a_month_keeps_no_more_than_its_last_versions(tmp_path):
     for number in range(6):
         made(tmp_path / "data", [event(at, rng) for at in range(20 + number)], tmp_path / "kept")
     assert len(list((tmp_path / "kept").glob(f"user_month-{2026 * 12 + 3}-*"))) == month_state.KEPT
+
+
+def test_what_another_command_wrote_of_the_same_rows_is_no_version_of_its_own(tmp_path):
+    rng = random.Random(5)
+    events = [event(number, rng) for number in range(60)]
+    made(tmp_path / "data", events, tmp_path / "kept")
+    first = next((tmp_path / "kept").glob(f"user_month-{2026 * 12 + 3}-*"))
+    for number in range(month_state.KEPT):
+        first.with_name(f"{first.name.partition('.')[0]}.{number}.parquet").write_bytes(b"as another process wrote it")
+    files = {*(tmp_path / "kept").glob(f"user_month-{2026 * 12 + 3}-*")}
+    made(tmp_path / "data", [*events, {**events[0], "event_id": "new", "occurred_at": "2026-03-05 10:00"}],
+         tmp_path / "kept")
+    assert files < {*(tmp_path / "kept").glob(f"user_month-{2026 * 12 + 3}-*")}, "a reader may have them open"
