@@ -75,6 +75,8 @@ class Panel:
             self._derive_on_spark(texts, canonical, progress)
             return
         if state:
+            if progress:
+                progress(MONTHLY[0])
             month_state.build(self.connection, {step: texts.pop(step) for step in MONTHLY}, state)
         for step, text in texts.items():
             if progress:
@@ -206,13 +208,14 @@ class Panel:
             self.connection.execute(f"CREATE VIEW {name} AS {source}")
 
     def _set_up(self, horizon: Horizon) -> None:
-        """Small tables that the SQL joins: months, weeks, settings and the definitions."""
+        """Small tables that the SQL joins: months, weeks, views, settings and the definitions."""
         known, outcomes = self.definitions, self.definitions.outcomes
         first = self.connection.execute("SELECT MIN(start_date) FROM contracts").fetchall()[0][0]
         calendar = month_calendar(first or horizon.month, horizon.month)
         for name, (columns, rows) in {
             "calendar": ("month DATE, month_end DATE, month_number BIGINT", calendar),
             "weeks": ("week VARCHAR, monday DATE, eve DATE, known_until DATE", self._weeks(horizon)),
+            "views": ("is_history BOOLEAN", [(True,), (False,)]),
             **definition_tables(known),
             "settings": (
                 "as_of DATE, known_until DATE, known_number BIGINT, first_number BIGINT, grace_days INTEGER, "

@@ -1,12 +1,7 @@
 -- One row per account, month and view: every account under contract on the last day of the month.
 -- View is_history = TRUE knows what was recorded by the end of that month, FALSE what is known today.
 -- Overlapping terms add up; ARR is empty as soon as the money of one running term is unknown.
-WITH views AS (
-  SELECT TRUE AS is_history
-  UNION ALL
-  SELECT FALSE AS is_history
-),
-begun AS (
+WITH begun AS (
   SELECT
     c.account_id, c.start_date, c.seats, c.mrr, k.month, k.month_end, k.month_number, v.is_history,
     c.end_date IS NULL OR c.end_date > k.month_end AS is_running

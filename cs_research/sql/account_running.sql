@@ -1,12 +1,7 @@
 -- One row per account, month and view: what accumulates. Core objects held (from the start of the data; a negative
 -- quantity takes away) and those of them added in three months, kinds of events used and users logged in so far.
 -- Each is a running sum of steps: up in the month in which the view learns of it, down where it grows too old.
-WITH views AS (
-  SELECT TRUE AS is_history
-  UNION ALL
-  SELECT FALSE AS is_history
-),
-core AS (
+WITH core AS (
   SELECT u.account_id, v.is_history, u.month_number + 3 AS left_number, u.quantity,
     CASE WHEN v.is_history THEN u.known_number ELSE u.month_number END AS month_number
   FROM account_usage AS u

@@ -6,7 +6,7 @@ WITH daily AS (
     YEAR(date) * 12 + MONTH(date) AS month_number,
     YEAR(recorded_at) * 12 + MONTH(recorded_at) AS recorded_number
   FROM usage_daily
-  WHERE event_type NOT IN (SELECT event_type FROM event_month)
+  WHERE event_type NOT IN (SELECT DISTINCT event_type FROM event_month)
 )
 SELECT account_id, event_type, month_number, known_number, event_count, quantity,
   CAST(NULL AS BIGINT) AS peak_daily_users

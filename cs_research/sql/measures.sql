@@ -1,12 +1,7 @@
 -- One row per account, month and view: every measure that a card may use, side by side.
 -- Absent usage and touches are real zeros here; what the data set does not hold at all is emptied afterwards
 -- by definitions/defaults/measures.yml (`needs`).
-WITH views AS (
-  SELECT TRUE AS is_history
-  UNION ALL
-  SELECT FALSE AS is_history
-),
-peaks AS (
+WITH peaks AS (
   SELECT u.account_id, u.month_number, v.is_history, MAX(u.peak_daily_users) AS peak_daily_users
   FROM account_usage AS u
   CROSS JOIN views AS v

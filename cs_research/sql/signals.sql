@@ -1,8 +1,7 @@
 -- One row per account, month and view: what alerts and stages ask for. Weeks of the month in which a keyman used the
--- service (0 to 4, empty without a keyman), users who ever logged in, days that the latest survey waits unanswered,
--- share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then).
+-- service (0 to 4, empty without a keyman), days that the latest survey waits unanswered, share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then).
 WITH keymen AS (
-  SELECT p.account_id, p.month_number, p.is_history, 
+  SELECT p.account_id, p.month_number, p.is_history,
     COALESCE(BIT_OR(CASE WHEN p.is_history THEN m.activity_on_time ELSE m.activity END), 0) AS activity
   FROM account_month AS p
   JOIN users AS u ON u.account_id = p.account_id AND u.role = 'keyman'
@@ -64,10 +63,10 @@ due AS (
 )
 SELECT
   p.account_id, p.month_number, p.is_history,
-  CASE WHEN (k.activity & 254) <> 0 THEN 1 ELSE 0 END + CASE WHEN (k.activity & 32512) <> 0 THEN 1 ELSE 0 END
+  CASE WHEN k.activity IS NOT NULL THEN
+    CASE WHEN (k.activity & 254) <> 0 THEN 1 ELSE 0 END + CASE WHEN (k.activity & 32512) <> 0 THEN 1 ELSE 0 END
     + CASE WHEN (k.activity & 4161536) <> 0 THEN 1 ELSE 0 END
-    + CASE WHEN (k.activity & 4290772992) <> 0 THEN 1 ELSE 0 END
-    + CASE WHEN k.activity IS NULL THEN NULL ELSE 0 END AS keyman_weeks,
+    + CASE WHEN (k.activity & 4290772992) <> 0 THEN 1 ELSE 0 END END AS keyman_weeks,
   CAST(COALESCE(d.milestone_count, 0) AS DOUBLE) / NULLIF((SELECT COUNT(*) FROM required), 0) AS onboarding_share,
   COALESCE(n.renewals, 0) AS renewals, n.next_due_date,
   COALESCE(s.survey_wait_days, 0) AS survey_wait_days

@@ -1,23 +1,19 @@
 -- One row per account, month and view: touch points per seat of the month and the mean of the last months
 -- (settings.touch_months; of the months since the start, if fewer). Summed as integers of 1e-12 points a seat: no
 -- order of rounding, and no engine's own way from a double to a decimal.
-WITH running AS (
-  -- Seats under contract at the end of each month, by the month in which the term became known.
-  SELECT c.account_id, k.month_number AS booked_number,
-    COALESCE(YEAR(c.recorded_at) * 12 + MONTH(c.recorded_at), 0) AS known_number, SUM(c.seats) AS seats
-  FROM contracts AS c
-  JOIN calendar AS k ON c.start_date <= k.month_end AND (c.end_date IS NULL OR c.end_date > k.month_end)
-  GROUP BY c.account_id, k.month_number, COALESCE(YEAR(c.recorded_at) * 12 + MONTH(c.recorded_at), 0)
-),
-windows AS (
+WITH windows AS (
+  -- The seats of each month of the mean, by the terms known when the month of the score closed.
   SELECT
-    p.account_id, p.month_number, p.is_history, p.known_number, r.booked_number,
-    SUM(r.seats) AS seats
+    p.account_id, p.month_number, p.is_history, p.known_number, k.month_number AS booked_number,
+    SUM(c.seats) AS seats
   FROM account_month AS p
   CROSS JOIN settings AS s
-  JOIN running AS r ON r.account_id = p.account_id AND r.known_number <= p.known_number
-   AND r.booked_number > p.month_number - s.touch_months AND r.booked_number <= p.month_number
-  GROUP BY p.account_id, p.month_number, p.is_history, p.known_number, r.booked_number
+  JOIN calendar AS k ON k.month_number > p.month_number - s.touch_months AND k.month_number <= p.month_number
+  JOIN contracts AS c
+    ON c.account_id = p.account_id AND c.start_date <= k.month_end
+   AND (c.end_date IS NULL OR c.end_date > k.month_end)
+   AND (c.recorded_at IS NULL OR CAST(c.recorded_at AS DATE) <= p.known_until)
+  GROUP BY p.account_id, p.month_number, p.is_history, p.known_number, k.month_number
 ),
 window_points AS (
   SELECT

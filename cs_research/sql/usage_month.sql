@@ -1,11 +1,6 @@
 -- One row per account, month and view: distinct users of the month. No row of usage = a real zero.
 -- Weeks of a month are days 1-7, 8-14, 15-21 and 22 to the end. Sums are cast to what Parquet can keep.
-WITH views AS (
-  SELECT TRUE AS is_history
-  UNION ALL
-  SELECT FALSE AS is_history
-),
-users_of_month AS (
+WITH users_of_month AS (
   SELECT
     u.account_id, u.month_number, v.is_history,
     CASE WHEN v.is_history THEN u.activity_on_time ELSE u.activity END AS activity

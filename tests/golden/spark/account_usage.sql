@@ -11,7 +11,7 @@ WITH daily AS (
   FROM usage_daily
   WHERE
     NOT event_type IN (
-      SELECT
+      SELECT DISTINCT
         event_type
       FROM event_month
     )

@@ -1,5 +1,5 @@
-/* One row per account, event type, month and month in which it became known: rows, quantity, highest number of users */
-/* active on a day. The second pass over the events; beside them daily roll-ups of the types that come in no event. */
+/* One row per account, event type, month and month in which it became known: events and their quantity. The second */
+/* pass over the events. */
 WITH events AS (
   SELECT
     account_id,

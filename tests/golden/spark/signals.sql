@@ -1,6 +1,5 @@
 /* One row per account, month and view: what alerts and stages ask for. Weeks of the month in which a keyman used the */
-/* service (0 to 4, empty without a keyman), users who ever logged in, days that the latest survey waits unanswered, */
-/* share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then). */
+/* service (0 to 4, empty without a keyman), days that the latest survey waits unanswered, share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then). */
 WITH keymen AS (
   SELECT
     p.account_id,
@@ -145,15 +144,18 @@ SELECT
   p.account_id,
   p.month_number,
   p.is_history,
-  CASE WHEN (
-    k.activity & 254
-  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
-    k.activity & 32512
-  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
-    k.activity & 4161536
-  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
-    k.activity & 4290772992
-  ) <> 0 THEN 1 ELSE 0 END + CASE WHEN k.activity IS NULL THEN NULL ELSE 0 END AS keyman_weeks,
+  CASE
+    WHEN NOT k.activity IS NULL
+    THEN CASE WHEN (
+      k.activity & 254
+    ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
+      k.activity & 32512
+    ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
+      k.activity & 4161536
+    ) <> 0 THEN 1 ELSE 0 END + CASE WHEN (
+      k.activity & 4290772992
+    ) <> 0 THEN 1 ELSE 0 END
+  END AS keyman_weeks,
   CAST(COALESCE(d.milestone_count, 0) AS DOUBLE) / NULLIF((
     SELECT
       COUNT(*)
