@@ -175,8 +175,7 @@ def _held_back(held: dict[Path, list[dict[str, str]]], request: Request) -> Held
 def _command(request: Request, codes: list[str]) -> str:
     """The command of a request as it may be typed, with every option that is not as usual."""
     usual, words = Request(request.data), ["cs-research", "run", str(request.data)]
-    for name in ("first", "month", "out", "zone", "as_of", "lang", "recipe", "jobs", "engine",
-                 "memory_limit"):
+    for name in ("first", "month", "out", "zone", "as_of", "lang", "recipe", "jobs", "engine", "memory_limit"):
         value = getattr(request, name)
         if value != getattr(usual, name):
             words += ["--from" if name == "first" else f"--{name.replace('_', '-')}", str(value)]

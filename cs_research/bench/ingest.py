@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from cs_research.bench.data import Size, write_canonical
-from cs_research.bench.timing import Task, ratio, run_tasks, sql, typical
+from cs_research.bench.timing import Task, ratios, run_tasks, sql, typical
 from cs_research.ingest import ingest, open_dataset
 from cs_research.simulate import simulate
 
@@ -28,9 +28,7 @@ def measure_ingest(size: Size, repeat: int, tell: Callable[[str], None]) -> dict
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         _write_exports(Path(name), size)
         runs = run_tasks(TASKS, Path(name), repeat, tell)
-    ratios = {name: {"ratio": ratio(runs, one, other), "cpu_ratio": ratio(runs, one, other, "cpu"), "limit": limit}
-              for name, (one, other, limit) in RATIOS.items()}
-    return {"asked": asdict(size), "repeat": repeat, "tasks": typical(runs), "ratios": ratios}
+    return {"asked": asdict(size), "repeat": repeat, "tasks": typical(runs), "ratios": ratios(runs, RATIOS)}
 
 
 def measure_simulator(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[str, Any]:

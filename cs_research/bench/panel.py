@@ -16,7 +16,7 @@ import pandas as pd
 
 from cs_research.bench import pandas_panel
 from cs_research.bench.data import Size, write_canonical
-from cs_research.bench.timing import Runs, Task, ratio, run_tasks, sql, typical
+from cs_research.bench.timing import Task, ratios, run_tasks, sql, typical
 from cs_research.definitions import Definitions, load_definitions
 from cs_research.engine import Horizon, Panel
 
@@ -52,7 +52,7 @@ def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[
     return {**{f"{name}_s": round(took[name]["seconds"], 3) if name in took else None
                for name in ("scan", "bare", "panel", "pandas", "incremental")},
             "peak_mb": round(took["panel"]["mb"]), **found, "compared_on": part, "asked": asdict(size), "sizes": sizes,
-            "repeat": repeat, "tasks": took, "ratios": _ratios(runs)}
+            "repeat": repeat, "tasks": took, "ratios": ratios(runs, RATIOS)}
 
 
 def _prepare(folder: Path, size: Size, tell: Callable[[str], None]) -> tuple[dict[str, int], str]:
@@ -117,11 +117,6 @@ def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
 def _tasks(definitions: Definitions) -> dict[str, Task]:
     return {"scan": partial(sql, statement=SCAN), "bare": partial(sql, statement=BARE),
             "panel": partial(_panel, definitions)}
-
-
-def _ratios(runs: Runs) -> dict[str, dict[str, float | None]]:
-    return {name: {"ratio": ratio(runs, one, other), "cpu_ratio": ratio(runs, one, other, "cpu"), "limit": limit}
-            for name, (one, other, limit) in RATIOS.items() if one in runs and other in runs}
 
 
 def _panel(definitions: Definitions, folder: Path, part: str = "canonical", state: Path | None = None) -> pd.DataFrame:

@@ -61,6 +61,12 @@ def ratio(runs: Runs, one: str, other: str, of: str = "seconds") -> float:
     return round(median(a[of] / b[of] for a, b in zip(runs[one], runs[other], strict=False)), 3)
 
 
+def ratios(runs: Runs, of: Mapping[str, tuple[str, str, float | None]]) -> dict[str, dict[str, float | None]]:
+    """Each ratio (name -> task, what it is measured by, the most it should be) of which both tasks ran."""
+    return {name: {"ratio": ratio(runs, one, other), "cpu_ratio": ratio(runs, one, other, "cpu"), "limit": limit}
+            for name, (one, other, limit) in of.items() if one in runs and other in runs}
+
+
 def sql(folder: Path, statement: str) -> None:
     """Run a statement in a DuckDB of its own; `{folder}` stands for the folder."""
     with duckdb.connect() as con:

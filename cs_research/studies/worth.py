@@ -156,7 +156,7 @@ def psi(then: Any, now: Any) -> float:
 
 
 def _shift(then: pd.DataFrame, now: pd.DataFrame, column: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """PSI of the the months, each account counted once for its months are alike, and the bound of chance: PSI over
+    """PSI of the months, each account counted once for its months are alike, and the bound of chance: PSI over
     1/n + 1/m is near chi-square (Yurdakul and Naranjo 2020)."""
     accounts = [rows["account_id"].nunique() for rows in (then, now)]
     counts = [rows[column].value_counts().reindex(names, fill_value=0) * (n / max(len(rows), 1))
