@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cs_research import runs
-from cs_research.errors import Held, Refused
+from cs_research.errors import CannotWrite, Held, Refused
 from cs_research.report.archive import write_archive
 from cs_research.report.pdf import write_pdf
 from cs_research.run import Run
@@ -62,7 +62,7 @@ def find(out: Path, name: str) -> Path:
 def publish(folder: Path, out: Path, lang: str, pdf: bool = False) -> Path:
     """Lead the readers of its month to a kept run, last from the page of all months; returns its index.html.
 
-    A PDF lies beside the link, for a run never changes; one that shows another run goes.
+    A PDF lies beside the link, for a run never changes; one that shows another run goes. Raises CannotWrite.
     """
     month = folder.name[:7]
     printed = out / f"{month}.pdf"
@@ -72,7 +72,11 @@ def publish(folder: Path, out: Path, lang: str, pdf: bool = False) -> Path:
         printed.unlink(missing_ok=True)
     if pdf:
         write_pdf(index, printed)
-    write_archive(out, lang)
+    try:
+        write_archive(out, lang)
+    except OSError as error:
+        raise CannotWrite(f"The report of {month} is published, but the page of all months cannot be written "
+                          f"({error.strerror})", "make room or give rights, then run again") from error
     return index
 
 

@@ -279,7 +279,7 @@ def test_whichever_process_of_a_run_is_killed_none_stays_and_the_last_report_doe
 
 
 @pytest.mark.parametrize("place", [WAITING], indirect=True)
-@pytest.mark.parametrize("moments", [1, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("moments", [2, pytest.param(50, marks=pytest.mark.soak)])
 def test_killed_at_any_moment_a_run_leaves_a_whole_report_and_the_next_needs_no_repair(place, moments):
     """Moments spread evenly at random over the time that a run takes; the next run begins at once."""
     (place.root / "go").touch()
