@@ -4,7 +4,7 @@
 #   make report DATA=data/crm MONTH=2023-12     another data set, another month
 #   make pdf                                    the same, and its first page as reports/<month>.pdf (needs Chromium)
 #   make test                                   every test, the notebooks included
-#   make soak                                   kill runs at random moments, damage many more files (half an hour)
+#   make soak                                   what takes longest: kills at random moments, more damage, every page, Spark
 #   make lab                                    JupyterLab on the notebooks, on this machine only; makes a report first
 #   make simulate                               write data/sample anew from its seed
 #   make bench                                  measure the panel on 20 million events, into docs/performance.md (15 min)
@@ -36,7 +36,7 @@ test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 soak: $(READY)
-	$(BIN)/pytest -n 2 -m soak $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m soak $(ARGS)
 
 lab: $(READY)
 	@ls -d "$(OUT)"/20??-?? >/dev/null 2>&1 || { echo "There is no report in $(OUT) yet: making that of $(DATA) first."; \
