@@ -1,5 +1,6 @@
 -- One row per account, month and view: what alerts and stages ask for. Weeks of the month in which a keyman used the
--- service (0 to 4, empty without a keyman), days that the latest survey waits unanswered, share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then).
+-- service (0 to 4, empty without a keyman), days that the latest survey waits unanswered, share of the required
+-- milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then).
 WITH keymen AS (
   SELECT p.account_id, p.month_number, p.is_history,
     COALESCE(BIT_OR(CASE WHEN p.is_history THEN m.activity_on_time ELSE m.activity END), 0) AS activity
@@ -10,15 +11,18 @@ WITH keymen AS (
    AND m.month_number = p.month_number
   GROUP BY p.account_id, p.month_number, p.is_history
 ),
+placed AS (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY sent_date, survey_id) AS place
+  FROM surveys
+),
 asked AS (
   SELECT p.account_id, p.month_number, p.is_history,
-    CASE WHEN s.answered_date <= p.month_end THEN 0
-         ELSE DATE_DIFF('day', s.sent_date, p.month_end) END AS survey_wait_days
+    ARG_MAX(CASE WHEN s.answered_date <= p.month_end THEN 0
+                 ELSE DATE_DIFF('day', s.sent_date, p.month_end) END, s.place) AS survey_wait_days
   FROM account_month AS p
-  JOIN surveys AS s ON s.account_id = p.account_id AND s.sent_date <= p.month_end
+  JOIN placed AS s ON s.account_id = p.account_id AND s.sent_date <= p.month_end
    AND (s.recorded_at IS NULL OR CAST(s.recorded_at AS DATE) <= p.known_until)
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY p.account_id, p.month_number, p.is_history
-                             ORDER BY s.sent_date DESC, s.survey_id DESC) = 1
+  GROUP BY p.account_id, p.month_number, p.is_history
 ),
 required AS (
   SELECT milestone FROM required_milestones

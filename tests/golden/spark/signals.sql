@@ -1,5 +1,6 @@
 /* One row per account, month and view: what alerts and stages ask for. Weeks of the month in which a keyman used the */
-/* service (0 to 4, empty without a keyman), days that the latest survey waits unanswered, share of the required milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then). */
+/* service (0 to 4, empty without a keyman), days that the latest survey waits unanswered, share of the required */
+/* milestones that are complete, renewals passed (due dates, see outcomes.sql, as known then). */
 WITH keymen AS (
   SELECT
     p.account_id,
@@ -19,36 +20,35 @@ WITH keymen AS (
     p.account_id,
     p.month_number,
     p.is_history
+), placed AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY sent_date NULLS LAST, survey_id NULLS LAST) AS place
+  FROM surveys
 ), asked AS (
   SELECT
-    account_id,
-    month_number,
-    is_history,
-    survey_wait_days
-  FROM (
-    SELECT
-      p.account_id,
-      p.month_number,
-      p.is_history,
+    p.account_id,
+    p.month_number,
+    p.is_history,
+    MAX_BY(
       CASE
         WHEN s.answered_date <= p.month_end
         THEN 0
         ELSE DATEDIFF(DAY, s.sent_date, p.month_end)
-      END AS survey_wait_days,
-      ROW_NUMBER() OVER (
-        PARTITION BY p.account_id, p.month_number, p.is_history
-        ORDER BY s.sent_date DESC, s.survey_id DESC
-      ) AS _w
-    FROM account_month AS p
-    JOIN surveys AS s
-      ON s.account_id = p.account_id
-      AND s.sent_date <= p.month_end
-      AND (
-        s.recorded_at IS NULL OR CAST(s.recorded_at AS DATE) <= p.known_until
-      )
-  ) AS _t
-  WHERE
-    _w = 1
+      END,
+      s.place
+    ) AS survey_wait_days
+  FROM account_month AS p
+  JOIN placed AS s
+    ON s.account_id = p.account_id
+    AND s.sent_date <= p.month_end
+    AND (
+      s.recorded_at IS NULL OR CAST(s.recorded_at AS DATE) <= p.known_until
+    )
+  GROUP BY
+    p.account_id,
+    p.month_number,
+    p.is_history
 ), required AS (
   SELECT
     milestone
