@@ -11,6 +11,7 @@ TASKS = {
     "scan": "scan of the columns of usage events that the panel reads",
     "bare": "bare group-by: account, user, month, count, kept as a table",
     "panel": "the panel: all derived tables, and its measures as a DataFrame",
+    "limited": "the panel within 2 GB of memory for the engine (`--memory-limit 2GB`), the DataFrame beside",
     "pandas": "usage and touch measures alone, in pandas",
     "state": "the panel of the month before, whose state is stored",
     "incremental": "the panel from that state: a month's events are new, and what was recorded in it",
@@ -48,7 +49,7 @@ def _of_panel(found: dict[str, Any]) -> list[str]:
     return [
         f"All ways lead to the same numbers: {'yes' if found['identical'] else '**no**'}. Compared with pandas, on "
         f"{'all accounts' if found['compared_on'] == 'canonical' else 'a sample of the accounts'}: {', '.join(names)}"
-        f"{f'; different: {different}' if different else ''}. From the stored state: all measures.\n",
+        f"{f'; different: {different}' if different else ''}. From the stored state and within 2 GB: all measures.\n",
         "Where the time of the panel goes (a run of its own):\n",
         table({"step": step, "seconds": f"{seconds:.2f}", "share": f"{seconds / total:.0%}"}
               for step, seconds in steps if seconds > total / 100)]

@@ -32,6 +32,7 @@ RATIOS = {"panel_to_bare": ("panel", "bare", 3.0), "bare_to_scan": ("bare", "sca
           "pandas_to_panel": ("pandas", "panel", None), "incremental_to_panel": ("incremental", "panel", 0.1)}
 FOR_PANDAS = 30_000_000  # events; of more, pandas is given those of some accounts, or it would need 33 GB
 TOLERANCE = 1e-9         # of measures that are no whole numbers
+LIMIT = "2GB"            # of memory, for a small machine
 
 
 def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[
         folder, definitions = Path(name), load_definitions()
         sizes, part = _prepare(folder, size, tell)
         once: dict[str, Task] = {"state": partial(_state, definitions), "pandas": partial(_pandas, definitions, part),
+                                 "limited": partial(_panel, definitions, memory_limit=LIMIT),
                                  "steps": partial(_steps, definitions)}
         runs = run_tasks(once, folder, 1, tell)
         tasks = _tasks(definitions) | {"incremental": partial(_incremental, definitions)}
@@ -72,10 +74,10 @@ def _prepare(folder: Path, size: Size, tell: Callable[[str], None]) -> tuple[dic
 
 def _compared(folder: Path) -> dict[str, Any]:
     """Whether all ways to the panel lead to the same numbers; and the seconds of its steps."""
-    panel, pandas, incremental, steps = (
-        pd.read_parquet(folder / f"{task}.parquet") for task in ("panel", "pandas", "incremental", "steps"))
-    apart = differences(panel, pandas)
-    return {"identical": not any(apart.values()) and incremental.equals(panel), "differences": apart,
+    panel, pandas, incremental, limited, steps = (
+        pd.read_parquet(folder / f"{task}.parquet") for task in ("panel", "pandas", "incremental", "limited", "steps"))
+    apart, same = differences(panel, pandas), incremental.equals(panel) and limited.equals(panel)
+    return {"identical": same and not any(apart.values()), "differences": apart,
             "steps": dict(zip(steps["step"], steps["seconds"].round(3), strict=True))}
 
 
@@ -119,12 +121,12 @@ def _tasks(definitions: Definitions) -> dict[str, Task]:
             "panel": partial(_panel, definitions)}
 
 
-def _panel(definitions: Definitions, folder: Path, part: str = "canonical", state: Path | None = None) -> pd.DataFrame:
-    return Panel(folder / part, definitions, Horizon(LAST.replace(day=1), LAST, LAST), state=state).measures()
+def _panel(definitions: Definitions, folder: Path, part: str = "canonical", **how: Any) -> pd.DataFrame:
+    return Panel(folder / part, definitions, Horizon(LAST.replace(day=1), LAST, LAST), **how).measures()
 
 
 def _state(definitions: Definitions, folder: Path) -> None:
-    _panel(definitions, folder, "before", folder / "state")
+    _panel(definitions, folder, "before", state=folder / "state")
 
 
 def _incremental(definitions: Definitions, folder: Path) -> pd.DataFrame:
