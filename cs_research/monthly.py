@@ -109,9 +109,10 @@ def refuse_before_first(month: str, ingested: Ingested, data: Path) -> None:
 def make(work: Work, about: dict[str, Any], ingested: Ingested) -> Path:
     """Make a run, from canonical tables to pages, and keep it; what an earlier start completed is taken up."""
     month, identity = about["month"], about["id"]
-    making = Making(work.request.out, f"{work.data}-{month}-{identity}", month=month, run=identity)
+    making = Making(work.request.out, f"{work.data}-{month}-{identity}", ingested.folder.parent, month=month,
+                    run=identity)
     folder = making.folder
-    with making.watched(ingested.folder):
+    with making.watched():
         about |= making.step("tables", lambda: _write_tables(work, about, ingested, folder),
                              *_TAKEN, "definitions")
         runs.write_json(folder / "run.json", about)
@@ -124,8 +125,9 @@ def make(work: Work, about: dict[str, Any], ingested: Ingested) -> Path:
         about["holds"] += told["holds"]
         seconds = {name: step["seconds"] for name, step in making.steps.items()}
         runs.write_json(folder / "run.json", {**about, "seconds": seconds})
-    with making.logged("keep"):
-        return runs.keep(folder, month, identity)
+        with making.logged("keep"):  # watched, so that no manifest is of changed files
+            runs.seal(folder)
+    return runs.keep(folder, month, identity)
 
 
 def _write_tables(work: Work, about: dict[str, Any], ingested: Ingested, folder: Path) -> dict[str, Any]:

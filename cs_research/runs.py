@@ -218,18 +218,21 @@ def superseded(out: Path, month: str) -> Path | None:
     return link.resolve() if link.is_dir() else None
 
 
-def keep(making: Path, month: str, identity: str) -> Path:
-    """Seal a finished run: write its manifest, take away the right to write, give it its name.
-
-    A damaged run of that name stays where it is, for readers may still be led to it; the new one is then
-    `<name>.2`. What is sealed is on the disk before it has its name, so that a crash leaves none half written.
-    """
+def seal(making: Path) -> None:
+    """Write the manifest of a finished run, take away the right to write, and wait until all is on the disk."""
     write_json(making / MANIFEST, {"schema_version": 1, "files": _contents(making)})
     for path in making.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
         _flush(path)
     _flush(making)
+
+
+def keep(making: Path, month: str, identity: str) -> Path:
+    """Give a sealed run its name.
+
+    A damaged run of that name stays where it is, for readers may still be led to it; the new one is then `<name>.2`.
+    """
     names = (f"{month}-{identity}" + (f".{number}" if number > 1 else "") for number in count(1))
     folder = next(folder for folder in map(making.with_name, names) if not folder.exists())
     making.rename(folder)

@@ -23,16 +23,15 @@ LOG, _STEPS = "log.jsonl", "steps.json"
 class Making:
     """A folder that is filled step by step, named after all that its content is made of.
 
-    What an earlier start left in it stays where it belongs to a step that is complete and whole, so that this start
-    goes on from there; all else is removed. `line` stands in every line of its log.
+    What an earlier start left in it stays as long as every file of its complete steps is whole, so that this start
+    goes on from there; otherwise all of it goes, for steps rest on those before them. `source` is the folder, filled
+    likewise, of which files are laid into this one. `line` stands in every line of its log.
     """
 
-    def __init__(self, out: Path, name: str, **line: Any):
-        self.folder, self._out, self._line = making_folder(out, name), out, line
-        try:
-            steps = json.loads((self.folder / _STEPS).read_text(encoding="utf-8"))
-            self.steps = {name: step for name, step in steps.items() if self._is_whole(step["files"])}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or damaged
+    def __init__(self, out: Path, name: str, source: Path | None = None, **line: Any):
+        self.folder, self._out, self._source, self._line = making_folder(out, name), out, source, line
+        self.steps = _noted(self.folder)
+        if self._changed():
             self.steps = {}
         whole = {_STEPS}.union(*(step["files"] for step in self.steps.values()))
         for path in sorted(self.folder.rglob("*"), reverse=True):  # what is in a folder before the folder
@@ -42,8 +41,13 @@ class Making:
             elif path.relative_to(self.folder).as_posix() not in whole:
                 path.unlink()
 
-    def _is_whole(self, files: dict[str, str]) -> bool:
-        return all((path := self.folder / name).is_file() and sha256(path) == files[name] for name in files)
+    def _changed(self) -> list[Path]:
+        """The files that are not as they were when their step was complete, in this folder or in its source."""
+        known = _hashes(self.folder, self.steps)
+        if self._source:
+            taken = _noted(self._source)
+            known |= _hashes(self._source, taken) | (_hashes(self.folder, taken) if self.steps else {})
+        return [path for path, digest in known.items() if not path.is_file() or sha256(path) != digest]
 
     def step(self, name: str, work: Callable[[], dict[str, Any]], *made: str) -> dict[str, Any]:
         """Do the work of a step unless that is done already; returns what it tells, now or when it was done.
@@ -67,23 +71,32 @@ class Making:
         write_json(self.folder / _STEPS, self.steps)
 
     @contextmanager
-    def watched(self, source: Path) -> Iterator[None]:
-        """However what is done here ends, raise CannotWrite where a file of `source`, or of a step that is complete,
-        has changed meanwhile; the steps are then forgotten, for they may rest on it."""
-        known = {path: sha256(path) for path in sorted(source.iterdir())}
+    def watched(self) -> Iterator[None]:
+        """However what is done here ends, raise CannotWrite where a file of a complete step or of the source has
+        changed; the steps are then forgotten, for they may rest on it."""
         try:
             yield
         finally:
-            for step in self.steps.values():
-                known |= {self.folder / name: digest for name, digest in step["files"].items()}
-            changed = [path for path, digest in known.items() if not path.is_file() or sha256(path) != digest]
-            if changed:
+            if changed := self._changed():
                 shutil.rmtree(self.folder)
                 raise CannotWrite(f"{changed[0]} has changed since it was written", "look at the disk, then run again")
 
     def logged(self, step: str) -> Any:
         """`logged`, with the line of this folder."""
         return logged(self._out, **self._line, step=step)
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    """The complete steps of a folder; none where their note is not there, or damaged."""
+    try:
+        steps = json.loads((folder / _STEPS).read_text(encoding="utf-8"))
+        return {name: {**step, "files": dict(step["files"])} for name, step in steps.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _hashes(folder: Path, steps: dict[str, Any]) -> dict[Path, str]:
+    return {folder / name: digest for step in steps.values() for name, digest in step["files"].items()}
 
 
 @contextmanager

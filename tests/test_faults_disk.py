@@ -1,13 +1,15 @@
 """A disk that is full, may not be written to or flips a bit: exit 74, one sentence, and the last report stays."""
 
 import errno
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from test_faults import WAITING, Place, place, steps_of, write_data
+from test_faults import MONTH, RECORDING, WAITING, Place, bytes_of, goes_on, place, steps_of, write_data
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes under /proc")
 
@@ -137,3 +139,30 @@ def test_a_bit_that_flips_between_two_steps_is_seen_and_the_next_run_needs_no_re
     assert place.published() == before
     place.make()
     assert place.published() != before and place.left_over() == []
+
+
+@pytest.mark.parametrize("place", [RECORDING], indirect=True)
+def test_what_changed_before_a_run_was_killed_is_no_part_of_the_run_that_goes_on(place):
+    """Tables that lost rows, but can be read, where nobody came to compare them: nothing made of them is taken up."""
+    place.make()
+    reference = bytes_of(place.published())
+    for step, file, end in (("Tables", "canonical/contracts.parquet", "Writing the pages"),
+                            ("Running 1 notebooks", "tables/scores.parquet", "os.rename manifest.json"),
+                            ("os.rename manifest.json", "index.html", f"os.rename {MONTH}-ID")):
+        shutil.rmtree(place.out)
+
+        def seen(name: str, step: str = step, file: str = file, end: str = end) -> bool:
+            if name.startswith(step):
+                lose_rows(next((place.out / ".runs").glob(f"making-*/{file}")))
+            return name == end
+
+        goes_on(place, seen)
+        goes_on(place, lambda name: False)
+        assert bytes_of(place.published()) == reference, file
+        assert place.left_over() == []
+
+
+def lose_rows(path: Path) -> None:
+    """A file with its last rows gone, in the same place on the disk, so in every link to it."""
+    path.chmod(0o644)
+    path.write_bytes(pd.read_parquet(path).iloc[:-3].to_parquet() if path.suffix == ".parquet" else b"")

@@ -17,6 +17,7 @@ def make_run(out: Path, content: str, identity: str = "0123456789ab", month: str
     (making / "tables").mkdir()
     (making / "tables" / "scores.parquet").write_text(content)
     (making / "index.html").write_text(content)
+    runs.seal(making)
     return runs.keep(making, month, identity)
 
 
