@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape
+from html import unescape
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -23,13 +23,17 @@ NAMES = ("account_name", "owner", "industry", "goal")  # of account_facts: what 
 PLURALS = {"mail address": "mail addresses"}
 SHOWN = ("*.html", "accounts/*.html", "exports/*")     # the edition for leadership, within a run
 
-_HOST = re.compile(r"[@＠][A-Za-z0-9-]+(?:[.．][A-Za-z0-9-]+)+")
-_MAIL = re.compile(rf"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{{1,64}}{_HOST.pattern}")
-_GAP = r"[-‐‑－ー()（） \u3000]{0,2}"
-_BEGUN = rf"[+＋]\d{{1,3}}{_GAP}\d{{1,4}}|[(（]?[0０]\d{{1,4}}"
-_PHONE = re.compile(rf"(?<![\dA-Za-z.,+-])(?:{_BEGUN}){_GAP}\d{{1,4}}{_GAP}\d{{3,4}}(?![\dA-Za-z-])")
-_PATH = r"(?<![\w/.:-])(?:/(?:home|Users|root|tmp|private|var/folders)/|[A-Za-z]:\\Users\\)[\w.-]"
-_WORD = re.compile(r"[^\s<>\"'=;,()&]+")
+_SPACE, _DASH = r"[ \u3000\xa0]", r"[-‐‑‒–—―−－ーｰ()（）]"
+_HOST = re.compile(rf"{_SPACE}?(?:[@＠]|[(\[（]at[)\]）]){_SPACE}?[\w-]+(?:[.．][\w-]+)*[.．][^\W\d_]{{2,}}")
+_MAIL = re.compile(rf"(?<![A-Za-z0-9._%+-])(?:[A-Za-z0-9._%+-]+|[^\x00-\x7f]{{1,20}})?{_HOST.pattern}")
+_GAP = rf"(?:{_SPACE}?{_DASH}{{1,2}}{_SPACE}?|{_SPACE}{{0,2}})"
+_BEGUN = rf"[+＋]\d{{1,3}}{_GAP}(?:[(（][0０][)）]{_GAP})?\d{{1,4}}|[(（]?[0０]\d{{1,4}}"
+_PHONE = re.compile(rf"(?:(?<![\dA-Za-z])(?<!\d[.-])|(?<![A-Za-z])(?i:tel|fax|phone)[.．]?)"
+                    rf"(?:(?:{_BEGUN}){_GAP}\d{{1,4}}{_GAP}\d{{3,4}}|[0０]\d{{1,4}}\.\d{{1,4}}\.\d{{3,4}}|"
+                    r"(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4})(?!\d|-\d|(?<=\d{10})[A-Za-z])")
+_PATH = (r"(?:(?<![\w/.:-])|file://)/(?:home|Users|root|tmp|private|var/folders|mnt|media|srv|opt)/[\w.-]|"
+         r"(?<!\w)[A-Za-z]:(?:\\\w|/Users/)|(?<!\\)\\\\[\w.-]+\\\w|/\.runs/")
+_PLAIN, _WORD = (re.compile(r"[\w.@+-]+", flag) for flag in (re.ASCII, re.UNICODE))
 _DRAWN = re.compile(r"<style>.*?</style>|\b(?:d|points|transform|viewBox)=\"[^\"]*\"|base64,[A-Za-z0-9+/=]+", re.DOTALL)
 
 
@@ -75,21 +79,21 @@ def personal_holds(run: Path, places: Iterable[Path]) -> list[Hold]:
     """Why the pages and exports of a finished run may not be published unseen.
 
     H_PERSONAL: a mail address, a phone number or a user id of the data. H_LOCAL_PATH: a path of this machine, such
-    as one of `places`. An id of an account is none of a user; one of fewer than four characters, or of fewer than
-    eight digits without a leading zero, cannot be told from a count.
+    as one of `places`. An id of an account is no number and none of a user; one of fewer than four characters, or of
+    fewer than eight digits without a leading zero, cannot be told from a count.
     """
     texts = {path.relative_to(run).as_posix(): _text(path) for pattern in SHOWN for path in sorted(run.glob(pattern))}
-    words = {name: {word.strip(".:!?") for word in _WORD.findall(text)} for name, text in texts.items()}
+    words = {name: _words(text) for name, text in texts.items()}
     users, accounts = _ids(run, set().union(*words.values()))
     near = [f"{place}/" for place in (Path.home(), Path(sys.prefix), Path(tempfile.gettempdir()), *places)
             if len(place.parts) > 2]
     path = re.compile("|".join([_PATH, *map(re.escape, near)]))
     found: dict[str, list[str]] = {}
     for name, text in texts.items():
-        here = [("mail address" if "@" in match[0] or "＠" in match[0] else "phone number", match.start())
-                for match in personal(text) if match[0] not in accounts]
+        here = [("mail address" if match.re is _MAIL else "phone number", match.start())
+                for match in personal(text) if match.re is _MAIL or match[0] not in accounts]
         here += [("user id", text.find(user)) for user in sorted(users)
-                 if user in words[name] or not _WORD.fullmatch(user) and (user in text or escape(user) in text)]
+                 if user in words[name] or not _PLAIN.fullmatch(user) and user in text]
         here += [("path", match.start()) for match in path.finditer(text)]
         for kind, start in here:
             found.setdefault(kind, []).append(f"{name} line {text.count(chr(10), 0, start) + 1}")
@@ -100,28 +104,34 @@ def personal_holds(run: Path, places: Iterable[Path]) -> list[Hold]:
 
 
 def _text(path: Path) -> str:
-    """What a file shows, line by line; drawings and styles, which are numbers, left out."""
+    """What a file shows, line by line, as a reader sees it; drawings and styles, which are numbers, left out."""
     if path.suffix == ".xlsx":
         with ZipFile(path) as book:
             words = {"xl/sharedStrings.xml", "xl/workbook.xml"} & {*book.namelist()}
-            return "\n".join(book.read(name).decode() for name in sorted(words))
-    return _DRAWN.sub(lambda drawn: "\n" * drawn[0].count("\n"), path.read_text(encoding="utf-8"))
+            return unescape("\n".join(book.read(name).decode() for name in sorted(words)))
+    return unescape(_DRAWN.sub(lambda drawn: "\n" * drawn[0].count("\n"), path.read_text(encoding="utf-8")))
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text, those within a run of letters of another script too."""
+    return {word.strip(".+-") for pattern in (_PLAIN, _WORD) for word in pattern.findall(text)}
 
 
 def _ids(run: Path, words: set[str]) -> tuple[set[str], set[str]]:
-    """The ids of users that begin with one of the words, and all ids and names of accounts."""
-    words = {word for word in words if len(word) > 3 and (not word.isdecimal() or len(word) > 7 or word[0] == "0")}
+    """The ids of users of which a word is one of these, and all ids and names of accounts."""
     files = [str(path) for name in ("users", "usage_events", "touches")
              if (path := run / "canonical" / f"{name}.parquet").exists()]
     with duckdb.connect() as con:
         facts = con.execute("SELECT account_id, account_name, parent_id FROM read_parquet(?)",
                             [str(run / "tables" / "account_facts.parquet")]).fetchall()
         con.register("words", pd.DataFrame({"word": sorted(words)}, dtype="str"))
-        users = con.execute("WITH ids AS MATERIALIZED (SELECT DISTINCT user_id FROM read_parquet(?)) SELECT user_id "
-                            "FROM ids WHERE regexp_extract(user_id, ?) IN (SELECT word FROM words)",
-                            [files, _WORD.pattern]).fetchall() if files else []
+        users = con.execute("WITH ids AS MATERIALIZED (SELECT DISTINCT user_id FROM read_parquet(?)) FROM ids WHERE "
+                            "user_id IN (SELECT word FROM words) OR NOT regexp_full_match(user_id, ?)",
+                            [files, "[A-Za-z0-9_.@+-]+"]).fetchall() if files else []
     accounts = {word for row in facts for word in row if word}
-    return {user for (user,) in users} - accounts, accounts
+    told = {user for (user,) in users if len(user) > 3 and not words.isdisjoint(_words(user))
+            and (not user.isdecimal() or len(user) > 7 or user[0] == "0")}
+    return told - accounts, accounts
 
 
 def _told(found: Mapping[str, list[str]]) -> str:
