@@ -60,7 +60,8 @@ audit: $(READY)
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock $(ARGS)
 
 sbom: $(READY)
-	@$(BIN)/cyclonedx-py requirements requirements.lock --output-reproducible --output-file sbom.json $(ARGS)
+	@$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --index-url "" --output-reproducible \
+	  --output-file sbom.json $(ARGS)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

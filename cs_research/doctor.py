@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
@@ -48,6 +49,15 @@ def examine(out: Path) -> list[Check]:
     """
     return [_floors(), _lock(), _room(out), _writable(out), _clock(out), _fonts(),
             _program("to print PDF files with", find_browser), _program("for --engine spark", _java), _jupyter()]
+
+
+def refuse_faults(out: Path, tell: Callable[[str], None]) -> None:
+    """Tell what was seen, a line for each check; raise Refused where one is a fault."""
+    checks = examine(out)
+    tell("\n".join(map(str, checks)))
+    if faults := [check for check in checks if check.state == "fault"]:
+        raise Refused("; ".join(check.seen for check in faults),
+                      "; ".join(dict.fromkeys(check.remedy for check in faults)))
 
 
 def _floors() -> Check:
@@ -99,7 +109,10 @@ def _nearest(out: Path) -> Path:
 
 def _clock(out: Path) -> Check:
     """No figure depends on the clock; a timer does, and the times in run.json."""
-    made = [json.loads(path.read_text("utf-8"))["started"] for path in out.glob("20*/run.json")]
+    made = []
+    for path in out.glob("20*/run.json"):
+        with suppress(OSError, ValueError, LookupError, TypeError):  # a damaged one is told by `cs-research verify`
+            made.append(str(json.loads(path.read_text("utf-8"))["started"]))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Check("ok", f"the clock says {now}") if now >= max(made, default="") else \
         Check("fault", f"The clock says {now}, but a report was made at {max(made)}", "set the clock")

@@ -47,6 +47,7 @@ class Request:
     memory_limit: str | None = None  # such as 2GB, beyond which the tables are computed on the disk
     pdf: bool = False          # whether the first page is printed, too, to <out>/<month>.pdf
     first: str | None = None   # the first of several months, of which `month` is the last
+    later: bool = False        # whether the published months after it that were made of other data are made, too
     resume: bool = True        # whether the complete steps of a start that failed are taken up
     tell: Callable[[str], None] = field(default=silent, compare=False)
     progress: Callable[[str, float], None] = field(default=silent, compare=False)  # step, share done

@@ -31,7 +31,8 @@ RESCORE = RECIPE.with_name("rescore.yml")
 def run_month(request: Request) -> Path:
     """Make the report of a month, or find it made, and publish it; returns the path of its index.html.
 
-    With `first` those of every month from that one on, `jobs` at a time; returned is the path of the last.
+    With `first` those of every month from that one on, with `later` those after it that were made of other data,
+    `jobs` at a time; returned is the path of the last.
 
     Raises Refused (2), NotebookFailed (3), Held (4: built, kept, not published), CannotWrite (74), Busy (75).
     Whatever is raised, the reports published before stay as they are.
@@ -59,7 +60,9 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
     # Without a declared as-of only the rows can say which month is the last complete one.
     ingested = None if dataset.as_of else take_in(work)
     as_of = dataset.as_of or ingested.as_of
-    months = _months(request, as_of)
+    asked = _months(request, as_of)
+    later = provenance.made_of_other_data(request.out, asked[-1], dataset.name, work.parts["inputs"])
+    months = [*asked, *(later if request.later else ())]
     line["month"] = months[-1]
     if request.card:
         work = replace(work, dataset=replace(
@@ -88,11 +91,12 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
             request.progress(f"Publishing {about['month']}", 0.98)
             index = keeping.publish(folder, request.out, request.lang, request.pdf)
     runs.sweep_making(request.out)
-    if later := provenance.made_of_other_data(request.out, abouts[-1]):
-        command = _command(replace(request, first=later[0], month=later[-1]), [])
-        request.tell(f"Made of earlier data and as they were: {', '.join(later)}. Make them anew by `{command}`.")
+    request = replace(request, month=asked[-1])
+    if later and not request.later:
+        request.tell(f"Made of earlier data and as they were: {', '.join(later)}. Make them anew, too, by "
+                     f"`{_command(replace(request, later=True), [])}`.")
     if held:
-        raise _held_back(held, replace(request, month=months[-1]))
+        raise _held_back(held, request)
     return index
 
 
@@ -166,7 +170,7 @@ def _rows_before(work: Work, month: str) -> dict[str, int]:
 def _held_back(held: dict[Path, list[dict[str, str]]], request: Request) -> Held:
     codes = dict.fromkeys(hold["code"] for folder in held for hold in Run(folder).holds)
     reasons = dict.fromkeys(hold["sentence"].rstrip(".") for holds in held.values() for hold in holds)
-    months = f" ({', '.join(folder.name[:7] for folder in held)})" if request.first else ""
+    months = f" ({', '.join(folder.name[:7] for folder in held)})" if request.first or request.later else ""
     look = next(iter(held)) / "index.html"
     return Held(f"Built but not published{months}: {'; '.join(reasons)}",
                 f"look at {look}, then publish it by `{_command(request, [*codes])}`")
@@ -179,5 +183,5 @@ def _command(request: Request, codes: list[str]) -> str:
         value = getattr(request, name)
         if value != getattr(usual, name):
             words += ["--from" if name == "first" else f"--{name.replace('_', '-')}", str(value)]
-    words += ["--pdf"] if request.pdf else []
-    return shlex.join([*words, *(word for code in codes for word in ("--acknowledge", code))])
+    flags = [f"--{name}" for name in ("pdf", "later") if getattr(request, name)]
+    return shlex.join([*words, *flags, *(word for code in codes for word in ("--acknowledge", code))])

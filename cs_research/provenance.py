@@ -97,11 +97,11 @@ def published_run(out: Path, month: str, name: str) -> Run | None:
     return run if run.dataset["name"] == name else None
 
 
-def made_of_other_data(out: Path, about: dict[str, Any]) -> list[str]:
-    """The published months after that of a run whose data set held other rows when they were made."""
-    later = [month for month in published_months(out) if month > about["month"]]
-    found = {month: published_run(out, month, about["dataset"]["name"]) for month in later}
-    return [month for month, run in found.items() if run and run.about["inputs"] != about["inputs"]]
+def made_of_other_data(out: Path, month: str, name: str, inputs: dict[str, str]) -> list[str]:
+    """The published months of a data set after a month for which it held other rows than `inputs` when they were
+    made."""
+    later = [(other, published_run(out, other, name)) for other in published_months(out) if other > month]
+    return [other for other, run in later if run and run.about["inputs"] != inputs]
 
 
 def _copied(key: str) -> str:

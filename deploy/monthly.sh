@@ -11,5 +11,4 @@ if [ "${MONTH-last}" = last ]; then
   before=$(($(date +%Y) * 12 + $(date +%-m) - 2)) # months since the year 0
   MONTH=$(printf %d-%02d $((before / 12)) $((before % 12 + 1)))
 fi
-"$cs" doctor --out "${OUT:-reports}" >&2
-exec "$cs" run "${DATA:-data/sample}" --out "${OUT:-reports}" ${MONTH:+--month "$MONTH"} "$@"
+exec "$cs" run "${DATA:-data/sample}" --out "${OUT:-reports}" ${MONTH:+--month "$MONTH"} --doctor "$@"

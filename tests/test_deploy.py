@@ -1,5 +1,6 @@
 """What makes the report every month by itself is written as systemd, cron and GitHub read it."""
 
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from test_project import make
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -21,7 +25,7 @@ def monthly(folder: Path, today: str, *arguments: str, **environment: str) -> su
     """Run deploy/monthly.sh on a day of choice, with a program that prints what it is called with."""
     clock = f"import datetime, sys; print(datetime.date.fromisoformat('{today}').strftime(sys.argv[1][1:]))"
     programs = {"date": f'exec {sys.executable} -c "{clock}" "$1"',
-                "cs-research": 'echo "$*"; test "$1" != doctor || exit ${DOCTOR:-0}'}
+                "cs-research": 'echo "$*"; exit 4'}
     for name, text in programs.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}\n")
         (folder / name).chmod(0o755)
@@ -35,18 +39,13 @@ def monthly(folder: Path, today: str, *arguments: str, **environment: str) -> su
                                               ("2026-08-01", "2026-07"), ("2026-12-09", "2026-11")])
 def test_the_month_that_has_ended_is_passed(tmp_path, today, month):
     done = monthly(tmp_path, today, "--notify", "a b", DATA="my data", OUT="my out")
-    assert done.stdout == f"run my data --out my out --month {month} --notify a b\n"
-    assert done.stderr == "doctor --out my out\n"
+    assert done.stdout == f"run my data --out my out --month {month} --doctor --notify a b\n"
+    assert (done.returncode, done.stderr) == (4, ""), "how the run ended is how this ends"
 
 
 def test_another_month_or_the_newest_of_the_data_can_be_asked_for(tmp_path):
     assert "--month 2020-02" in monthly(tmp_path, "2026-11-01", MONTH="2020-02").stdout
-    assert monthly(tmp_path, "2026-11-01", MONTH="").stdout == "run data/sample --out reports\n"
-
-
-def test_a_machine_that_is_at_fault_makes_no_report(tmp_path):
-    done = monthly(tmp_path, "2026-11-01", DOCTOR="2")
-    assert done.returncode == 2 and done.stdout == ""
+    assert monthly(tmp_path, "2026-11-01", MONTH="").stdout == "run data/sample --out reports --doctor\n"
 
 
 def analysed(*words: str | Path) -> tuple[int, str, str]:
@@ -131,3 +130,38 @@ def test_the_audit_fails_where_it_cannot_audit_and_is_no_part_of_ci():
     assert "audit" not in (ROOT / ".ci" / "run").read_text(encoding="utf-8") + str(workflow("ci.yml"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"pip-audit>=2.10", "cyclonedx-bom>=7.5"} <= {*project["optional-dependencies"]["dev"]}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder in which `make` finds this environment to be installed."""
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (tmp_path / ".venv" / "installed").touch()
+    os.utime(tmp_path / ".venv" / "installed", (2**31, 2**31))  # newer than the lock
+    return tmp_path
+
+
+def test_an_audit_that_reaches_nobody_fails_and_says_so(folder, monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    done = make(folder, "audit")
+    assert done.returncode != 0 and "No known vulnerabilities" not in done.stdout + done.stderr
+    assert "Unable to connect" in done.stderr or "could not be audited" in done.stderr
+
+
+def test_the_bill_of_materials_names_every_package_of_the_lock_with_its_hashes_and_no_place(folder):
+    assert make(folder, "sbom", "ARGS=--no-validate").returncode == 0  # that is done here
+    text = (folder / "sbom.json").read_text(encoding="utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill, lock = json.loads(text), (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pinned = {found[1]: (found[2], {*re.findall("sha256:([0-9a-f]{64})", found[3])})
+              for found in re.finditer(r"^([\w.-]+)==(\S+)(.*(?:\n .*)*)", lock, re.MULTILINE)}
+    listed = {part["name"]: (part["version"], {entry["content"] for reference in part["externalReferences"]
+                                               for entry in reference["hashes"]}) for part in bill["components"]}
+    assert listed == pinned and len(pinned) > 100 and all(hashes for _, hashes in pinned.values())
+    assert bill["metadata"]["component"]["name"] == "cs-research"
+    assert "://" not in json.dumps(bill["components"]), "which registry they come from is each machine's own affair"
+    assert not [place for place in (folder, ROOT, Path.home()) if f"{place}/" in text]

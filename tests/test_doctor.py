@@ -75,6 +75,9 @@ def test_a_clock_set_back_is_a_fault(tmp_path):
         (tmp_path / "2026-10" / "run.json").write_text(json.dumps({"started": started}))
         assert len(told(tmp_path, "fault")) == faults
     assert f"but a report was made at {started}: set the clock" in told(tmp_path, "fault")[0]
+    for damaged in ("{", "[]", "{}"):
+        (tmp_path / "2026-10" / "run.json").write_text(damaged)
+        assert told(tmp_path, "fault") == [], "an old report that is damaged hinders no new one"
 
 
 def test_what_only_some_reports_need_is_a_warning(tmp_path, monkeypatch):

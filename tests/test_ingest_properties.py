@@ -142,6 +142,8 @@ def written(draw: st.DrawFn, table: str) -> File:
             fates.append(fate)
         if draw(st.booleans()):
             lines.append(end)  # a blank line is no record
+    if encoding == "cp932":
+        lines = [line.replace("¥", "\\") for line in lines]  # the byte that stands for both there
     data = "".join(lines).encode(encoding)
     for stand_in, byte in ((NOT_TEXT, b"\xff"), (NUL, b"\0")):
         data = data.replace(stand_in.encode(encoding.removesuffix("-sig")), byte)

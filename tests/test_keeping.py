@@ -187,7 +187,7 @@ def test_months_at_once_and_one_by_one_in_any_order_are_the_same_bytes(tmp_path,
     assert code == 2 and "--from 2026-01 is later than the last month, 2025-12: give an earlier month." in said
 
 
-def test_late_data_rewrite_an_old_month_and_name_the_command_for_the_months_after_it(tmp_path, capsys):
+def test_late_data_rewrite_an_old_month_and_by_one_command_the_months_after_it(tmp_path, capsys):
     request = ask(tmp_path)
     run_month(replace(request, first="2025-10"))
     before = {month: (request.out / month).resolve() for month in ("2025-10", "2025-11", "2025-12")}
@@ -196,14 +196,17 @@ def test_late_data_rewrite_an_old_month_and_name_the_command_for_the_months_afte
     run_month(replace(request, month="2025-10", tell=told.append))
     assert (request.out / "2025-10").resolve() != before["2025-10"] == runs.superseded(request.out, "2025-10")
     assert (request.out / "2025-11").resolve() == before["2025-11"]
-    words = re.fullmatch("Made of earlier data and as they were: 2025-11, 2025-12. Make them anew by `(.*)`.", told[-1])
-    assert exit_code(shlex.split(words[1])[1:]) == 0
+    words = re.fullmatch("Made of earlier data and as they were: 2025-11, 2025-12. Make them anew, too, by `(.*)`.",
+                         told[-1])
+    code, said, _ = command(capsys, *shlex.split(words[1])[1:])
+    assert (code, said) == (0, f"{request.out / '2025-12' / 'index.html'}\n")
+    assert {path.name for path in request.out.glob("20*")} == {*before}, "no month that was not there"
     for month, earlier in before.items():
         assert (request.out / month).resolve() != earlier == runs.superseded(request.out, month)
         assert not runs.damage(earlier)
     again: list[str] = []
-    run_month(replace(request, month="2025-10", tell=again.append))
-    assert not [line for line in again if line.startswith("Made of earlier data")]
+    run_month(replace(request, month="2025-10", later=True, tell=again.append))
+    assert len([line for line in again if line.startswith("Nothing has changed")]) == 1, "of that month alone"
 
 
 def test_a_failed_notebook_is_run_again_and_what_was_complete_is_not(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 """How a run ended reaches the operator's program: exit code and sentence, and nothing that a name could act by."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from test_faults import write_data
 
 from cs_research.__main__ import exit_code
 from cs_research.errors import Held, Refused
@@ -31,6 +33,18 @@ def test_a_run_that_fails_tells_exit_and_sentence(command, tmp_path, capfd):
     assert exit_code(arguments) == 2
     sentence = capfd.readouterr().err.splitlines()[-1].removeprefix("cs-research: ")
     assert (tmp_path / "told.json").read_text() == f'[["two words"], "2", "{sentence}"]' and "nowhere" in sentence
+
+
+def test_a_machine_that_is_at_fault_is_told_and_makes_no_report(command, tmp_path, capfd):
+    (tmp_path / "out").write_text("")
+    write_data(tmp_path / "data", 60)
+    arguments = ["run", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--doctor", "--notify", command]
+    assert exit_code(arguments) == 2
+    sentence = f"{tmp_path / 'out'} cannot be written to (it is a file): give rights, or another --out."
+    assert json.loads((tmp_path / "told.json").read_text())[1:] == ["2", sentence]
+    said = capfd.readouterr()
+    assert f"cs-research: {sentence}" in said.err.splitlines() and said.out == ""
+    assert "ok       the clock says" in said.err, "what else was seen is said, too"
 
 
 def test_no_shell_reads_what_is_told_or_the_command(command, tmp_path):

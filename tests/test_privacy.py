@@ -105,7 +105,8 @@ def test_a_report_that_shows_persons_or_paths_is_held_until_both_are_acknowledge
 
 
 @pytest.mark.parametrize(("shown", "told"), [
-    ("<p>担当u00119-001さん</p>", "1 user id"), ("<td>user:u00119-001.</td>", "1 user id"), ("[u00119-001]", "1 user id"),
+    ("<p>担当u00119-001さん</p>", "1 user id"), ("<td>user:u00119-001.</td>", "1 user id"),
+    ("[u00119-001]", "1 user id"),
     ("<td>o&#39;brien</td>", "1 user id"), ("<td>Li Wei</td>", "1 user id"), ("<p>担当:山田　太郎様</p>", "1 user id"),
     ("<a href='a.html'>ceo@example.jp</a>", "1 mail address"), ("call&#32;03-1234-5678", "1 phone number"),
     ("file:///home/taro/a", "1 path"), (r"C:\data\a", "1 path"), (r"\\nas\data", "1 path"), ("/srv/exports", "1 path"),

@@ -49,6 +49,10 @@ def run(
                                               callback=lambda month: as_month(month, "from"))] = None,
     resume: Annotated[bool, typer.Option(help="Take up the complete steps of a run of the same that failed, or make "
                                               "them anew.")] = True,
+    later: Annotated[bool, typer.Option("--later", help="Make the months after it that were made of other data, too, "
+                                                        "such as those before late rows came.")] = False,
+    look: Annotated[bool, typer.Option("--doctor", help="Look at the machine first, as cs-research doctor does, and "
+                                                        "make nothing where one thing is a fault.")] = False,
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
     from cs_research.notify import notified
@@ -57,8 +61,12 @@ def run(
     with notified(notify), shown() as (tell, progress):
         check_word("engine", engine, "duckdb|spark", "it is duckdb or spark")
         check_word("memory-limit", memory_limit, "[1-9][0-9]*(MB|GB)", "write it as 2GB")
+        if look:
+            from cs_research.doctor import refuse_faults
+
+            refuse_faults(out, tell)
         index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()),
-                                  jobs, engine=engine, memory_limit=memory_limit, pdf=pdf, first=first,
+                                  jobs, engine=engine, memory_limit=memory_limit, pdf=pdf, first=first, later=later,
                                   resume=resume, tell=tell, progress=progress))
     print(index)
 
@@ -245,14 +253,12 @@ def init(
 
 
 @app.command(epilog="Example: cs-research doctor --out reports")
-def doctor(out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports")) -> int:
+def doctor(out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports")) -> None:
     """Look at what a report needs of this machine: versions, room, rights, clock, fonts, Jupyter. Ends with 2 if one
     is a fault."""
-    from cs_research.doctor import examine
+    from cs_research.doctor import refuse_faults
 
-    checks = examine(out)
-    print(*checks, sep="\n")
-    return 2 if any(check.state == "fault" for check in checks) else 0
+    refuse_faults(out, print)
 
 
 @app.command(epilog="Example: cs-research bench panel --events 20000000 --json panel.json")
