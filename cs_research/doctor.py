@@ -3,7 +3,6 @@
 It changes nothing. What is wrong with exports is told by `cs-research check`.
 """
 
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
@@ -21,6 +19,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from cs_research.errors import Refused
+from cs_research.keeping import kept_runs
 from cs_research.provenance import PACKAGE
 from cs_research.report.pdf import find_browser
 
@@ -109,13 +108,10 @@ def _nearest(out: Path) -> Path:
 
 def _clock(out: Path) -> Check:
     """No figure depends on the clock; a timer does, and the times in run.json."""
-    made = []
-    for path in out.glob("20*/run.json"):
-        with suppress(OSError, ValueError, LookupError, TypeError):  # a damaged one is told by `cs-research verify`
-            made.append(str(json.loads(path.read_text("utf-8"))["started"]))
+    last = max((one.made for one in kept_runs(out)), default="")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Check("ok", f"the clock says {now}") if now >= max(made, default="") else \
-        Check("fault", f"The clock says {now}, but a report was made at {max(made)}", "set the clock")
+    return Check("ok", f"the clock says {now}") if now >= last else \
+        Check("fault", f"The clock says {now}, but a report was made at {last}", "set the clock")
 
 
 def _fonts() -> Check:

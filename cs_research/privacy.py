@@ -87,7 +87,7 @@ def personal_holds(run: Path, places: Iterable[Path]) -> list[Hold]:
     users, accounts = _ids(run, set().union(*words.values()))
     near = [f"{place}/" for place in (Path.home(), Path(sys.prefix), Path(tempfile.gettempdir()), *places)
             if len(place.parts) > 2]
-    path = re.compile("|".join([_PATH, *map(re.escape, near)]))
+    path = re.compile(rf"(?:{'|'.join([_PATH, *map(re.escape, near)])})[^\s<>\"']*")
     found: dict[str, list[str]] = {}
     for name, text in texts.items():
         here = [("mail address" if match.re is _MAIL else "phone number", match.start())
@@ -127,7 +127,7 @@ def _ids(run: Path, words: set[str]) -> tuple[set[str], set[str]]:
         con.register("words", pd.DataFrame({"word": sorted(words)}, dtype="str"))
         users = con.execute("WITH ids AS MATERIALIZED (SELECT DISTINCT user_id FROM read_parquet(?)) FROM ids WHERE "
                             "user_id IN (SELECT word FROM words) OR NOT regexp_full_match(user_id, ?)",
-                            [files, "[A-Za-z0-9_.@+-]+"]).fetchall() if files else []
+                            [files, _PLAIN.pattern]).fetchall() if files else []
     accounts = {word for row in facts for word in row if word}
     told = {user for (user,) in users if len(user) > 3 and not words.isdisjoint(_words(user))
             and (not user.isdecimal() or len(user) > 7 or user[0] == "0")}

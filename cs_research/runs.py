@@ -109,8 +109,12 @@ def locked(out: Path) -> Iterator[None]:
         raise CannotWrite(f"The folder {out} cannot be written to ({error.strerror})",
                           "give a folder you may write to with --out") from error
     try:
-        _refuse_other_machine(out, note)
-        write_json(note, {"pid": os.getpid(), **_machine()})
+        held, here = _noted(note), _machine()
+        is_here = held.get("host") == here["host"] or (here["boot"] and held.get("boot") == here["boot"])
+        if held and not is_here:  # over a network a lock may be held and not seen
+            raise Busy(f"A run of another machine ({_holder(note)}) is writing to {out}, or died there",
+                       f"when it is no more, clear its lock by `rm {shlex.quote(str(note))}`, then run again")
+        write_json(note, {"pid": os.getpid(), **here})
         try:
             yield
         finally:
@@ -134,15 +138,6 @@ def _holder(note: Path) -> str:
 def _machine() -> dict[str, str]:
     """The host, and the boot of its system, by which containers that come and go on one machine know each other."""
     return {"host": socket.gethostname(), "boot": _BOOT.read_text().strip() if _BOOT.exists() else ""}
-
-
-def _refuse_other_machine(out: Path, note: Path) -> None:
-    """Raise Busy where the note in the lock is of another machine: over a network a lock may be held and not seen."""
-    held, here = _noted(note), _machine()
-    is_here = held.get("host") == here["host"] or (here["boot"] and held.get("boot") == here["boot"])
-    if held and not is_here:
-        raise Busy(f"A run of another machine ({_holder(note)}) is writing to {out}, or died there",
-                   f"when it is no more, clear its lock by `rm {shlex.quote(str(note))}`, then run again")
 
 
 def sweep(out: Path) -> None:
@@ -182,12 +177,12 @@ def making_folder(out: Path, name: str) -> Path:
 
 def find(out: Path, month: str, identity: str) -> Path | None:
     """The kept run of this month and id, if it is there and every file still has its hash."""
-    return next((folder for folder in _kept(out / ".runs", f"{month}-{identity}") if not damage(folder)), None)
+    return next((folder for folder in kept(out) if _id(folder) == f"{month}-{identity}" and not damage(folder)), None)
 
 
-def _kept(store: Path, name: str) -> list[Path]:
-    """The run of that name and those made anew in its place, `<name>.2` and on."""
-    return [folder for folder in sorted(store.glob(f"{name}*")) if folder.name.partition(".")[0] == name]
+def _id(folder: Path) -> str:
+    """The name that a run shares with those made anew in its place, `<name>.2` and on."""
+    return folder.name.partition(".")[0]
 
 
 def damage(folder: Path) -> list[str]:
@@ -257,13 +252,13 @@ def publish(folder: Path, out: Path, month: str) -> Path:
     link = out / month
     if link.exists() and not link.is_symlink():
         raise CannotWrite(f"{link} is not a link made by this program", "move it away, then run again")
-    twins = [path for path in _kept(folder.parent, folder.name.partition(".")[0]) if path != folder]
-    before = link.resolve().name
-    if link.exists() and before != folder.name and before not in [twin.name for twin in twins]:
-        _lead(folder.with_name(f"{_SUPERSEDED}{month}"), Path(before))
+    before = link.resolve()
+    if link.exists() and _id(before) != _id(folder):
+        _lead(folder.with_name(f"{_SUPERSEDED}{month}"), Path(before.name))
     _lead(link, Path(".runs") / folder.name)
-    for twin in twins:  # damaged, and no reader is led there any more: the next run sweeps it
-        twin.rename(twin.with_name(f"{_MAKING}damaged-{twin.name}"))
+    for twin in kept(out):
+        if _id(twin) == _id(folder) and twin.name != folder.name:  # damaged, and no reader is led there any more
+            twin.rename(twin.with_name(f"{_MAKING}damaged-{twin.name}"))  # the next run sweeps it
     return link
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from test_run import ABOUT
 
 from cs_research import doctor
 from cs_research.__main__ import exit_code
@@ -69,14 +70,15 @@ def test_a_place_that_takes_no_report_is_a_fault(tmp_path, monkeypatch):
 
 
 def test_a_clock_set_back_is_a_fault(tmp_path):
-    (tmp_path / "2026-10").mkdir()
+    run = tmp_path / ".runs" / "2026-10-0123456789ab"
+    run.mkdir(parents=True)
     for days, faults in ((-1, 0), (1, 1)):
         started = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
-        (tmp_path / "2026-10" / "run.json").write_text(json.dumps({"started": started}))
+        (run / "run.json").write_text(json.dumps({**ABOUT, "started": started}))
         assert len(told(tmp_path, "fault")) == faults
     assert f"but a report was made at {started}: set the clock" in told(tmp_path, "fault")[0]
-    for damaged in ("{", "[]", "{}"):
-        (tmp_path / "2026-10" / "run.json").write_text(damaged)
+    for damaged in ("{", "{}"):
+        (run / "run.json").write_text(damaged)
         assert told(tmp_path, "fault") == [], "an old report that is damaged hinders no new one"
 
 
