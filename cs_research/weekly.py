@@ -78,7 +78,7 @@ def write_tuned(request: Request, path: Path | None = None) -> str:
 
     With too little feedback nothing is written and the sentence says so. Raises CannotWrite where the file is there.
     """
-    from cs_research.studies.tuning import tuned
+    from cs_research.studies.weekly_list import tuned
 
     with _computed(request, None) as computed:
         entries, plan = computed.judged_entries(), computed.definitions.response_points

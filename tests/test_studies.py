@@ -18,7 +18,6 @@ from cs_research.studies import (
     card_check,
     claims,
     evidence,
-    holdout,
     landmark,
     money,
     onboarding,
@@ -436,7 +435,7 @@ def drawn_from(n=240, effect=0.0):
     """Accounts drawn in January; those touched stand `effect` points of D-1 to A-1 higher half a year later."""
     history = [score(str(i), m, [14.0, 22.0, 30.0][i % 3], owner=f"M{i % 15}", segment=["smb", "enterprise"][i % 7 > 4])
                for i in range(n) for m in ("2026-01-01", "2026-07-01")]
-    assigned = holdout.assignment(pd.DataFrame(history), day("2026-01-01"), "1")
+    assigned = touch_effect.assignment(pd.DataFrame(history), day("2026-01-01"), "1")
     touched_ones = set(assigned.loc[assigned["arm"] == "touch", "account_id"])
     rng = np.random.default_rng(5)
     indicators = [{"account_id": str(i), "month": day(m), "scorecard": "dear", "indicator": name, "is_measured": True,
@@ -451,31 +450,31 @@ def test_the_draw_is_balanced_in_every_stratum_and_knows_no_order_of_rows():
     sizes = assigned.groupby(["segment", "health_band", "arm"]).size().unstack()
     assert (sizes["touch"] - sizes["hold out"]).abs().max() <= 1 and len(assigned) == 240
     shuffled = evidence.history.sample(frac=1, random_state=1)
-    assert holdout.assignment(shuffled, day("2026-01-01"), "1").equals(assigned)
-    other = holdout.assignment(shuffled, day("2026-01-01"), "2").merge(assigned, on="account_id")
+    assert touch_effect.assignment(shuffled, day("2026-01-01"), "1").equals(assigned)
+    other = touch_effect.assignment(shuffled, day("2026-01-01"), "2").merge(assigned, on="account_id")
     assert 0.35 < (other["arm_x"] == other["arm_y"]).mean() < 0.65
 
 
 @pytest.mark.parametrize(("smallest", "accounts"), [(0.2, 788), (0.5, 128), (0.8, 52)])
 def test_the_sample_size_is_that_of_the_textbook(smallest, accounts):
     # Cohen (1988), table 2.4.1: 394 (393 when rounded down), 64 and 26 in each group at power .8, two-sided .05
-    assert holdout.accounts_needed(smallest, 1.0) == accounts
+    assert touch_effect.accounts_needed(smallest, 1.0) == accounts
 
 
 def test_what_came_of_the_draw_is_told_as_drawn_and_who_left_counts_as_nought():
     evidence, assigned = drawn_from(effect=0.3)
-    found = holdout.held_out(evidence, assigned, day("2026-01-01"), 6)
+    found = touch_effect.held_out(evidence, assigned, day("2026-01-01"), 6)
     assert found.lower < 0.3 * 40 / 3 < found.upper and "an effect" in found.sentence and found.n == 240
     gone = assigned.loc[assigned["arm"] == "touch", "account_id"].head(40)
     history = evidence.history
     is_gone = history["account_id"].isin(gone) & (history["month"] > day("2026-02-01"))
     left = replace(evidence, history=history[~is_gone])
-    worse = holdout.held_out(left, assigned, day("2026-01-01"), 6)
+    worse = touch_effect.held_out(left, assigned, day("2026-01-01"), 6)
     assert worse.estimate < found.estimate - 2 and worse.rows[1]["estimate"] == pytest.approx(1 / 3, abs=0.02)
-    assert "cannot be told" in holdout.held_out(*drawn_from(), day("2026-01-01"), 6).sentence
-    assert "are not over" in holdout.held_out(evidence, assigned, day("2026-03-01"), 6).sentence
-    assert "Too few" in holdout.held_out(evidence, assigned[:15], day("2026-01-01"), 6).sentence
-    needed = holdout.size_of_the_holdout(evidence, day("2026-01-01"), 6, 1.0)
+    assert "cannot be told" in touch_effect.held_out(*drawn_from(), day("2026-01-01"), 6).sentence
+    assert "are not over" in touch_effect.held_out(evidence, assigned, day("2026-03-01"), 6).sentence
+    assert "Too few" in touch_effect.held_out(evidence, assigned[:15], day("2026-01-01"), 6).sentence
+    needed = touch_effect.size_of_the_holdout(evidence, day("2026-01-01"), 6, 1.0)
     assert needed.n == 240 and needed.rows[0]["accounts"] > needed.rows[1]["accounts"]
 
 

@@ -8,8 +8,7 @@ from canonical import DEFAULTS
 
 from cs_research.definitions import strict_yaml
 from cs_research.definitions.models import ResponsePoints
-from cs_research.studies.tuning import fitted, next_version, points_of, tuned
-from cs_research.studies.weekly_list import hits, judged_entries, list_precision
+from cs_research.studies.weekly_list import fitted, hits, judged_entries, list_precision, next_version, points_of, tuned
 
 PLAN = DEFAULTS.response_points
 FACTORS = [factor.name for factor in PLAN.factors]

@@ -34,7 +34,7 @@ def evidence_of(life: Life, definitions: Definitions) -> Evidence:
         touch_score=life.touch_score[of, month], touch_score_month=life.touch_rate[of, month],
         stage=np.array([stage.name for stage in stages], dtype=object)[
             np.searchsorted([stage.from_month for stage in stages], age, side="right") - 1],
-        segment=np.where(people.is_enterprise, "enterprise", "smb").astype(object)[of],
+        segment=people.segment.astype(object)[of],
         owner=np.array([f"M{number:03d}" for number in range(life.managers.count)], dtype=object)[people.owner[of]],
         arr=12.0 * running["mrr"].to_numpy(), seats=life.seats_then[of, month].astype(float),
         due_date=running["end"].to_numpy())

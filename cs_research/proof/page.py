@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jinja2 import Template
 
 from cs_research.docpage import facts, table
 from cs_research.finding import plain
@@ -21,6 +23,7 @@ SHARED = ("in `overlap` the health of the first month makes up for most, not all
           "what is left, below 2 %, is more than the interval of many accounts")
 FEW = "few accounts of a colour have few managers, who tell little of how far managers differ"
 FITS = ("adopt", "investigate", "harmful", "harmful if always adopted")
+APART = ("world", "quantity", "drawn", "run", "apart")
 SHARES = ("p_", "auc", "renewal", "onboarding survival_difference")
 TITLES = {  # what the JSON holds beside, the page leaves out
     "Onboarding and health a year later": lambda q: q in (
@@ -46,22 +49,22 @@ class Goal:
 
 def text(found: dict[str, Any]) -> str:
     """The text of docs/evidence.md, made of a `record` alone, so also of one that was kept as JSON."""
-    cells, apart = _frame(found["cells"]), _frame(found["through_events"])
-    parts = [INTRODUCTION, facts(found["made"]), "## Goals\n", GOALS, table(
-        {"goal": goal.wanted, "seen": goal.seen or "not tried",
-         "met": f"**no**: {goal.missed}" if goal.missed else "yes" if goal.seen else ""} for goal in goals(found))]
-    parts += ["## Verdicts on the claims\n", VERDICTS, _grid(cells, lambda q: q.startswith(CLAIM), _verdicts)]
-    parts += ["## Calibration of the points\n", CALIBRATION, table(
-        {name: f"{value:.0%}" if name in FITS else _plain(value) if isinstance(value, float) else value
-         for name, value in row.items()} for row in _frame(found["calibration"]).to_dict("records"))]
-    parts += ["\n".join([f"## {title}\n", _grid(cells, chosen, _right)]) for title, chosen in TITLES.items()]
-    if len(apart):
-        far = apart.sort_values("apart", kind="stable").groupby("world", sort=False).tail(1)
-        parts += ["## One company of each world, through events and the whole run\n", THROUGH, table(
+    cells, apart = _frame(found["cells"]), _frame(found["through_events"], *APART)
+    template = Template((Path(__file__).parent / "evidence.md.j2").read_text(encoding="utf-8"), trim_blocks=True)
+    furthest = apart.sort_values("apart", kind="stable").groupby("world", sort=False).tail(1)
+    return template.render(
+        made=facts(found["made"]),
+        goals=table({"goal": goal.wanted, "seen": goal.seen or "not tried",
+                     "met": f"**no**: {goal.missed}" if goal.missed else "yes" if goal.seen else ""}
+                    for goal in goals(found)),
+        verdicts=_grid(cells, lambda q: q.startswith(CLAIM), _verdicts),
+        calibration=table({name: f"{value:.0%}" if name in FITS else _plain(value) if isinstance(value, float) else value
+                           for name, value in row.items()} for row in _frame(found["calibration"]).to_dict("records")),
+        grids={title: _grid(cells, chosen, _right) for title, chosen in TITLES.items()},
+        apart=len(apart) and table(
             {"world": row.world, "quantities": int((apart["world"] == row.world).sum()), "furthest apart": row.quantity,
              "drawn": _plain(row.drawn), "by the run": _plain(row.run), "in half widths": f"{row.apart:.2f}"}
-            for row in far.itertuples())]
-    return "\n".join(parts).rstrip() + "\n"
+            for row in furthest.itertuples())).rstrip() + "\n"
 
 
 def record(rows: pd.DataFrame, apart: pd.DataFrame, about: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def _frame(rows: list[dict[str, Any]], *columns: str) -> pd.DataFrame:
 
 def goals(found: dict[str, Any]) -> list[Goal]:
     """Each goal of methods 7 against what was seen, missed only where the Monte-Carlo interval lies beyond it."""
-    cells, apart = _frame(found["cells"]), _frame(found["through_events"], "world", "quantity", "apart")
+    cells, apart = _frame(found["cells"]), _frame(found["through_events"], *APART)
     fits = _frame(found["calibration"], "world", "accounts", "replicates", "adopt", "harmful")
     ratio = cells[(cells["quantity"] == "onboarding ratio") & ~cells["world"].isin(HIDDEN)]
     bands = cells[cells["quantity"].str.startswith("p_churned_given")]
@@ -178,24 +181,3 @@ def _verdicts(row: pd.Series) -> str:
 
 def _plain(value: float) -> str:
     return "" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-INTRODUCTION = """# Evidence: how often the studies are right
-
-Companies are simulated whose truth is known, and studied as a report studies them; this page counts how often the
-studies were right. `cs-research recover` writes it, so every number here was measured by the version that it names.
-Worlds: `claims` (the claims of the source documents hold), `null` (nothing matters; 15, 30 or 50 % churn), `overlap`
-(nothing matters, and success of an onboarding is made of what the score is made of), `wrong_card` (other points decide
-than the expert's), `confounded` and `confounded_null` (a trait that no table tells of moves onboarding, contact and
-staying: there a comparison must be off, and by how much is shown). A replicate has its own managers, accounts and luck.
-"""
-GOALS = """A goal is missed where the Monte-Carlo interval (95 %) of a cell lies wholly beyond it: few replicates miss
-little. After ± stands one standard error.
-"""
-VERDICTS = "Supported / contradicted / cannot tell, as shares of the replicates.\n"
-CALIBRATION = """The card in use is the fitted one where the verdict is adopt, else the expert's. The gain
-is in AUC, by the true chances of churn.
-"""
-THROUGH = """Each company is also written as exports, taken in, scored and studied by a whole monthly run.
-Rows recorded late, users forgotten and papers never filed are what sets the two apart.
-"""

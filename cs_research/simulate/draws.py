@@ -18,8 +18,8 @@ from cs_research.simulate import contact, usage
 from cs_research.simulate.calendar import Calendar
 from cs_research.simulate.card import INDICATORS, band, total, zero_based
 from cs_research.simulate.life import Life
-from cs_research.simulate.population import GOALS, INDUSTRIES, OPEN_TERM, draw_managers, draw_people
-from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, PRICES, RENEWED
+from cs_research.simulate.population import OPEN_TERM, draw_managers, draw_people
+from cs_research.simulate.terms import CHURNED, CONTRACTED, EXPANDED, RENEWED
 from cs_research.simulate.worlds import World
 
 LAST_MONTH = "2026-10"
@@ -117,66 +117,50 @@ def draw(world: World, accounts: int, seed: int, months: int = 30, managers: int
 def readings(life: Life) -> pd.DataFrame:
     """One row per renewal due within the period whose reading has a score.
 
-    Columns of `accounts`; month and due_month (counted from the first); health, true_health (the total of the card
-    that decides), touch_score; the colours D-1 ... R-1, 0 the worst to 3, -1 not measured; outcome, is_churned,
+    account_id (a number); month and due_month (counted from the first); health, true_health (the total of the card
+    that decides), touch_score, mrr; the colours D-1 ... R-1, 0 the worst to 3, -1 not measured; outcome, is_churned,
     is_expanded, is_first; p_churned, p_expanded, p_contracted, the true chances that the outcome was drawn from.
     """
     rows = life.noted("readings").query("due_month < @life.calendar.months").reset_index(drop=True)
-    of, month = rows.pop("account").to_numpy(), rows["month"].to_numpy()
-    rows = rows.rename(columns={name: f"p_{name}" for name in ("churned", "expanded", "contracted")})
+    rows = rows.rename(columns={"account": "account_id"} | {name: f"p_{name}" for name in OUTCOMES.values()})
     outcome = rows.pop("fate").map(OUTCOMES)
     rows = rows.assign(outcome=outcome, is_churned=outcome == "churned", is_expanded=outcome == "expanded")
-    colours = pd.DataFrame(life.colours[of, month], columns=list(INDICATORS))
-    return pd.concat([accounts(life).iloc[of].reset_index(drop=True), rows, colours], axis=1)
-
-
-def accounts(life: Life) -> pd.DataFrame:
-    """account_id (a number), cluster (its manager), and what is recorded of accounts at their start: segment,
-    industry, goal, `contract size` (log of the money), `start quarter`."""
-    people, started = life.people, pd.PeriodIndex(life.start, freq="Q")
-    return pd.DataFrame({
-        "account_id": np.arange(people.count), "cluster": people.owner,
-        "segment": np.where(people.is_enterprise, "enterprise", "smb"),
-        "industry": np.array(INDUSTRIES)[people.industry], "goal": np.array(GOALS)[people.goal],
-        "contract size": np.log(people.seats * PRICES[people.product]), "start quarter": started.astype(str),
-    })
+    return rows.join(pd.DataFrame(life.colours[rows["account_id"], rows["month"]], columns=list(INDICATORS)))
 
 
 def onboarding(life: Life) -> pd.DataFrame:
     """One row per account whose twelve months after the landmark are over.
 
-    Columns of `accounts`; landmark (month); is_success; is_here (twelve months later); health (0-based, churned 0),
-    points (the card's own scale, churned 0), health_before (last month before the first due date; empty for who has
-    none); the same with `rest_` in front without A-2, which the stock moves; baseline, that of the first full month.
+    account_id, segment, is_success, is_here (twelve months later); health (0-based, churned 0), rest_health (the same
+    without A-2, which the stock moves), points (the card's own scale, churned 0), health_before (0-based, last month
+    before the first due date; empty for who has none).
     """
     people, last, landmark = life.people, life.calendar.months, life.landmark_month()
     who = np.flatnonzero(landmark + HORIZON < last)
-    later, first_full = landmark[who] + HORIZON, people.start_month[who] + (people.start_day[who] > 1)
+    later = landmark[who] + HORIZON
     due = np.where(people.term_months == OPEN_TERM, last + 1, people.start_month + people.term_months)[who]
-    is_here = life.seats_then[who, later] > 0
-    columns = {"landmark": landmark[who], "is_success": people.is_onboarded[who], "is_here": is_here}
-    for prefix, points in (("", life.health), ("rest_", total(life.colours, without=SHARED))):
-        before = points[who, np.minimum(due, last) - 1]
-        columns |= {f"{prefix}health": np.where(is_here, zero_based(points[who, later]), 0),
-                    f"{prefix}points": np.where(is_here, points[who, later], 0),
-                    f"{prefix}health_before": np.where(due <= last, zero_based(before), np.nan),
-                    "baseline": zero_based(points[who, first_full])}
-    return accounts(life).iloc[who].assign(**columns).reset_index(drop=True)
+    is_here, points = life.seats_then[who, later] > 0, life.health[who, later]
+    rest = total(life.colours[who, later], without=SHARED)
+    before = zero_based(life.health[who, np.minimum(due, last) - 1])
+    return pd.DataFrame({
+        "account_id": who, "segment": people.segment[who], "is_success": people.is_onboarded[who], "is_here": is_here,
+        "health": np.where(is_here, zero_based(points), 0), "rest_health": np.where(is_here, zero_based(rest), 0),
+        "points": np.where(is_here, points, 0), "health_before": np.where(due <= last, before, np.nan)})
 
 
 def touch_panel(life: Life) -> pd.DataFrame:
     """One row per account and month with a score in it, in the next and in the two before.
 
-    account_id, cluster, segment, month, age (log of 1 + months), size (log of 1 + seats); touch (log of 1 + points per
-    seat in the month); after (health next month) and lag_0, lag_1, lag_2 (this month's and before), 0-based, without
-    E-1 and E-2; band_before (of the whole card, the month before); `trial`, in a life with one, whether next month
-    feels a point.
+    segment, month, age (log of 1 + months), size (log of 1 + seats); touch (log of 1 + points per seat in the month);
+    after (health next month) and lag_0, lag_1, lag_2 (this month's and before), 0-based, without E-1 and E-2;
+    band_before (of the whole card, the month before); `trial`, in a life with one, whether next month feels a point.
     """
     bare = zero_based(total(life.colours, without=OF_TOUCH))
     of, month = np.nonzero(~np.isnan(bare[:, 3:] + bare[:, 2:-1] + bare[:, 1:-2] + bare[:, :-3]))
     month = month + 2
-    frame = accounts(life)[["account_id", "cluster", "segment"]].iloc[of].reset_index(drop=True).assign(
-        month=month, age=np.log1p(month - life.people.start_month[of]), touch=np.log1p(life.touch_rate[of, month]),
-        after=bare[of, month + 1], **{f"lag_{back}": bare[of, month - back] for back in range(3)},
-        size=np.log1p(life.seats_then[of, month]), band_before=band(life.health[of, month - 1]))
+    frame = pd.DataFrame({
+        "segment": life.people.segment[of], "month": month, "age": np.log1p(month - life.people.start_month[of]),
+        "size": np.log1p(life.seats_then[of, month]), "touch": np.log1p(life.touch_rate[of, month]),
+        "after": bare[of, month + 1], **{f"lag_{back}": bare[of, month - back] for back in range(3)},
+        "band_before": band(life.health[of, month - 1])})
     return frame if life.trial is None else frame.assign(trial=life.trial[of, month + 1])

@@ -71,7 +71,8 @@ def draw_people(rng: np.random.Generator, count: int, months: int, managers, wor
     capacity = np.ceil(seats * 1.8).astype(int) + 2
     brought = world.brought * np.exp(rng.normal(0, 1.1, count)) if world.brought else np.zeros(count)
     return SimpleNamespace(
-        count=count, is_enterprise=enterprise, owner=owner, industry=industry, seats=seats, capacity=capacity,
+        count=count, is_enterprise=enterprise, segment=np.where(enterprise, "enterprise", "smb"), owner=owner,
+        industry=industry, seats=seats, capacity=capacity,
         is_onboarded=onboarded, hidden=hidden, brought=brought,
         target_users=np.where(rng.random(count) < 0.15, np.nan, target),
         goal=rng.integers(0, len(GOALS), count),

@@ -51,7 +51,7 @@ def accounts(life: Life) -> pd.DataFrame:
     group = np.char.mod("G%03d", rng.integers(1, 2 + people.count // 60, people.count))
     return _rows(
         life, np.arange(people.count), account_name=people.name,
-        segment=np.where(people.is_enterprise, "enterprise", "smb"), industry=np.array(INDUSTRIES)[people.industry],
+        segment=people.segment, industry=np.array(INDUSTRIES)[people.industry],
         goal=np.array(GOALS)[people.goal], owner=people.owner_code,
         target_users=pd.array(people.target_users, dtype="Int64"), parent_id=np.where(in_group, group, None),
         valid_from=life.start,

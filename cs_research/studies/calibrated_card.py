@@ -12,7 +12,7 @@ from cs_research.studies.calibration import DRAWS, Calibration, calibrated, is_a
 from cs_research.studies.card_check import APART, windows, with_chances
 from cs_research.studies.evidence import Evidence
 from cs_research.studies.judging import cannot_measure, rate_row
-from cs_research.studies.tuning import next_version
+from cs_research.studies.weekly_list import next_version
 
 POINTS, CHANCES = "calibrated_points", "card_chances"
 ADVICE = {"adopt": "They are better beyond chance: adopt them as a new version of the card.",

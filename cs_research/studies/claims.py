@@ -32,9 +32,8 @@ OF_THE_SCORE = {"bad_health_churns_half": "doubted", "good_health_expands_70": "
 
 def _doubted(found: Finding, evidence: Evidence) -> Finding:
     """No claim is supported by a score that mirrors leaving, or that is perfect (foresight.doubt)."""
-    if found.verdict != "supported" or found.question not in OF_THE_SCORE:
-        return found
-    if not (doubt := foresight.doubt(evidence, OF_THE_SCORE[found.question])):
+    which = OF_THE_SCORE.get(found.question) if found.verdict == "supported" else None
+    if not which or not (doubt := foresight.doubt(evidence, which)):
         return found
     return replace(found, sentence=f"{found.sentence} Yet it cannot be told: {doubt}.", verdict="cannot_tell",
                    details={**found.details, "reason": doubt})
@@ -54,18 +53,29 @@ def bad_health(evidence: Evidence) -> Finding:
 
 def good_health(evidence: Evidence) -> Finding:
     """P(expanded | best band) against the claim, and P(best band | expanded) beside it (000, 004)."""
-    rows = evidence.readings.rows
-    if rows["health"].notna().any() and rows.loc[rows["health"].notna(), "is_expanded"].isna().all():
+    rows = _with_health(evidence)
+    if len(rows) and rows["is_expanded"].isna().all():
         return cannot_measure("good_health_expands_70", "no account ever changes its seats or ARR, so expansion "
                               "cannot be seen", evidence.readings.notes())
     return _of_band(evidence, "good_health_expands_70", evidence.card.bands[-1], "is_expanded")
 
 
 def _of_band(evidence: Evidence, name: str, band: str, event: str) -> Finding:
-    rows = _with_health(evidence)
+    """The claim on a band; its notes and `other_reading` say P(band | event), the other way to read it."""
+    rows, bands, verb = _with_health(evidence), evidence.card.bands, event.removeprefix("is_")
+    worse, better = bands[:len(bands) // 2], bands[len(bands) // 2:]
+    groups = [*((one, [one]) for one in bands), (" or ".join(worse), worse), (" or ".join(better), better),
+              ("all", bands)]
     is_in = rows["health_band"] == band
-    finding = _rate_claim(evidence, name, rows, is_in, event, f"read as {band}", _bands(evidence, rows))
-    return _with_other_reading(finding, evidence, rows, is_in, event, band)
+    found = _rate_claim(evidence, name, rows, is_in, event, f"read as {band}",
+                        [(label, rows["health_band"].isin(some)) for label, some in groups])
+    other = rows[rows[event].astype(bool)]
+    if not found.rows or not evidence.definitions.claims.are_enough(other["account_id"].nunique()):
+        return found
+    estimate = rate_of(is_in[other.index], other["cluster"], evidence.definitions, rows["cluster"].nunique())
+    note = f"Read the other way: of those that {verb}, {with_interval(estimate)} had been {band}."
+    return replace(found, details={**found.details, "notes": [note, *found.details["notes"]],
+                                   "other_reading": estimate.row("rate")})
 
 
 def established(evidence: Evidence) -> Finding:
@@ -216,25 +226,3 @@ def _rate_claim(evidence: Evidence, name: str, rows: pd.DataFrame, chosen: pd.Se
                 f"{ending}.{others}")
     table = [{"group": label, **rate_row(rows[mask], event, evidence.definitions, managers)} for label, mask in groups]
     return claim_finding(evidence, name, sentence, estimate, verdict, rows=table, notes=notes)
-
-
-def _with_other_reading(finding: Finding, evidence: Evidence, rows: pd.DataFrame, chosen: pd.Series, event: str,
-                        band: str) -> Finding:
-    """Adds P(band | event), the other way to read the claim."""
-    other = rows[rows[event].astype(bool)]
-    if not finding.rows or not evidence.definitions.claims.are_enough(other["account_id"].nunique()):
-        return finding
-    estimate = rate_of(chosen[other.index], other["cluster"], evidence.definitions, rows["cluster"].nunique())
-    verb = event.removeprefix("is_")
-    note = f"Read the other way: of those that {verb}, {with_interval(estimate)} had been {band}."
-    return replace(finding, details={**finding.details, "notes": [note, *finding.details["notes"]],
-                                     "other_reading": estimate.row("rate")})
-
-
-def _bands(evidence: Evidence, rows: pd.DataFrame) -> list[tuple[str, pd.Series]]:
-    bands = evidence.card.bands
-    half = len(bands) // 2
-    single = [(band, rows["health_band"] == band) for band in bands]
-    return [*single, (" or ".join(bands[:half]), rows["health_band"].isin(bands[:half])),
-            (" or ".join(bands[half:]), rows["health_band"].isin(bands[half:])),
-            ("all", pd.Series(True, index=rows.index))]

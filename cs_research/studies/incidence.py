@@ -64,7 +64,9 @@ def first_events(evidence: Evidence) -> Finding:
     """
     name = "first_events"
     lives = _lives(evidence, evidence.history.groupby("account_id")["start_date"].min())
-    if few := _unseen(evidence, name) or too_few(evidence, name, len(lives), "watched for a month and more"):
+    if evidence.outcomes.empty:
+        return cannot_measure(name, NO_END)
+    if few := too_few(evidence, name, len(lives), "watched for a month and more"):
         return few
     can_grow = evidence.outcomes["outcome"].isin(EVENTS[:2]).any()
     curves = {event: _curve_of(evidence, lives, event)
@@ -88,7 +90,9 @@ def churn_by_opening_band(evidence: Evidence) -> Finding:
     name, scored = "churn_by_opening_band", evidence.history[evidence.history["health_band"].notna()]
     first = scored.sort_values("month").groupby("account_id").first()
     lives = _lives(evidence, first["month"] + pd.offsets.MonthEnd(1))
-    if few := _unseen(evidence, name) or too_few(evidence, name, len(lives), "watched after a first score"):
+    if evidence.outcomes.empty:
+        return cannot_measure(name, NO_END)
+    if few := too_few(evidence, name, len(lives), "watched after a first score"):
         return few
     lives = lives.assign(band=lives["account_id"].map(first["health_band"]))
     groups = {band: lives[lives["band"] == band] for band in evidence.card.bands}
@@ -103,10 +107,6 @@ def churn_by_opening_band(evidence: Evidence) -> Finding:
     worst = next(iter(shown.values()))
     return Finding.of(name, f"Churned within {count(months)} months of the first score, by its colour: {said}.", worst,
                       rows=rows, curves=_drawn(curves))
-
-
-def _unseen(evidence: Evidence, name: str) -> Finding | None:
-    return cannot_measure(name, NO_END) if evidence.outcomes.empty else None
 
 
 def _lives(evidence: Evidence, entry: pd.Series) -> pd.DataFrame:
@@ -125,17 +125,12 @@ def _lives(evidence: Evidence, entry: pd.Series) -> pd.DataFrame:
     return lives[lives[["until", "churned"]].min(axis=1) > lives["entry"]].reset_index(drop=True)
 
 
-def _times(lives: pd.DataFrame, event: str) -> tuple[np.ndarray, np.ndarray]:
-    """Months to the event (1), to the churn that came before it (2) or to the end of watching (0)."""
-    days = lives[[event, "churned", "until"]].set_axis([1, 2, 0], axis=1)
-    day = days.min(axis=1)
-    kind = np.select([days[1] == day, days[2] == day], [1, 2], 0)
-    return ((day - lives["entry"]).dt.days / MONTH_DAYS).round().astype(int).to_numpy(), kind
-
-
 def _curve_of(evidence: Evidence, lives: pd.DataFrame, event: str) -> pd.DataFrame:
-    """The months in which enough accounts are at risk; without intervals where too few managers stand behind."""
-    curve = cumulative_incidence(*_times(lives, event), lives["cluster"], evidence.definitions.claims.min_accounts)
+    """By months since the entry while enough are at risk: the event (1), the churn (2) or the end of watching (0) that
+    came first; without intervals where too few managers stand behind."""
+    days = lives[[event, "churned", "until"]].set_axis([1, 2, 0], axis=1)
+    months = ((days.min(axis=1) - lives["entry"]).dt.days / MONTH_DAYS).round()
+    curve = cumulative_incidence(months, days.idxmin(axis=1), lives["cluster"], evidence.definitions.claims.min_accounts)
     return curve.assign(estimate=[known_chance(e, evidence.definitions) for e in curve["estimate"]])
 
 
