@@ -6,7 +6,7 @@ verdict (one function), and the few ways in which a study writes a number.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any, NamedTuple
@@ -43,6 +43,11 @@ class Estimate:
     def row(self, name: str = "estimate") -> dict[str, Any]:
         """What a line of a table holds of it: the value under `name`, lower, upper and n."""
         return {name: self.value, "lower": self.lower, "upper": self.upper, "n": self.n}
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any], name: str = "estimate") -> "Estimate":
+        """What `row` made a line of; the clusters where the line holds them too, else 0."""
+        return cls(row[name], row["lower"], row["upper"], row["n"], row.get("clusters", 0))
 
 
 @dataclass(frozen=True)
@@ -167,19 +172,16 @@ def judgement(claim: Claim, rules: Claims, estimate: Estimate, difference: Estim
         return Judgement("cannot_tell", "no interval can be had")
     if claim.form == "direction":
         return _direction(estimate, rules.rate_tolerance if tolerance is None else tolerance)
-    if claim.form == "ratio":
-        if min(estimate.value, estimate.lower) <= 0:
-            return Judgement("cannot_tell", "no interval can be had")
-        value, lower, upper = (math.log(x) for x in (estimate.value, estimate.lower, estimate.upper))
-        claimed, widest = math.log(claim.value or 1), math.log(rules.ratio_half_width)
-        near = math.log(rules.ratio_tolerance) if tolerance is None else tolerance
-    else:
-        value, lower, upper, claimed = estimate.value, estimate.lower, estimate.upper, claim.value or 0.0
-        near, widest = (rules.rate_tolerance if tolerance is None else tolerance), rules.rate_half_width
-    if abs(value - claimed) > near + CLOSE:
-        if lower > claimed or upper < claimed:
-            return Judgement("contradicted", "higher than claimed" if value > claimed else "lower than claimed")
+    apart = _in_tolerances((estimate.lower, estimate.value, estimate.upper), claim, rules, tolerance)
+    if apart is None:
+        return Judgement("cannot_tell", "no interval can be had")
+    lower, value, upper = apart
+    if abs(value) > 1 + CLOSE:
+        if lower > 0 or upper < 0:
+            return Judgement("contradicted", "higher than claimed" if value > 0 else "lower than claimed")
         return Judgement("cannot_tell", "the interval reaches the claim")
+    widest = (math.log(rules.ratio_half_width) / math.log(rules.ratio_tolerance) if claim.form == "ratio"
+              else rules.rate_half_width / (tolerance or rules.rate_tolerance))
     if (upper - lower) / 2 > widest + CLOSE:
         return Judgement("cannot_tell", "the interval is too wide")
     if difference is None or not difference.excludes_zero:
@@ -198,19 +200,22 @@ def _direction(estimate: Estimate, near: float) -> Judgement:
     return Judgement("cannot_tell", "the interval includes no effect")
 
 
-def tolerances(found: Finding, claim: Claim, rules: Claims) -> tuple[float, float, float] | None:
+def _in_tolerances(values: Iterable[float], claim: Claim, rules: Claims,
+                   tolerance: float | None = None) -> tuple[float, ...] | None:
+    """How many tolerances each value lies above the claim; None for ratios without a logarithm."""
+    if claim.form != "ratio":
+        return tuple((x - (claim.value or 0.0)) / (tolerance or rules.rate_tolerance) for x in values)
+    if not claim.value or min(values) <= 0:
+        return None
+    return tuple(math.log(x / claim.value) / math.log(rules.ratio_tolerance) for x in values)
+
+
+def tolerances(found: Finding, claim: Claim, rules: Claims) -> tuple[float, ...] | None:
     """Lower end, estimate and upper end in tolerances from the claim, as pictures show them; None without a figure."""
     if found.estimate is None:
         return None
     values = [found.estimate if x is None else x for x in (found.lower, found.estimate, found.upper)]
-    if claim.form == "ratio":
-        if min(values) <= 0 or not claim.value:
-            return None
-        low, middle, high = (math.log(x / claim.value) / math.log(rules.ratio_tolerance) for x in values)
-    else:
-        unit = found.details.get("tolerance") or rules.rate_tolerance
-        low, middle, high = ((x - (claim.value or 0.0)) / unit for x in values)
-    return low, middle, high
+    return _in_tolerances(values, claim, rules, found.details.get("tolerance"))
 
 
 # ---------------------------------------------------------------- estimates in sentences

@@ -58,8 +58,8 @@ def text(found: dict[str, Any]) -> str:
                      "met": f"**no**: {goal.missed}" if goal.missed else "yes" if goal.seen else ""}
                     for goal in goals(found)),
         verdicts=_grid(cells, lambda q: q.startswith(CLAIM), _verdicts),
-        calibration=table({name: f"{value:.0%}" if name in FITS else _plain(value) if isinstance(value, float) else value
-                           for name, value in row.items()} for row in _frame(found["calibration"]).to_dict("records")),
+        calibration=table({name: f"{value:.0%}" if name in FITS else _plain(value) for name, value in row.items()}
+                          for row in _frame(found["calibration"]).to_dict("records")),
         grids={title: _grid(cells, chosen, _right) for title, chosen in TITLES.items()},
         apart=len(apart) and table(
             {"world": row.world, "quantities": int((apart["world"] == row.world).sum()), "furthest apart": row.quantity,
@@ -179,5 +179,7 @@ def _verdicts(row: pd.Series) -> str:
     return " / ".join(f"{row[name]:.0%}" for name in ("supported", "contradicted", "cannot_tell"))
 
 
-def _plain(value: float) -> str:
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
     return "" if np.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

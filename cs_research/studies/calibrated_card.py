@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from cs_research.definitions import models
 from cs_research.finding import Estimate, Finding, with_interval
@@ -93,8 +94,7 @@ def card_chances(evidence: Evidence) -> Finding:
     level, slope, pulls = logit(rows["said"].to_numpy(float), gone.to_numpy(float))
     bold = stats.interval(slope, pulls[:, 1], rows["cluster"])
     shift = stats.interval(level, pulls[:, 0], rows["cluster"])
-    chance = 1 / (1 + np.exp(-rows["said"]))
-    table = []
+    chance, table = expit(rows["said"]), []
     for band in evidence.card.bands:
         mine = rows[rows["health_band"] == band]
         row = rate_row(mine, "is_churned", evidence.definitions)
@@ -109,13 +109,12 @@ def card_chances(evidence: Evidence) -> Finding:
 
 
 def _rows(card: models.Scorecard, points: np.ndarray, drawn: np.ndarray | None) -> list[dict[str, Any]]:
-    rows = [{"indicator": i.id, "what": f"{i.name.en} {i.id}", "expert": " ".join(map(str, i.points)),
-             "calibrated": " ".join(map(str, new)), "estimate": new[-1], "mark": i.points[-1], "lower": None,
-             "upper": None} for i, new in zip(card.indicators, points.tolist(), strict=True)]
-    for place, row in enumerate(rows if drawn is not None else ()):
-        row["lower"] = int(np.quantile(drawn[:, place], 0.025, method="lower"))
-        row["upper"] = int(np.quantile(drawn[:, place], 0.975, method="higher"))
-    return rows
+    ends = [[None] * len(points)] * 2 if drawn is None else [
+        np.quantile(drawn, level, axis=0, method=method) for level, method in ((0.025, "lower"), (0.975, "higher"))]
+    return [{"indicator": i.id, "what": f"{i.name.en} {i.id}", "expert": " ".join(map(str, i.points)),
+             "calibrated": " ".join(map(str, new)), "estimate": new[-1], "mark": i.points[-1],
+             "lower": low, "upper": high}
+            for i, new, low, high in zip(card.indicators, points.tolist(), *ends, strict=True)]
 
 
 def _difference(difference: Estimate) -> str:
@@ -136,7 +135,7 @@ def _not_additive(card: models.Scorecard) -> str:
 
 def _unused_version(evidence: Evidence) -> str:
     used = {card.version for card in evidence.definitions.cards if card.name == evidence.card.name}
-    version = next_version(evidence.card.version)
+    version = evidence.card.version
     while version in used:
         version = next_version(version)
     return version

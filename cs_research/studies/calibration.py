@@ -218,7 +218,8 @@ class _Model:
     def solve(self, kappa: float, start: np.ndarray | None = None) -> np.ndarray:
         """(a / b, e / b, d...) at the least loss."""
         if start is None:
-            levels = [0.0 if y is None else _level(y) / self.b for y in self.data[2:]]
+            levels = [0.0 if y is None else stats.LOGIT.there((y.sum() + 0.5) / (len(y) + 1)) / self.b
+                      for y in self.data[2:]]
             start = np.concatenate([levels, np.zeros(self.w.size)])
         scale = 1 / max(kappa, len(self.data[0]) * self.b**2 / 50)
 
@@ -256,11 +257,6 @@ def filled(bands: np.ndarray, increments: np.ndarray) -> tuple[np.ndarray, np.nd
     share = (reached * increments).sum((1, 2)) / np.where(of > 0, of, 1)
     z = np.where(is_measured[:, :, None], reached, share[:, None, None]).reshape(len(bands), -1)
     return z, z @ increments.ravel()
-
-
-def _level(y: np.ndarray) -> float:
-    share = (y.sum() + 0.5) / (len(y) + 1)
-    return float(np.log(share / (1 - share)))
 
 
 def logit(score: np.ndarray, y: np.ndarray) -> tuple[float, float, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cs_research.finding import Estimate, Finding, with_interval
+from cs_research.finding import Estimate, Finding, Judgement, with_interval
 from cs_research.numbers import count
 from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import Windows, is_apart, logit, split
@@ -27,10 +27,14 @@ def half_of(account_ids: pd.Series) -> pd.Series:
     return account_ids.map(lambda name: hashlib.sha256(str(name).encode()).digest()[0] % 2)
 
 
-def _windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
-    """As `windows`, with the place of the row instead of its bands."""
+def windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
+    """The scored readings of the data set as arrays, and their rows (Readings.rows) in the same order."""
     plan, rows = evidence.definitions.outcomes.reading, evidence.readings.rows
     rows = rows[rows["health"].notna()].reset_index(drop=True)
+    known = evidence.indicators.merge(rows[KEY], on=KEY)
+    place = known["band"].map({band: float(n) for n, band in enumerate(evidence.card.indicator_bands)})
+    wide = known.assign(place=place).pivot(index=KEY, columns="indicator", values="place")
+    wide = wide.reindex(index=pd.MultiIndex.from_frame(rows[KEY]), columns=[i.id for i in evidence.card.indicators])
     grace = pd.Timedelta(days=evidence.definitions.outcomes.grace_days)
     read, months = rows["month"] + pd.offsets.MonthEnd(0), {"horizon": plan.horizon_months,
                                                             "landmark": plan.months_before}.get(plan.mode)
@@ -38,25 +42,16 @@ def _windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
     days = [day.to_numpy().astype("datetime64[D]").astype(float) for day in
             (read, closed + grace, rows["due_date"] + grace)]
     grown = None if rows["is_expanded"].isna().any() else rows["is_expanded"].to_numpy(bool)
-    return Windows(rows.index.to_numpy()[:, None], rows["is_churned"].to_numpy(bool), grown,
+    return Windows(wide.fillna(-1).to_numpy(int), rows["is_churned"].to_numpy(bool), grown,
                    half_of(rows["account_id"]).to_numpy(int), *days[:2], rows["cluster"].to_numpy(object),
                    days[2] if plan.mode == "landmark" else None), rows
-
-
-def windows(evidence: Evidence) -> tuple[Windows, pd.DataFrame]:
-    """The scored readings of the data set as arrays, and their rows (Readings.rows) in the same order."""
-    data, rows = _windows(evidence)
-    known = evidence.indicators.merge(rows[KEY], on=KEY)
-    place = known["band"].map({band: float(n) for n, band in enumerate(evidence.card.indicator_bands)})
-    wide = known.assign(place=place).pivot(index=KEY, columns="indicator", values="place")
-    wide = wide.reindex(index=pd.MultiIndex.from_frame(rows[KEY]), columns=[i.id for i in evidence.card.indicators])
-    return replace(data, bands=wide.fillna(-1).to_numpy(int)), rows
 
 
 def out_of_time(evidence: Evidence) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Earlier readings of one half of the accounts, is_churned as known by then, and later ones of the other half,
     each half earlier once (calibration.split)."""
-    places, rows = _windows(evidence)
+    found, rows = windows(evidence)
+    places = replace(found, bands=rows.index.to_numpy()[:, None])  # split as the windows are
     return [(rows.iloc[early.bands[:, 0]].assign(is_churned=early.churned),
              rows.iloc[late.bands[:, 0]].astype({"is_churned": bool})) for early, late in split(places)]
 
@@ -96,17 +91,15 @@ def card_and_churn(evidence: Evidence) -> Finding:
     trained = sum(len(early) for early, _ in parts)
     notes = [f"Chosen on {count(trained)} earlier windows of one half of the accounts, tested on {count(len(test))} "
              "later ones of the other, each half in turn; 50% would be a coin.", *evidence.readings.notes()]
-    few = too_few(evidence, NAME, fewest(test), "churned or stayed (the fewer) among the later windows that test the "
-                  "card", notes)
-    if few:
+    if few := too_few(evidence, NAME, fewest(test),
+                      "churned or stayed (the fewer) among the later windows that test the card", notes):
         return few
     card = stats.auc(-test["health"], test["is_churned"], test["cluster"])
-    table = [_line("the card", card, None), *_baselines(evidence, parts, test), *_expansion(test)]
-    floor, doubt = evidence.definitions.claims.min_clusters, foresight.doubt(evidence)
-    verdict = _verdict(card, table, floor, doubt)
+    table = [{"what": "the card", **card.row()}, *_baselines(evidence, parts, test), *_expansion(test)]
+    verdict = _verdict(card, table, evidence.definitions.claims.min_clusters, foresight.doubt(evidence))
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
-                f"{with_interval(card)} of pairs, out of time: {_words(verdict, card, table, floor, doubt)}.")
-    return Finding.of(NAME, sentence, card, verdict, rows=table, notes=notes, clusters=card.clusters)
+                f"{with_interval(card)} of pairs, out of time: {verdict.reason}.")
+    return Finding.of(NAME, sentence, card, verdict.verdict, rows=table, notes=notes, clusters=card.clusters)
 
 
 def _baselines(evidence: Evidence, parts: list[tuple[pd.DataFrame, pd.DataFrame]],
@@ -155,42 +148,25 @@ def learned(early: pd.DataFrame, events: pd.Series, late: pd.DataFrame) -> list[
 def _compared(words: str, score: pd.Series, test: pd.DataFrame) -> dict[str, Any]:
     score = score.fillna(score.mean())
     less = stats.auc_difference(-test["health"], -score, test["is_churned"], test["cluster"])
-    return _line(words, stats.auc(-score, test["is_churned"], test["cluster"]), less)
+    return {"what": words, **stats.auc(-score, test["is_churned"], test["cluster"]).row(),
+            "card_less_this": less.value, "less_lower": less.lower, "less_upper": less.upper}
 
 
 def _expansion(test: pd.DataFrame) -> list[dict[str, Any]]:
     known = test[test["is_expanded"].notna()]
     found = stats.auc(known["health"], known["is_expanded"].astype(bool), known["cluster"])
-    return [] if found.value is None else [_line("the card, of who expands", found, None)]
+    return [] if found.value is None else [{"what": "the card, of who expands", **found.row()}]
 
 
-def _line(words: str, estimate: Estimate, less: Estimate | None) -> dict[str, Any]:
-    line = {"what": words, **estimate.row()}
-    return line if less is None else {**line, "card_less_this": less.value, "less_lower": less.lower,
-                                      "less_upper": less.upper}
-
-
-def _better(table: list[dict[str, Any]]) -> list[str]:
-    """The simple baselines that beat the card beyond chance, and a coin as well; a ceiling may."""
-    return [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0
-            and line["lower"] > 0.5 and not line["what"].startswith(CEILING)]
-
-
-def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int, doubt: str) -> str:
-    if card.clusters < min_clusters or card.lower is None:
-        return "cannot_tell"
-    if card.upper <= 0.5 or doubt or _better(table):
-        return "investigate"
-    return "keep" if card.lower > 0.5 else "cannot_tell"
-
-
-def _words(verdict: str, card: Estimate, table: list[dict[str, Any]], min_clusters: int, doubt: str) -> str:
-    if verdict == "keep":
-        return "no simple baseline does better beyond chance"
-    if verdict == "cannot_tell":
-        is_known = card.lower is not None and card.clusters >= min_clusters
-        return "no better than a coin beyond chance" if is_known else "too few groups to judge chance by"
-    better = _better(table)
-    if doubt:
-        return doubt
-    return f"{' and '.join(better)} does better" if better else "worse than a coin"
+def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int, doubt: str) -> Judgement:
+    """The simple baselines that beat the card beyond chance, and a coin as well, speak against it; a ceiling may."""
+    if card.clusters < min_clusters or card.lower is None or card.upper is None:
+        return Judgement("cannot_tell", "too few groups to judge chance by")
+    better = [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0
+              and line["lower"] > 0.5 and not line["what"].startswith(CEILING)]
+    if card.upper <= 0.5 or doubt or better:
+        return Judgement("investigate", doubt or (f"{' and '.join(better)} does better" if better else
+                                                  "worse than a coin"))
+    if card.lower > 0.5:
+        return Judgement("keep", "no simple baseline does better beyond chance")
+    return Judgement("cannot_tell", "no better than a coin beyond chance")

@@ -149,14 +149,14 @@ def along_score(evidence: Evidence) -> Finding:
     if not series["churned"]:
         return cannot_measure(name, f"fewer than {rules.min_accounts} accounts in every tenth of the score")
     ends = [points[end] for points in series.values() for end in (0, -1)]
-    said = [with_interval(Estimate(p["rate"], p["lower"], p["upper"], p["n"], 0)) for p in ends]
+    said = [with_interval(Estimate.of_row(point, "rate")) for point in ends]
     most = int(tenth.max()) + 1  # fewer than ten where scores tie
     at = [{1: "at the lowest scores", most: "at the highest"}.get(p["tenth"], f"in part {p['tenth']:.0f} of {most}")
           for p in ends]
     parts = [f"{said[i]} {event} {at[i]} and {said[i + 1]} {at[i + 1]}"
              for i, event in zip((0, 2), series, strict=False)]
-    return Finding(name, f"{'; '.join(parts)}.", ends[0]["rate"], ends[0]["lower"], ends[0]["upper"], ends[0]["n"],
-                   details={"series": series, "notes": evidence.readings.notes()})
+    return Finding.of(name, f"{'; '.join(parts)}.", Estimate.of_row(ends[0], "rate"), series=series,
+                      notes=evidence.readings.notes())
 
 
 def by_reading(evidence: Evidence) -> Finding:

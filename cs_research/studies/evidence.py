@@ -68,8 +68,7 @@ class Evidence:
         measures = up_to(run.measures[run.measures["is_history"]], month).reset_index(drop=True)
         history, indicators = (of_card(table, card, month) for table in (run.history, run.history_indicators))
         return cls(history, run.outcomes, indicators, measures, run.canonical("milestones"), run.definitions,
-                   card.name, seen_until(run, month), run.account_facts,
-                   run.canonical("contracts"))
+                   card.name, seen_until(run, month), run.account_facts, run.canonical("contracts"))
 
     @property
     def card(self) -> models.Scorecard:
@@ -131,11 +130,10 @@ def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFram
     Empty where fewer of them are measured than the card asks for.
     """
     card = evidence.card
-    left = [i for i in card.indicators if i.id not in left_out]
-    rows = evidence.indicators[evidence.indicators["indicator"].isin([i.id for i in left])]
-    measured, (place, names) = rows["is_measured"].astype(bool), pd.factorize(rows["indicator"])
-    by_id = {i.id: i for i in left}
-    earned = {name: np.where(measured, np.array([float(getattr(by_id[i], name)) for i in names])[place], np.nan)
+    left = {i.id: i for i in card.indicators if i.id not in left_out}
+    rows = evidence.indicators[evidence.indicators["indicator"].isin([*left])]
+    measured = rows["is_measured"].astype(bool)
+    earned = {name: rows["indicator"].map({i: float(getattr(of, name)) for i, of in left.items()}).where(measured)
               for name in ("worst", "best")}
     rows = rows.assign(**earned, is_measured=measured)
     total = rows.groupby(KEY, as_index=False)[["points", "worst", "best", "is_measured"]].sum()
@@ -152,9 +150,7 @@ def last_month_before(days: pd.Series) -> pd.Series:
     >>> last_month_before(pd.Series(pd.to_datetime(["2025-01-31", "2025-01-30"]))).dt.month.tolist()
     [1, 12]
     """
-    month = days.dt.to_period("M").dt.to_timestamp()
-    is_last_day = (days + pd.Timedelta(days=1)).dt.day == 1
-    return month.where(is_last_day, month - pd.DateOffset(months=1))
+    return ((days + pd.Timedelta(days=1)).dt.to_period("M") - 1).dt.to_timestamp()
 
 
 def readings(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, as_of: date) -> Readings:
@@ -227,11 +223,9 @@ def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     read = scored[(distance >= 0) & (distance % plan.every_months == 0)]
     until = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.horizon_months)
     known, unknown = _known(_watched(read, outcomes, until))
-    basis = (f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, "
-             "closed windows only")
+    basis = f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, closed windows only"
     known = _with_growth(known, history, definitions, _is_sized(history, outcomes), plan.horizon_months)
-    return Readings(_tidy(known),
-                    {"with an unknown outcome": unknown}, basis, f"within {plan.horizon_months} months")
+    return Readings(_tidy(known), {"with an unknown outcome": unknown}, basis, f"within {plan.horizon_months} months")
 
 
 def _scores(history: pd.DataFrame) -> pd.DataFrame:
@@ -245,12 +239,10 @@ def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> pd
     read = read.assign(until=until)
     ends = read[[*KEY, "until"]].merge(outcomes, on="account_id")
     ends = ends[(ends["due_date"] > ends["month"] + pd.offsets.MonthEnd(0)) & (ends["due_date"] <= ends["until"])]
-    first = {name: ends[ends["outcome"] == name].groupby(KEY, as_index=False)["due_date"].min()
-             for name in ("churned", "unknown")}
-    rows = read.merge(first["churned"], on=KEY, how="left")
-    rows = rows.merge(first["unknown"].rename(columns={"due_date": "unknown_date"}), on=KEY, how="left")
-    ended = rows["due_date"].fillna(rows["unknown_date"]).fillna(rows.pop("until"))
-    return rows.assign(is_churned=rows["due_date"].notna(), is_unknown=rows.pop("unknown_date").notna(), due_date=ended)
+    first = ends.groupby([*KEY, "outcome"])["due_date"].min().unstack().reindex(columns=["churned", "unknown"])
+    rows = read.join(first.apply(pd.to_datetime), on=KEY)
+    ended = rows["churned"].fillna(rows["unknown"]).fillna(rows.pop("until"))
+    return rows.assign(is_churned=rows.pop("churned").notna(), is_unknown=rows.pop("unknown").notna(), due_date=ended)
 
 
 def _known(watched: pd.DataFrame) -> tuple[pd.DataFrame, int]:

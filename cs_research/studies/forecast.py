@@ -235,12 +235,11 @@ def _shared(rest: pd.Series, group: pd.Series, noise: float) -> float:
 def tried_on_the_past(evidence: Evidence, renewals: pd.DataFrame) -> pd.DataFrame:
     """One row per horizon of 3 and 12 months: months, forecasts (one a quarter, made from what was known then) and
     inside (those whose interval held what came); who left with an unknown outcome is in none of them."""
-    rows = []
-    grace, history = pd.Timedelta(days=evidence.definitions.outcomes.grace_days), evidence.history
+    rows, grace = [], pd.Timedelta(days=evidence.definitions.outcomes.grace_days)
+    known = sorted(evidence.history["month"].unique(), reverse=True)
     for months in (NEAR, HORIZON):
         last = pd.Timestamp(evidence.as_of) - grace - pd.DateOffset(months=months)
-        seen = [month for month in sorted(history["month"].unique(), reverse=True)
-                if month + pd.offsets.MonthEnd(0) <= last]
+        seen = [month for month in known if month + pd.offsets.MonthEnd(0) <= last]
         made = [one for month in seen[::3] if (one := past_forecast(evidence, renewals, month, months))]
         inside = sum(row["lower"] - 0.5 <= came <= row["upper"] + 0.5 for row, came in made)
         rows.append({"months": months, "forecasts": len(made), "inside": int(inside)})
@@ -267,7 +266,7 @@ def past_forecast(evidence: Evidence, renewals: pd.DataFrame, month: pd.Timestam
 def tried_words(tried: pd.DataFrame) -> str:
     """How often past forecasts held, in a sentence."""
     told = [f"{row.inside} of {count(row.forecasts)} made {row.months} months ahead"
-                       for row in tried.itertuples() if row.forecasts]
+            for row in tried.itertuples() if row.forecasts]
     if not told:
         return "No past forecast can be checked yet, so the interval is untried."
     return f"Of past forecasts the interval held {' and '.join(told)} (one a quarter; those a year ahead overlap)."

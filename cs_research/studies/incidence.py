@@ -130,7 +130,8 @@ def _curve_of(evidence: Evidence, lives: pd.DataFrame, event: str) -> pd.DataFra
     came first; without intervals where too few managers stand behind."""
     days = lives[[event, "churned", "until"]].set_axis([1, 2, 0], axis=1)
     months = ((days.min(axis=1) - lives["entry"]).dt.days / MONTH_DAYS).round()
-    curve = cumulative_incidence(months, days.idxmin(axis=1), lives["cluster"], evidence.definitions.claims.min_accounts)
+    least = evidence.definitions.claims.min_accounts
+    curve = cumulative_incidence(months, days.idxmin(axis=1), lives["cluster"], least)
     return curve.assign(estimate=[known_chance(e, evidence.definitions) for e in curve["estimate"]])
 
 

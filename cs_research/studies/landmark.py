@@ -54,7 +54,11 @@ def successes(evidence: Evidence) -> tuple[pd.Series, str]:
     if evidence.milestones is not None and len(evidence.milestones):
         required = plan.required_milestones or tuple(sorted(evidence.milestones["milestone"].unique()))
         words = " and ".join(required) if len(required) < 3 else f"all {len(required)} milestones"
-        return _milestones_in_time(evidence, required), f"{words} done in time"
+        accounts = landmarks(evidence)[["account_id", "deadline"]]
+        rows = evidence.milestones[evidence.milestones["milestone"].isin(required)].merge(accounts, on="account_id")
+        in_time = rows[rows["completed_date"] <= rows[["due_date", "deadline"]].min(axis=1)]
+        done = in_time.groupby("account_id")["milestone"].nunique().reindex(accounts["account_id"], fill_value=0)
+        return done == len(required), f"{words} done in time"
     stock = stock_at_landmark(evidence)
     if stock.empty:
         return pd.Series(dtype=bool), ""
@@ -62,19 +66,10 @@ def successes(evidence: Evidence) -> tuple[pd.Series, str]:
             f"{number(plan.stock_per_seat, 0)} per seat {plan.months} months after the start")
 
 
-def _milestones_in_time(evidence: Evidence, required: tuple[str, ...]) -> pd.Series:
-    accounts = landmarks(evidence)[["account_id", "deadline"]]
-    rows = evidence.milestones[evidence.milestones["milestone"].isin(required)].merge(accounts, on="account_id")
-    last_day = rows[["due_date", "deadline"]].min(axis=1)
-    done = rows[rows["completed_date"] <= last_day].groupby("account_id")["milestone"].nunique()
-    return done.reindex(accounts["account_id"], fill_value=0) == len(required)
-
-
 def with_success(frame: pd.DataFrame, succeeded: pd.Series) -> pd.DataFrame:
     """The accounts whose success is measured, with is_success."""
-    told = frame.assign(is_success=frame["account_id"].map(succeeded))
-    told = told[told["is_success"].notna()]
-    return told.assign(is_success=told["is_success"].astype(bool))
+    told = frame.assign(is_success=frame["account_id"].map(succeeded)).dropna(subset="is_success")
+    return told.astype({"is_success": bool})
 
 
 def shared_indicators(evidence: Evidence) -> tuple[str, ...]:
@@ -112,10 +107,12 @@ def cohort(evidence: Evidence) -> Cohort:
     plan = evidence.definitions.outcomes.onboarding
     succeeded, words = successes(evidence)
     frame, shared = landmarks(evidence), shared_indicators(evidence)
-    alive, reach = len(frame), _reach(frame, evidence)
+    frame["later_month"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
+    alive, seen = len(frame), pd.MultiIndex.from_frame(evidence.history[KEY])
+    there = int(pd.MultiIndex.from_frame(frame[["account_id", "later_month"]]).isin(seen).sum())
+    reach = f"{count(there)} of {count(alive, 'account')} reach month {plan.months + plan.horizon_months}"
     frame = with_success(frame, succeeded)
     known = len(frame)
-    frame["later_month"] = frame["landmark"] + pd.DateOffset(months=plan.horizon_months)
     frame = frame[frame["later_month"] <= evidence.history["month"].max()].reset_index(drop=True)
     over = len(frame)
     if over:
@@ -127,19 +124,8 @@ def cohort(evidence: Evidence) -> Cohort:
             frame = _with_health(frame, rest, "rest_").assign(baseline=_at(rest, "health", frame, "first_full_month"))
     left_out = {"without a measured success": alive - known, "not over yet": known - over,
                 "gone with an unknown outcome": over - len(frame)}
-    return Cohort(frame, left_out, words, reach, _later(plan.horizon_months), shared)
-
-
-def _later(months: int) -> str:
-    return "a year later" if months == 12 else f"{count(months, 'month')} later"
-
-
-def _reach(frame: pd.DataFrame, evidence: Evidence) -> str:
-    """How many accounts are still there at the end, in words."""
-    plan = evidence.definitions.outcomes.onboarding
-    later = frame[["account_id"]].assign(month=frame["landmark"] + pd.DateOffset(months=plan.horizon_months))
-    there = len(later.merge(evidence.history[KEY], on=KEY))
-    return f"{count(there)} of {count(len(frame), 'account')} reach month {plan.months + plan.horizon_months}"
+    later = "a year later" if plan.horizon_months == 12 else f"{count(plan.horizon_months, 'month')} later"
+    return Cohort(frame, left_out, words, reach, later, shared)
 
 
 def _with_fate(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
@@ -212,20 +198,17 @@ class Comparison:
         return self._arms(self.prefix + "health", self.weight)
 
     @cached_property
-    def points(self) -> aipw.Arms:
-        """Later health on the card's own scale, churned = 0."""
-        return self._arms(self.prefix + "points", self.weight)
-
-    @cached_property
     def stays(self) -> aipw.Arms:
         """Whether still a customer later."""
         return self._arms("is_here")
 
-    @cached_property
+    def points(self) -> aipw.Arms:
+        """Later health on the card's own scale, churned = 0."""
+        return self._arms(self.prefix + "points", self.weight)
+
     def before(self) -> aipw.Arms:
         """Health in the last month before the first due date, where there is one."""
-        column = self.prefix + "health_before"
-        return self._arms(column, self.rows[column].notna())
+        return self._arms(self.prefix + "health_before", self.rows[self.prefix + "health_before"].notna())
 
     def _arms(self, column: str, weight: Any = None) -> aipw.Arms:
         rows = self.rows

@@ -87,7 +87,7 @@ def compared(group: Cohort, evidence: Evidence) -> Finding:
 def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[str]) -> Finding:
     later, adjusted = group.later_words, lead.design.adjusted
     table = [*_contrasts(lead, later), *_other_forms(lead, group, evidence.definitions.claims)]
-    everyone, stayed = (known_chance(_estimate(line), evidence.definitions) for line in table[:2])
+    everyone, stayed = (known_chance(Estimate.of_row(line), evidence.definitions) for line in table[:2])
     verdict = _verdict(evidence, lead, everyone, stayed)
     claimed = f"the {number(evidence.definitions.claims.claims[NAME].value or 1, 0)} times claimed"
     ending = {"supported": f"in line with {claimed}", "contradicted": verdict.reason.replace("claimed", claimed)}.get(
@@ -104,12 +104,11 @@ def _finding(evidence: Evidence, group: Cohort, lead: Comparison, notes: list[st
                      "same data and are left out, and so is what onboarding had done by the first full month.")
     if verdict.verdict == "contradicted" and _is_survival(everyone, stayed):
         sentence += " What is seen is survival more than health."
-    views = {name: _view(lead, name) for name in VIEWS}
+    levels = {name: lead.rows[name] for name in ("start quarter", "segment")}  # by the models of all accounts
+    views = {name: [lead.line(str(level), "ratio", lead.health, within=(values == level).to_numpy())
+                    for level in sorted(values.dropna().unique())] for name, values in levels.items()}
     return claim_finding(evidence, NAME, sentence, everyone, verdict, rows=table, **views,
                          picture=_picture(lead, group, evidence), notes=[*_about(lead, everyone), *notes])
-
-
-VIEWS = ("start quarter", "segment")
 
 
 def _verdict(evidence: Evidence, lead: Comparison, everyone: Estimate, stayed: Estimate) -> Judgement:
@@ -120,7 +119,8 @@ def _verdict(evidence: Evidence, lead: Comparison, everyone: Estimate, stayed: E
     if lead.prefix and BASELINE not in lead.design.adjusted:
         return Judgement("cannot_tell", f"{BASELINE} is not known, and without it the overlap flatters")
     if not lead.design.adjusted:
-        return unadjusted(verdict)
+        is_short = verdict == Judgement("contradicted", "lower than claimed")  # not even flattered it is reached
+        return verdict if is_short else Judgement("cannot_tell", "nothing was adjusted for, which flatters onboarding")
     if lead.health.clipped_share > MOST_CLIPPED:
         return Judgement("cannot_tell", f"{percent(lead.health.clipped_share)} of the accounts have no counterpart")
     if verdict.verdict == "supported" and _is_survival(everyone, stayed):
@@ -140,8 +140,8 @@ def _contrasts(lead: Comparison, later: str) -> list[dict[str, Any]]:
     line = lead.line
     return [line(f"{later}, churned = 0", "ratio", lead.health),
             line(f"{later}, among those who stayed", "ratio", lead.health, lead.stays),
-            line("in the last month before the first due date", "ratio", lead.before),
-            line(f"{later}, churned = 0, on the card's own scale", "ratio", lead.points),
+            line("in the last month before the first due date", "ratio", lead.before()),
+            line(f"{later}, churned = 0, on the card's own scale", "ratio", lead.points()),
             line(f"still a customer {later}", "ratio", lead.stays),
             line(f"{later}, churned = 0", "difference", lead.health),
             line(f"still a customer {later}", "difference", lead.stays)]
@@ -161,20 +161,13 @@ def _other_forms(lead: Comparison, group: Cohort, rules: Claims) -> list[dict[st
     return table
 
 
-def _view(lead: Comparison, name: str) -> list[dict[str, Any]]:
-    """The ratio within each quarter of the start, or each segment, by the models of all accounts."""
-    levels = lead.rows[name].dropna()
-    return [lead.line(str(level), "ratio", lead.health, within=(lead.rows[name] == level).to_numpy())
-            for level in sorted(levels.unique())]
-
-
 def view(found: Finding, name: str) -> Finding:
     """The view `start quarter` or `segment` of the comparison, as a Finding of its own."""
     rows, question = found.details.get(name, []), f"onboarding_by_{name.replace(' ', '_')}"
     told = sorted((row for row in rows if row["estimate"] is not None), key=lambda row: row["estimate"])
     if not told:
         return Finding.not_measured(question, f"there is no {name} with enough accounts of both kinds")
-    ends = [f"{number(row['estimate'], 2)} in {row['what']} ({interval_text(_estimate(row), 'ratio')})"
+    ends = [f"{number(row['estimate'], 2)} in {row['what']} ({interval_text(Estimate.of_row(row), 'ratio')})"
             for row in (told[:1] + told[-1:])[:len(told)]]
     few = f"; too few to say in {count(len(rows) - len(told))} of {count(len(rows), name)}"
     sentence = f"The adjusted ratio {'lies between' if ends[1:] else 'is'} {' and '.join(ends)}"
@@ -195,10 +188,6 @@ def _picture(lead: Comparison, group: Cohort, evidence: Evidence) -> list[dict[s
             low, value, high = (None if x is None else x / whole for x in (found.lower, found.value, found.upper))
             table.append({"what": what, "arm": arm, "share": value, "lower": low, "upper": high, "n": found.n})
     return table
-
-
-def _estimate(line: dict[str, Any]) -> Estimate:
-    return Estimate(line["estimate"], line["lower"], line["upper"], line["n"], line["clusters"])
 
 
 def _list(names: tuple[str, ...]) -> str:
@@ -239,10 +228,3 @@ def _why_empty(group: Cohort, evidence: Evidence) -> str:
         return f"no account has a score {months} months after its onboarding"
     every = "every" if group.rows["is_success"].all() else "no"
     return f"{every} account seen {group.later_words} succeeded ({group.success_words}): there is nothing to compare"
-
-
-def unadjusted(verdict: Judgement) -> Judgement:
-    """What a verdict is worth when nothing was adjusted for: only a claim that is not even reached stays judged."""
-    if verdict == Judgement("contradicted", "lower than claimed"):
-        return verdict
-    return Judgement("cannot_tell", "nothing was adjusted for, which flatters onboarding")

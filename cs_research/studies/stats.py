@@ -32,7 +32,7 @@ class Link(NamedTuple):
 
 IDENTITY = Link(float, float, lambda x: 1.0)
 LOG = Link(np.log, np.exp, lambda x: 1 / x)
-LOGIT = Link(lambda x: np.log(x / (1 - x)), lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (x * (1 - x)))
+LOGIT = Link(lambda x: np.log(x / (1 - x)), expit, lambda x: 1 / (x * (1 - x)))
 
 
 def clustered_error(influence: Any, cluster: Any) -> float:
@@ -114,9 +114,8 @@ def mean_ratio(values: pd.Series, chosen: pd.Series, cluster: pd.Series) -> Esti
     if inside.all() or not inside.any():
         return NOTHING
     high, low = float(y[inside].mean()), float(y[~inside].mean())
-    clusters = int(pd.Series(np.asarray(cluster, dtype=object)).nunique())
-    if high <= 0 or low <= 0 or clusters < 2:
-        return Estimate(high / low if low > 0 else None, None, None, len(y), clusters)
+    if high <= 0 or low <= 0:
+        return Estimate(high / low if low > 0 else None, None, None, len(y), len(set(cluster)))
     relative = np.where(inside, (y - high) / (inside.sum() * high), -(y - low) / ((~inside).sum() * low))
     return interval(high / low, relative * high / low, cluster, LOG)
 
@@ -185,12 +184,11 @@ def auc(score: pd.Series, events: pd.Series, cluster: pd.Series) -> Estimate:
     if y.all() or not y.any():
         return NOTHING
     value, influence = _auc_parts(score, y)
-    if 0 < value < 1:
-        return interval(value, influence, cluster, LOGIT)
     names, fewer = np.asarray(cluster, dtype=object), y if y.mean() <= 0.5 else ~y
-    pairs, clusters = rate(np.full(fewer.sum(), value), names[fewer]), len(set(names))
-    lower, upper = (pairs.lower, pairs.upper) if clusters > 1 else (None, None)
-    return Estimate(value, lower, upper, len(y), clusters)
+    if 0 < value < 1 or len(set(names)) < 2:
+        return interval(value, influence, names, LOGIT)
+    pairs = rate(np.full(fewer.sum(), value), names[fewer])
+    return Estimate(value, pairs.lower, pairs.upper, len(y), len(set(names)))
 
 
 def auc_difference(score: pd.Series, other: pd.Series, events: pd.Series, cluster: pd.Series) -> Estimate:

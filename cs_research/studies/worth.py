@@ -9,7 +9,7 @@ from scipy.special import chdtri, expit
 from cs_research.finding import Estimate, Finding, with_interval
 from cs_research.numbers import count, number, percent
 from cs_research.studies import stats
-from cs_research.studies.card_check import with_chances
+from cs_research.studies.card_check import fewest, with_chances
 from cs_research.studies.evidence import KEY, Evidence
 from cs_research.studies.judging import cannot_measure, known_chance, too_few, under_floor
 
@@ -84,7 +84,7 @@ def _capacity(evidence: Evidence) -> tuple[float, str]:
 
 def by_subgroup(evidence: Evidence) -> Finding:
     """Pairs in the right order within each segment, stage and third of size (ARR, else seats), over all windows."""
-    name, rows = "order_by_subgroup", evidence.readings.rows
+    name, rows, rules = "order_by_subgroup", evidence.readings.rows, evidence.definitions.claims
     rows = rows[rows["health"].notna()].merge(evidence.history[[*KEY, "arr", "seats"]], on=KEY)
     if few := too_few(evidence, name, rows["account_id"].nunique(), "with a score and a known outcome"):
         return few
@@ -98,21 +98,17 @@ def by_subgroup(evidence: Evidence) -> Finding:
     table = []
     for words, mask in groups:
         inside, churned = rows[mask], rows[mask]["is_churned"].astype(bool)
-        fewer = min(inside[churned]["account_id"].nunique(), inside[~churned]["account_id"].nunique())
-        is_enough = evidence.definitions.claims.are_enough(fewer)
+        is_enough = rules.are_enough(fewest(inside.assign(is_churned=churned)))
         one = stats.auc(-inside["health"], churned, inside["cluster"]) if is_enough else stats.NOTHING
-        one = known_chance(one, evidence.definitions)
-        table.append({"what": words, **one.row(), "n": len(inside)})
-    known = [line for line in table[1:] if line["estimate"] is not None]
+        table.append({"what": words, **known_chance(one, evidence.definitions).row(), "n": len(inside)})
     if table[0]["estimate"] is None:
-        least = evidence.definitions.claims.min_accounts
-        return cannot_measure(name, f"fewer than {least} accounts churned, or stayed")
+        return cannot_measure(name, f"fewer than {rules.min_accounts} accounts churned, or stayed")
+    known = [line for line in table[1:] if line["estimate"] is not None]
     low = min(known, key=lambda line: line["estimate"], default=None)
-    first = Estimate(*(table[0][x] for x in ("estimate", "lower", "upper", "n")), rows["cluster"].nunique())
-    weakest = "" if low is None else (f", the fewest in {low['what']}: " + with_interval(Estimate(
-        low["estimate"], low["lower"], low["upper"], low["n"], 0)))
-    return Finding(name, f"The score has {with_interval(first)} of pairs in the right order{weakest}.", first.value,
-                   first.lower, first.upper, first.n, details={"rows": table})
+    first = Estimate.of_row(table[0])
+    weakest = "" if low is None else f", the fewest in {low['what']}: {with_interval(Estimate.of_row(low))}"
+    return Finding.of(name, f"The score has {with_interval(first)} of pairs in the right order{weakest}.", first,
+                      rows=table)
 
 
 def drift(evidence: Evidence) -> Finding:
