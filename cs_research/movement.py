@@ -6,7 +6,7 @@ Pure functions, table in, table out. This layer computes no score: it takes apar
 import pandas as pd
 
 from cs_research.definitions import models
-from cs_research.scorecards import indicators
+from cs_research.scorecards import of_ratio, points_at
 
 MEASURED = "what is measured"   # the rest of the scale when an indicator comes or goes
 RULES = "exceptions and runs"   # what the card does to the sum of its indicators
@@ -103,27 +103,14 @@ def _sides(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
     others, whose cuts may differ."""
     if card.choose:
         return pd.DataFrame(index=rows.index, columns=[f"{side}_change" for side in SIDES], dtype=float)
-    keys = pd.MultiIndex.from_frame(rows[["account_id", "part"]])
-    mixed = _mixed_points(rows, card).reindex(keys).set_axis(rows.index)  # one side moved, the other not yet
+    mixed = pd.DataFrame(index=rows.index, columns=SIDES, dtype=float)  # points had one side moved, the other not
+    for i in (i for i in card.indicators if i.denominator):
+        mine = rows[rows["part"] == i.id]
+        for moved, (top, below) in zip(SIDES, (("now", "before"), ("before", "now")), strict=True):
+            value, _, position = of_ratio(mine[f"numerator_{top}"], mine[f"denominator_{below}"], i)
+            mixed.loc[mine.index, moved] = points_at(value, position, i)
     plain = rows.reindex(columns=[f"filled_by_{month}" for month in MONTHS]).isna().all(axis=1)
     weight, both = rows["weight"].where(plain), rows["points_now"] - rows["points_before"]
     apart = mixed["numerator"] - mixed["denominator"]
     return pd.DataFrame({"numerator_change": weight * (both + apart) / 2,
                          "denominator_change": weight * (both - apart) / 2})
-
-
-def _mixed_points(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
-    """Points by account and indicator had only its `numerator`, only its `denominator` moved. A measure may be the
-    side of several indicators, so each side is a measure of its own here."""
-    ratios = [i for i in card.indicators if i.denominator and (rows["part"] == i.id).any()]
-    if not ratios:
-        return pd.DataFrame(columns=SIDES, dtype=float)
-    own = tuple(i.model_copy(update={"when_missing": "leave_out", **{side: f"{i.id} {side}" for side in SIDES}})
-                for i in ratios)
-    wide, frames = rows.pivot(index="account_id", columns="part"), []
-    for moved, month in zip(SIDES, pd.to_datetime(["2000-01-01", "2000-02-01"]), strict=True):
-        sides = {f"{i.id} {side}": wide[f"{side}_{'now' if side == moved else 'before'}"][i.id]
-                 for i in ratios for side in SIDES}
-        frames.append(pd.DataFrame(sides).assign(month=month).reset_index())
-    points = indicators(pd.concat(frames, ignore_index=True), card.model_copy(update={"indicators": own}))
-    return points.pivot(index=["account_id", "indicator"], columns="month", values="points").set_axis(SIDES, axis=1)

@@ -106,22 +106,27 @@ def _indicator(measures: pd.DataFrame, card: models.Scorecard, indicator: models
         numerator = denominator = pd.Series(np.nan, index=measures.index)
         value = measures[indicator.value].astype(float)
         measured = value.notna()
+        position = _positions(value, indicator).where(measured)
     else:
-        numerator = measures[indicator.numerator].astype(float)
-        denominator = measures[indicator.denominator].astype(float)
-        value = numerator / denominator.where(denominator > 0)
-        measured = numerator.notna() & denominator.notna()
-        if indicator.when_empty == "not_measured":
-            measured &= denominator > 0
-    position = _positions(value, indicator).where(measured)
-    points = _points(value, position, indicator)
-    position, points, filled_by = _filled(measures[KEY], position, points, indicator)
+        numerator, denominator = (measures[side].astype(float) for side in (indicator.numerator, indicator.denominator))
+        value, measured, position = of_ratio(numerator, denominator, indicator)
+    position, points, filled_by = _filled(measures[KEY], position, points_at(value, position, indicator), indicator)
     band = position.map(dict(enumerate(card.indicator_bands))).astype("str")
     return pd.DataFrame({
         "account_id": measures["account_id"], "month": measures["month"], "scorecard": card.name,
         "indicator": indicator.id, "value": value.where(measured), "numerator": numerator,
         "denominator": denominator, "is_measured": measured, "filled_by": filled_by,
         "band": band.where(position.notna()), "points": points})
+
+
+def of_ratio(numerator: pd.Series, denominator: pd.Series,
+             indicator: models.Indicator) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """The value of a ratio, whether it is measured, and its colour (0 the worst; empty where it is not)."""
+    value = numerator / denominator.where(denominator > 0)
+    measured = numerator.notna() & denominator.notna()
+    if indicator.when_empty == "not_measured":
+        measured &= denominator > 0
+    return value, measured, _positions(value, indicator).where(measured)
 
 
 def _positions(value: pd.Series, indicator: models.Indicator) -> pd.Series:
@@ -131,7 +136,8 @@ def _positions(value: pd.Series, indicator: models.Indicator) -> pd.Series:
     return pd.concat(reached, axis=1).sum(axis=1).astype(float)
 
 
-def _points(value: pd.Series, position: pd.Series, indicator: models.Indicator) -> pd.Series:
+def points_at(value: pd.Series, position: pd.Series, indicator: models.Indicator) -> pd.Series:
+    """Points of values with their colours; none where there is no colour."""
     if not indicator.scale:
         return position.map(dict(enumerate(map(float, indicator.points))))
     at, earned = zip(*indicator.scale, strict=True)

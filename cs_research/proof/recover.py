@@ -66,19 +66,15 @@ def through_events(worlds: tuple[str, ...] = TRIED, accounts: int = 1000, seed: 
     """
     frames = []
     for done, name in enumerate(worlds, 1):
-        frames.append(_run_both_ways(name, accounts, seed).assign(world=name))
+        world, churn = _world(name)
+        life = next(lives(accounts, seed, world, Calendar(LAST_MONTH, MONTHS)))
+        with tempfile.TemporaryDirectory(prefix="cs-research-") as work:
+            data, out = Path(work) / "data", Path(work) / "reports"
+            simulate(data, accounts, MONTHS, seed, name.split()[0], truth_accounts=1, base_churn=churn)
+            frames.append(both_ways(life, open_run(run_month(Request(data, out)).parent)).assign(world=name))
         if progress:
             progress(done, len(worlds))
     return pd.concat(frames, ignore_index=True)
-
-
-def _run_both_ways(name: str, accounts: int, seed: int) -> pd.DataFrame:
-    world, churn = _world(name)
-    life = next(lives(accounts, seed, world, Calendar(LAST_MONTH, MONTHS)))
-    with tempfile.TemporaryDirectory(prefix="cs-research-") as work:
-        data, out = Path(work) / "data", Path(work) / "reports"
-        simulate(data, accounts, MONTHS, seed, name.split()[0], truth_accounts=1, base_churn=churn)
-        return both_ways(life, open_run(run_month(Request(data, out)).parent))
 
 
 def both_ways(life: Life, run: Run) -> pd.DataFrame:

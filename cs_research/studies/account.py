@@ -183,13 +183,11 @@ def what_is_known(account: Account) -> Finding:
 
     `rows`: date, what, about (what the row says, ids left out).
     """
-    rows, counts = [], []
+    rows, counts, today = [], [], str(account.seen_until.date())
     for table, when in DATED.items():
         columns = account.run.definitions.tables[table].columns
-        found = [{"date": row[when] or "", "what": table.removesuffix("s"),
-                  "about": _about(_ahead(row, account), columns, when)}
-                 for row in plain(account.rows(table).to_dict("records"))
-                 if (row["recorded_at"] or "") <= str(account.seen_until.date())]
+        found = [{"date": row[when] or "", "what": table.removesuffix("s"), "about": _about(row, columns, when, today)}
+                 for row in plain(account.rows(table).to_dict("records")) if (row["recorded_at"] or "") <= today]
         rows, counts = rows + found, counts + ([count(len(found), table.removesuffix("s"))] if found else [])
     if not rows:
         return Finding.not_measured("account_known", "no meeting, goal, milestone, rating or survey was delivered")
@@ -199,14 +197,10 @@ def what_is_known(account: Account) -> Finding:
                    details={"rows": rows[:SHOWN]})
 
 
-def _ahead(row: dict[str, Any], account: Account) -> dict[str, Any]:
-    """A row of the tables of DATED; whether a meeting was held is not said of one that lies ahead."""
-    is_ahead = row.get("scheduled_date") and row["scheduled_date"] > str(account.seen_until.date())
-    return {**row, "held": "called off" if row["held"] is False else "booked"} if is_ahead else row
-
-
-def _about(row: dict[str, Any], columns: dict[str, models.Column], when: str) -> str:
+def _about(row: dict[str, Any], columns: dict[str, models.Column], when: str, today: str) -> str:
     told = []
+    if (row.get("scheduled_date") or "") > today:  # whether a meeting was held is not said of one that lies ahead
+        row = {**row, "held": "called off" if row["held"] is False else "booked"}
     for name, column in columns.items():
         value, words = row[name], name.removesuffix("_date").replace("_", " ")
         if value is not None and column.type not in ("id", "stamp") and name != when:

@@ -9,7 +9,7 @@ import pandas as pd
 from cs_research.definitions import Definitions, models
 from cs_research.finding import Finding, with_interval
 from cs_research.numbers import count, number, percent
-from cs_research.studies.evidence import clusters, of_card
+from cs_research.studies.evidence import KEY, clusters, of_card
 from cs_research.studies.judging import rate_of, under_floor
 from cs_research.studies.state import of_month
 
@@ -23,11 +23,11 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
     In: `scores` of all cards. Rows: card, title, version, n (with a score), measured (mean share of indicators), worst
     and best (share in that band, and its name), agreement (rank correlation with the leading card).
     """
-    rows, lead = [], _health(scores, card, month)
+    rows, lead = [], of_month(of_card(scores, card), month).set_index("account_id")["health"].dropna()
     for other in sorted(definitions.scorecards.values(), key=lambda c: (c.name != card.name, c.name)):
         mine = of_month(of_card(scores, other), month)
         known = mine[mine["health"].notna()]
-        both = pd.concat([lead, _health(scores, other, month)], axis=1, join="inner")
+        both = pd.concat([lead, known.set_index("account_id")["health"]], axis=1, join="inner")
         enough = definitions.claims.are_enough(len(known))
         share = {which: f"{band} {percent((known['health_band'] == band).mean())}" if enough else None
                  for which, band in (("worst", other.bands[0]), ("best", other.bands[-1]))}
@@ -154,14 +154,9 @@ def _called(card: models.Scorecard) -> str:
     return f"{card.name} {card.version}"
 
 
-def _health(scores: pd.DataFrame, card: models.Scorecard, month: date) -> pd.Series:
-    return of_month(of_card(scores, card), month).set_index("account_id")["health"].dropna()
-
-
 def _both(scores: pd.DataFrame, old: models.Scorecard, new: models.Scorecard) -> pd.DataFrame:
     columns = {"health": "health_{}", "health_band": "band_{}"}
     left, right = (of_card(scores, card).dropna(subset="health").rename(
         columns={name: text.format(which) for name, text in columns.items()})
         for card, which in ((old, "old"), (new, "new")))
-    keys = ["account_id", "month"]
-    return left[[*keys, "owner", "health_old", "band_old"]].merge(right[[*keys, "health_new", "band_new"]], on=keys)
+    return left[[*KEY, "owner", "health_old", "band_old"]].merge(right[[*KEY, "health_new", "band_new"]], on=KEY)

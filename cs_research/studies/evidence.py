@@ -194,22 +194,21 @@ def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     Where terms run once, one that ends with an unknown outcome was watched to its end without a churn; where they
     renew, what became of its account is not known.
     """
-    plan = definitions.outcomes.reading
+    plan, grace = definitions.outcomes.reading, definitions.outcomes.grace_days
     starts = history.groupby("account_id", as_index=False)["start_date"].min()
     day = starts["start_date"] + pd.Timedelta(days=plan.days_after_start)
     starts["month"] = day.dt.to_period("M").dt.to_timestamp()
     read = starts.drop(columns="start_date").merge(_scores(history), on=KEY, how="left", indicator=True)
     is_read = read.pop("_merge") == "both"
-    end = as_of - pd.Timedelta(days=definitions.outcomes.grace_days)
     is_long = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
-    rows = _watched(read[is_read & is_long], outcomes, pd.Series(end, index=read.index))
-    known, unknown = _known(rows) if definitions.outcomes.is_renewable else (rows, 0)
-    rows = _with_growth(known, history, definitions, _is_sized(history, outcomes))
+    rows = _watched(read[is_read & is_long], outcomes, pd.Series(as_of - pd.Timedelta(days=grace), index=read.index))
+    rows, unknown = _known(rows) if definitions.outcomes.is_renewable else (rows, 0)
     left_out = {"with an unknown outcome": unknown, "left before the reading": int((~is_read & is_long).sum()),
                 f"watched for less than {plan.months_before} months": int((~is_long).sum())}
     basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched to the "
-             f"end of the term or of the data, less the {definitions.outcomes.grace_days} days of grace")
-    return Readings(_tidy(rows), left_out, basis, "later", rows_have_own_ends=False)
+             f"end of the term or of the data, less the {grace} days of grace")
+    return Readings(_with_growth(rows, history, outcomes, definitions), left_out, basis, "later",
+                    rows_have_own_ends=False)
 
 
 def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
@@ -222,10 +221,10 @@ def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     distance = (last.year - scored["month"].dt.year) * 12 + last.month - scored["month"].dt.month
     read = scored[(distance >= 0) & (distance % plan.every_months == 0)]
     until = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.horizon_months)
-    known, unknown = _known(_watched(read, outcomes, until))
+    rows, unknown = _known(_watched(read, outcomes, until))
     basis = f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, closed windows only"
-    known = _with_growth(known, history, definitions, _is_sized(history, outcomes), plan.horizon_months)
-    return Readings(_tidy(known), {"with an unknown outcome": unknown}, basis, f"within {plan.horizon_months} months")
+    return Readings(_with_growth(rows, history, outcomes, definitions, plan.horizon_months),
+                    {"with an unknown outcome": unknown}, basis, f"within {plan.horizon_months} months")
 
 
 def _scores(history: pd.DataFrame) -> pd.DataFrame:
@@ -251,9 +250,9 @@ def _known(watched: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return known, len(watched) - len(known)
 
 
-def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definitions, is_sized: bool,
+def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
                  months: int | None = None) -> pd.DataFrame:
-    """Adds is_expanded and outcome: the last size seen in the window against that at the reading.
+    """The rows of `Readings`, is_expanded and outcome by the last size seen in the window against that at the reading.
 
     Size is ARR, or seats where ARR is not measured; `months` None watches to the last month there is.
     """
@@ -268,9 +267,8 @@ def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, definitions: Definit
     growth = (both["arr_last"] / both["arr"]).where(has_money, both["seats_last"] / both["seats"])
     tolerance = definitions.outcomes.change_tolerance
     moved = np.select([growth > 1 + tolerance, growth < 1 - tolerance], ["expanded", "contracted"], "renewed")
-    both["is_expanded"] = moved == "expanded" if is_sized else None
-    both["outcome"] = np.where(both["is_churned"], "churned", moved)
-    return both
+    is_expanded = moved == "expanded" if _is_sized(history, outcomes) else None
+    return _tidy(both.assign(is_expanded=is_expanded, outcome=np.where(both["is_churned"], "churned", moved)))
 
 
 def _is_sized(history: pd.DataFrame, outcomes: pd.DataFrame) -> bool:

@@ -79,8 +79,8 @@ def told_by_distance(evidence: Evidence) -> Finding:
     read = _by_distance(evidence)
     smaller = min(rows[rows["is_churned"] == churned]["account_id"].nunique()
                   for rows in read.values() for churned in (True, False))
-    few = too_few(evidence, name, smaller, "churned or stayed (the fewer) at each distance", evidence.readings.notes())
-    if few:
+    if few := too_few(evidence, name, smaller, "churned or stayed (the fewer) at each distance",
+                      evidence.readings.notes()):
         return few
     table = []
     for what in ("the card", *(i.id for i in evidence.card.indicators)):
@@ -136,12 +136,12 @@ def _order(rows: pd.DataFrame, what: str) -> dict[str, Any]:
 
 def _suspected(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Marks readings that are perfect, or far above the one before beyond chance."""
-    def leaps(before: dict[str, Any], line: dict[str, Any]) -> bool:
-        is_clear = before["upper"] is not None and line["lower"] is not None and line["lower"] > before["upper"]
-        return is_clear and line["estimate"] > before["estimate"] + LEAK_GAIN
-
-    return [{**line, "is_suspect": line["estimate"] >= TOO_GOOD or (i > 0 and leaps(lines[i - 1], line))}
-            for i, line in enumerate(lines)]
+    marked = []
+    for before, line in zip([None, *lines], lines, strict=False):
+        leaps = (before is not None and before["upper"] is not None and line["lower"] is not None
+                 and line["lower"] > before["upper"] and line["estimate"] > before["estimate"] + LEAK_GAIN)
+        marked.append({**line, "is_suspect": line["estimate"] >= TOO_GOOD or leaps})
+    return marked
 
 
 def _after_notice(evidence: Evidence) -> list[str]:
@@ -169,8 +169,8 @@ def misled(evidence: Evidence, churned: bool) -> Finding:
     is_wrong = rows["is_churned"].astype(bool) == churned
     found = rate_of(is_wrong, rows["cluster"], evidence.definitions)
     wrong = _with_signs(evidence, rows[is_wrong], bands[0], bands[-1])
-    named = [] if evidence.facts is None else evidence.facts.set_index("account_id")["account_name"]
-    wrong["account"] = wrong["account_id"].map(named).fillna(wrong["account_id"]) if len(named) else wrong["account_id"]
+    named = {} if evidence.facts is None else evidence.facts.set_index("account_id")["account_name"].to_dict()
+    wrong["account"] = wrong["account_id"].map(named).fillna(wrong["account_id"])
     table = wrong.sort_values(["arr", "account_id", "month"], ascending=[False, True, True])[:LONGEST]
     often = wrong["misled"].str.split(", ").explode().replace("", None).dropna().value_counts().sort_index()
     often = often.sort_values(ascending=False, kind="stable")

@@ -1,6 +1,6 @@
 """Revenue and accounts kept: the retention table in words, with intervals from the accounts behind it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,8 +15,7 @@ from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import NO_END, known_chance, rate_of, under_floor
 
 YEAR = 12
-BASES = {"trailing_12": "accounts of a year before", "month": "accounts of a month before",
-         "renewals_due": "renewals due in twelve months"}
+NO_MONEY = "the contracts hold no money (mrr) for all accounts"
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     if silent := group.without_rate(name, definitions):
         return silent
     if rows[["opening", "closing"]].isna().any(axis=None) or rows["opening"].sum() <= 0:
-        return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
+        return Finding.not_measured(name, NO_MONEY)
     kept = rows[["opening", "closing"]].min(axis=1) if gross else rows["closing"]
     estimate = known_chance(stats.total_ratio(kept, rows["opening"], rows["cluster"]), definitions)
     sentence = f"{title.capitalize()} {group.over} is {with_interval(estimate)}."
@@ -138,8 +137,8 @@ def renewals(outcomes: pd.DataFrame, owners: pd.DataFrame, definitions: Definiti
             "renewal_rate", f"{count(unknown)} of {count(len(rows) + unknown)} terms ended with an unknown outcome")
     if rows.empty:
         return Finding.not_measured("renewal_rate", "no renewal with a known outcome was due in twelve months")
-    few = under_floor("renewal_rate", rows["account_id"].nunique(), definitions, "with a renewal due in twelve months")
-    if few:
+    if few := under_floor("renewal_rate", rows["account_id"].nunique(), definitions,
+                          "with a renewal due in twelve months"):
         return few
     estimate = rate_of(rows["outcome"] != "churned", clusters(rows), definitions)
     table = rows.groupby("month", as_index=False).agg(
@@ -202,21 +201,6 @@ def bridge(retention: pd.DataFrame, month: date, currency: str = "") -> Finding:
                    details={"rows": [{"step": name, "arr": amount} for name, amount in steps]})
 
 
-def by_every_definition(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
-                        month: date) -> Finding:
-    """Logo churn, GRR and NRR by every `retention_basis`, for churn is ambiguous (004): the one that leads comes first.
-    Rows: basis, n (accounts or renewals), rate (logo churn), lower, upper, grr, nrr."""
-    lead, rows, told = definitions.outcomes.retention_basis, [], []
-    for basis in sorted(BASES, key=lambda name: name != lead):
-        one = replace(definitions, outcomes=definitions.outcomes.model_copy(update={"retention_basis": basis}))
-        lost = accounts_lost(scores, outcomes, one, month)
-        gross, net = (revenue_kept(scores, outcomes, one, month, gross) for gross in (True, False))
-        told.append(lost.sentence)
-        rows.append({"basis": BASES[basis], "n": lost.n, "rate": lost.estimate, "lower": lost.lower,
-                     "upper": lost.upper, "grr": gross.estimate, "nrr": net.estimate})
-    return Finding("churn_by_definition", " ".join(told), details={"rows": rows})
-
-
 def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
                    month: date) -> Finding:
     """Logo and ARR churn of each month's opening, against the yearly line divided by twelve (004). Rows: month,
@@ -232,8 +216,8 @@ def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.D
     sentence = (f"Logo churn by month is {with_interval(estimate)}, of the openings of {count(len(months), 'month')} "
                 f"together; the line of {percent(yearly)} a year is {percent(yearly / YEAR)} a month.")
     table = rows[["month", "logo_churn", "arr_churn", "logos_opening"]].to_dict("records")
-    found = _finding("churn_by_month", sentence, estimate, [], table)
-    return replace(found, details={**found.details, "line": yearly / YEAR})
+    return Finding.of("churn_by_month", sentence, estimate, notes=[], rows=table, clusters=estimate.clusters,
+                      line=yearly / YEAR)
 
 
 def kept_by_band(scores: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
@@ -244,7 +228,7 @@ def kept_by_band(scores: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataF
     if silent := group.without_rate(name, definitions):
         return silent
     if group.rows[["opening", "closing"]].isna().any(axis=None) or group.rows["opening"].sum() <= 0:
-        return Finding.not_measured(name, "the contracts hold no money (mrr) for all accounts")
+        return Finding.not_measured(name, NO_MONEY)
     then = history.loc[history["month"] == pd.Timestamp(month) - pd.DateOffset(months=YEAR)]
     band = group.rows["account_id"].map(then.set_index("account_id")["health_band"]).astype(object).fillna("no score")
     rows, told = [], []
@@ -270,7 +254,7 @@ def lifetime_value(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: De
     if silent := group.without_rate("lifetime_value", definitions):
         return silent
     if now.empty or now.isna().any():
-        return Finding.not_measured("lifetime_value", "the contracts hold no money (mrr) for all accounts")
+        return Finding.not_measured("lifetime_value", NO_MONEY)
     churn, revenue = rate_of(~group.rows["is_here"], group.rows["cluster"], definitions), now.mean()
     low, high = (revenue / x if x else None for x in (churn.upper, churn.lower))
     each = f"{amount(revenue, currency)} a year per account"

@@ -75,7 +75,9 @@ def roadmap(scores: pd.DataFrame, alerts: pd.DataFrame, facts: pd.DataFrame, def
             facts[["account_id", "account_name"]], on="account_id", how="left").merge(
             risks, left_on="account_id", right_index=True, how="left")
         worst = inside[inside["risks"] > 0].sort_values(["risks", "account_id"], ascending=[False, True])
-        cells = [_said(said[stage], part) if stage in said else None for part in PARTS]
+        parts = [getattr(said[stage], part) if stage in said else () for part in PARTS]
+        cells = ["; ".join(text.en for text in (words if isinstance(words, tuple) else (words,))) or None
+                 for words in parts]
         cells += [count(len(inside)), count(int(open_["account_id"].isin(inside["account_id"]).sum())),
                   ", ".join(worst["account_name"].head(NAMED)) or None]
         for line, cell in zip(table, cells, strict=True):
@@ -128,10 +130,11 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
     rated = rows[rows["cell"].notna()].sort_values(["arr", "account_id"], ascending=[False, True])
     if few := under_floor(name, len(rated), definitions, "with a rating of the value matrix in force"):
         return few
-    table = [{"cell": cell, "delivered": CELLS.get(cell, (None, None))[0], "valued": CELLS.get(cell, (None, None))[1],
-              "n": int((rated["cell"] == cell).sum()), "share": float((rated["cell"] == cell).mean()),
-              "names": ", ".join(rated.loc[rated["cell"] == cell, "account_name"].head(NAMED)) or None}
-             for cell in dict.fromkeys((*CELLS, *words.values()))]
+    table = []
+    for cell in dict.fromkeys((*CELLS, *words.values())):
+        names, (delivered, valued) = rated.loc[rated["cell"] == cell, "account_name"], CELLS.get(cell, (None, None))
+        table.append({"cell": cell, "delivered": delivered, "valued": valued, "n": len(names),
+                      "share": len(names) / len(rated), "names": ", ".join(names.head(NAMED)) or None})
     unsatisfied = rate_of(rated["cell"] == "unsatisfied", clusters(rated), definitions)
     everyone = rate_of(rows["cell"].notna(), clusters(rows), definitions)
     sentence = (f"{with_interval(unsatisfied)} of the rated accounts are unsatisfied: they value what they do not get. "
@@ -235,11 +238,6 @@ def _said_of(conditions: models.When) -> str:
 
 def _end(month: date) -> pd.Timestamp:
     return pd.Timestamp(month) + pd.offsets.MonthEnd(0)
-
-
-def _said(stage: models.RoadmapStage, part: str) -> str | None:
-    words = getattr(stage, part)
-    return "; ".join(text.en for text in (words if isinstance(words, tuple) else (words,))) or None
 
 
 def _why(rule: models.AlertRule, not_measured: pd.DataFrame) -> str:

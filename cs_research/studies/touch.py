@@ -104,8 +104,10 @@ def reactions(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definit
     first = next((estimate for _, estimate in now.values() if estimate.value is not None), stats.NOTHING)
     if all(words == "not measured" for words, _ in now.values()):
         return Finding.not_measured("reactions", f"no touch that a reaction is made of occurs in {month:%Y-%m}")
-    table = [{"reaction": reaction.about.en, "month": of, **_figures(*_reaction(one, reaction, definitions))}
-             for reaction in plan.values() for of, one in rows.groupby("month")]
+    each = [(reaction.about.en, of, *_reaction(one, reaction, definitions))
+            for reaction in plan.values() for of, one in rows.groupby("month")]
+    table = [{"reaction": about, "month": of, **found.row("rate"), **({"rate": words} if found.value is None else {})}
+             for about, of, words, found in each]
     return Finding.of("reactions", f"In {month:%Y-%m}, {told}.", first, rows=table,
                       notes=["What was opened in a month may have been sent in the month before."])
 
@@ -117,11 +119,6 @@ def _reaction(rows: pd.DataFrame, reaction: models.Reaction, definitions: Defini
         return "not measured" if known.empty else "too few", stats.NOTHING
     estimate = known_chance(stats.total_ratio(known[reaction.of], known[reaction.per], clusters(known)), definitions)
     return with_interval(estimate), estimate
-
-
-def _figures(words: str, found: Estimate) -> dict[str, Any]:
-    return {"rate": words if found.value is None else found.value, "lower": found.lower, "upper": found.upper,
-            "n": found.n}
 
 
 def migration(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
