@@ -139,7 +139,7 @@ class Table:
         if not self.rows:
             return ""  # the Finding beside it says why
         names = list(self.heads)
-        sides = {name: _side(name, self.rows) for name in names}
+        sides = {name: SIDES.get(kind(name, self.rows), ' class="right"') for name in names}
         head = "".join(f'<th scope="col"{sides[name]}>{escape(self.heads[name])}</th>' if self.heads[name] else
                        "<td></td>" for name in names)
         body = "".join("<tr>" + "".join(f"<td{sides[name]}>{_marked(name, row)}</td>"
@@ -159,6 +159,8 @@ ROWS = "application/vnd.cs-research.table+json"  # rows, heads and caption of a 
 SHARES = ("share", "rate", "lower", "upper", "measured", "not_measured", "logo_churn", "grr", "nrr", "estimate",
           "expanded_rate", "expanded_lower", "expanded_upper", "worst_share")
 HEALTH = ("health", "health_before", "health_old", "health_new", "change")
+# For JupyterLab, where cells stand to the right; pages let no style pass.
+SIDES = {"text": ' style="text-align: left"', "date": ' class="date"', "month": ' class="date"'}
 HEADS = {"n": "n", "arr": "ARR", "rate": "rate", "lower": "95% from", "upper": "95% to"}
 
 
@@ -209,10 +211,3 @@ def kind(name: str, rows: list[dict[str, Any]]) -> str:
     if name in HEALTH and any(isinstance(value, float) for value in values):
         return "points"
     return "number" if any(isinstance(value, float) and value % 1 > 0 for value in values) else "count"
-
-
-def _side(name: str, rows: list[dict[str, Any]]) -> str:
-    held = kind(name, rows)
-    if held == "text":
-        return ' style="text-align: left"'  # for JupyterLab, where cells stand to the right; pages let no style pass
-    return ' class="date"' if held in ("date", "month") else ' class="right"'

@@ -170,12 +170,18 @@ def judgement(claim: Claim, rules: Claims, estimate: Estimate, difference: Estim
         return Judgement("cannot_tell", f"fewer than {rules.min_clusters} groups to judge chance by")
     if estimate.lower is None or estimate.upper is None:
         return Judgement("cannot_tell", "no interval can be had")
-    if claim.form == "direction":
-        return _direction(estimate, rules.rate_tolerance if tolerance is None else tolerance)
     apart = _in_tolerances((estimate.lower, estimate.value, estimate.upper), claim, rules, tolerance)
     if apart is None:
         return Judgement("cannot_tell", "no interval can be had")
     lower, value, upper = apart
+    if claim.form == "direction":
+        if lower > 0:
+            return Judgement("supported", "as claimed")
+        if upper < 0:
+            return Judgement("contradicted", "the other way round")
+        if max(-lower, upper) <= 1 + CLOSE:
+            return Judgement("contradicted", "practically no effect")
+        return Judgement("cannot_tell", "the interval includes no effect")
     if abs(value) > 1 + CLOSE:
         if lower > 0 or upper < 0:
             return Judgement("contradicted", "higher than claimed" if value > 0 else "lower than claimed")
@@ -187,17 +193,6 @@ def judgement(claim: Claim, rules: Claims, estimate: Estimate, difference: Estim
     if difference is None or not difference.excludes_zero:
         return Judgement("cannot_tell", "no clear difference from all other accounts")
     return Judgement("supported", "as claimed")
-
-
-def _direction(estimate: Estimate, near: float) -> Judgement:
-    assert estimate.lower is not None and estimate.upper is not None
-    if estimate.lower > 0:
-        return Judgement("supported", "as claimed")
-    if estimate.upper < 0:
-        return Judgement("contradicted", "the other way round")
-    if estimate.lower >= -near - CLOSE and estimate.upper <= near + CLOSE:
-        return Judgement("contradicted", "practically no effect")
-    return Judgement("cannot_tell", "the interval includes no effect")
 
 
 def _in_tolerances(values: Iterable[float], claim: Claim, rules: Claims,

@@ -495,7 +495,8 @@ def checked(noise, seed=1, n=900):
         outcomes.append(end(name, str(due.date()), "churned" if rng.random() < 0.6 - 0.13 * true else "renewed",
                             str((due - pd.DateOffset(years=1)).date())))
         indicators += [{"account_id": name, "month": month, "scorecard": "dear", "indicator": i, "points": float(p),
-                        "is_measured": True} for i, p in (("D-1", true), ("D-2", rng.integers(1, 5)))]
+                        "band": CARD.indicator_bands[p - 1], "is_measured": True}
+                       for i, p in (("D-1", true), ("D-2", rng.integers(1, 5)))]
     return made(history, outcomes, indicators)
 
 

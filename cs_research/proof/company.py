@@ -41,11 +41,15 @@ def evidence_of(life: Life, definitions: Definitions) -> Evidence:
     outcomes = terms.assign(account_id=ids[terms["account"]]).rename(columns={"end": "due_date", "start": "term_start"})
     facts = pd.DataFrame({"account_id": ids, "industry": np.array(INDUSTRIES, dtype=object)[people.industry],
                           "goal": np.array(GOALS, dtype=object)[people.goal]})
+    due = pd.to_datetime(life.start) + pd.Timedelta(days=30)
+    milestones = None if life.world.success_by_stock else pd.DataFrame(
+        {"account_id": ids, "milestone": "first_value", "due_date": due,
+         "completed_date": due.where(people.is_onboarded)})
     return Evidence(
         history, outcomes[["account_id", "due_date", "term_start", "outcome"]].dropna(subset="due_date"),
         _indicators(keys, life.colours[of, month]),
         keys.assign(stock=life.stock_rate[of, month] * history["seats"], seats=history["seats"]),
-        _milestones(life, ids), definitions, CARD, pd.Timestamp(calendar.as_of).date(), facts)
+        milestones, definitions, CARD, pd.Timestamp(calendar.as_of).date(), facts)
 
 
 def _terms(life: Life) -> pd.DataFrame:
@@ -75,11 +79,3 @@ def _indicators(keys: pd.DataFrame, colours: np.ndarray) -> pd.DataFrame:
     return again.assign(indicator=np.tile(np.array(INDICATORS, dtype=object), len(keys)), is_measured=is_measured,
                         band=np.where(is_measured, np.array(BANDS, dtype=object)[colour], None),
                         points=np.where(is_measured, colour + 1.0, np.nan))
-
-
-def _milestones(life: Life, ids: np.ndarray) -> pd.DataFrame | None:
-    if life.world.success_by_stock:
-        return None
-    due = pd.to_datetime(life.start) + pd.Timedelta(days=30)
-    return pd.DataFrame({"account_id": ids, "milestone": "first_value", "due_date": due,
-                         "completed_date": due.where(life.people.is_onboarded)})

@@ -42,8 +42,8 @@ def told(life: Life, evidence: Evidence, truth: dict[str, Any]) -> list[Told]:
     found = claims.all_claims(evidence)
     return [*(Told(CLAIM + one.question, verdict=one.verdict) for one in found),
             *_onboarding(found[0], truth.get("onboarding", {})), *_rates(found, renewals),
-            *_discrimination(evidence, renewals), *_curves(evidence, truth.get("cumulative_incidence", {})),
-            *_touch(found[-1], truth.get("touch", {})), *_forecast(evidence), *_calibration(life, evidence)]
+            *_discrimination(evidence, renewals), *_over_time(evidence, found[-1], truth), *_forecast(evidence),
+            *_calibration(life, evidence)]
 
 
 def _interval(quantity: str, row: dict[str, Any], truth: float | None, nothing: float = np.nan,
@@ -86,14 +86,11 @@ def _discrimination(evidence: Evidence, truth: dict[str, Any]) -> Iterator[Told]
     yield from _interval("renewal_rate_by_mrr", vars(kept), truth.get("renewal_rate_by_mrr"), value="value")
 
 
-def _curves(evidence: Evidence, truth: dict[str, Any]) -> Iterator[Told]:
+def _over_time(evidence: Evidence, touch: Finding, truth: dict[str, Any]) -> Iterator[Told]:
     for row in incidence.first_events(evidence).rows:
         name = f"{row['event']}_by_{row['months']}"
-        yield from _interval(name, row, truth.get(name), value="rate")
-
-
-def _touch(found: Finding, truth: dict[str, Any]) -> Iterator[Told]:
-    yield from _interval("touch conditional association", vars(found), truth.get("conditional"), 0.0)
+        yield from _interval(name, row, truth.get("cumulative_incidence", {}).get(name), value="rate")
+    yield from _interval("touch conditional association", vars(touch), truth.get("touch", {}).get("conditional"), 0.0)
 
 
 def _forecast(evidence: Evidence) -> Iterator[Told]:

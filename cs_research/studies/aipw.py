@@ -43,7 +43,9 @@ def design(covariates: pd.DataFrame, success: pd.Series) -> Design:
     """
     good, notes, kept = np.asarray(success, dtype=bool), [], np.ones(len(success), dtype=bool)
     for name in covariates.select_dtypes(exclude="number"):
-        alone = _single_arm(covariates[name], good)
+        by_level = pd.Series(good, index=covariates.index).groupby(covariates[name])
+        is_single = by_level.transform("mean").isin((0.0, 1.0)) & (covariates[name].nunique() > 1)
+        alone = is_single & (by_level.transform("size") >= 2 * FEWEST_IN_ARM)
         kept &= ~alone.to_numpy()
         if alone.any():
             notes.append(f"{int(alone.sum())} accounts left out, whose {name} knows only successes or only failures")
@@ -61,13 +63,6 @@ def design(covariates: pd.DataFrame, success: pd.Series) -> Design:
         else:
             columns, adjusted = [*columns, *block], [*adjusted, name]
     return Design(np.column_stack(columns), kept, tuple(adjusted), tuple(notes))
-
-
-def _single_arm(levels: pd.Series, good: np.ndarray) -> pd.Series:
-    """The rows of levels that hold many accounts and all of them in one arm."""
-    by_level = pd.Series(good, index=levels.index).groupby(levels)
-    share, size = by_level.transform("mean"), by_level.transform("size")
-    return (size >= 2 * FEWEST_IN_ARM) & share.isin((0.0, 1.0)) & (levels.nunique() > 1)
 
 
 def _columns(values: pd.Series, good: np.ndarray) -> list[np.ndarray]:

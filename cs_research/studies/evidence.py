@@ -133,8 +133,8 @@ def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFram
     left = {i.id: i for i in card.indicators if i.id not in left_out}
     rows = evidence.indicators[evidence.indicators["indicator"].isin([*left])]
     measured = rows["is_measured"].astype(bool)
-    earned = {name: rows["indicator"].map({i: float(getattr(of, name)) for i, of in left.items()}).where(measured)
-              for name in ("worst", "best")}
+    ends = {name: {i: getattr(of, name) for i, of in left.items()} for name in ("worst", "best")}
+    earned = {name: rows["indicator"].map(of).astype(float).where(measured) for name, of in ends.items()}
     rows = rows.assign(**earned, is_measured=measured)
     total = rows.groupby(KEY, as_index=False)[["points", "worst", "best", "is_measured"]].sum()
     enough = total["is_measured"] >= card.min_measured_share * len(left) - TOLERANCE
@@ -201,8 +201,8 @@ def _by_landmark(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     read = starts.drop(columns="start_date").merge(_scores(history), on=KEY, how="left", indicator=True)
     is_read = read.pop("_merge") == "both"
     is_long = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.months_before) <= as_of
-    rows = _watched(read[is_read & is_long], outcomes, pd.Series(as_of - pd.Timedelta(days=grace), index=read.index))
-    rows, unknown = _known(rows) if definitions.outcomes.is_renewable else (rows, 0)
+    until = pd.Series(as_of - pd.Timedelta(days=grace), index=read.index)
+    rows, unknown = _watched(read[is_read & is_long], outcomes, until, definitions.outcomes.is_renewable)
     left_out = {"with an unknown outcome": unknown, "left before the reading": int((~is_read & is_long).sum()),
                 f"watched for less than {plan.months_before} months": int((~is_long).sum())}
     basis = (f"score read at the first month end {plan.days_after_start} days after the start, then watched to the "
@@ -221,7 +221,7 @@ def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     distance = (last.year - scored["month"].dt.year) * 12 + last.month - scored["month"].dt.month
     read = scored[(distance >= 0) & (distance % plan.every_months == 0)]
     until = read["month"] + pd.offsets.MonthEnd(0) + pd.DateOffset(months=plan.horizon_months)
-    rows, unknown = _known(_watched(read, outcomes, until))
+    rows, unknown = _watched(read, outcomes, until)
     basis = f"score read every {plan.every_months} months, then watched for {plan.horizon_months}, closed windows only"
     return Readings(_with_growth(rows, history, outcomes, definitions, plan.horizon_months),
                     {"with an unknown outcome": unknown}, basis, f"within {plan.horizon_months} months")
@@ -232,22 +232,19 @@ def _scores(history: pd.DataFrame) -> pd.DataFrame:
     return history[names].assign(cluster=clusters(history))
 
 
-def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series) -> pd.DataFrame:
-    """The readings with is_churned, is_unknown (a term ended with an unknown outcome) and due_date, the day of the
-    first churn up to `until`, else of the first unknown end, else that day."""
+def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series,
+             must_be_known: bool = True) -> tuple[pd.DataFrame, int]:
+    """The readings with is_churned and due_date, the day of the first churn up to `until`, else of the first end with
+    an unknown outcome, else that day; and how many such ends leave a fate unknown, whose readings are left out."""
     read = read.assign(until=until)
     ends = read[[*KEY, "until"]].merge(outcomes, on="account_id")
     ends = ends[(ends["due_date"] > ends["month"] + pd.offsets.MonthEnd(0)) & (ends["due_date"] <= ends["until"])]
     first = ends.groupby([*KEY, "outcome"])["due_date"].min().unstack().reindex(columns=["churned", "unknown"])
     rows = read.join(first.apply(pd.to_datetime), on=KEY)
-    ended = rows["churned"].fillna(rows["unknown"]).fillna(rows.pop("until"))
-    return rows.assign(is_churned=rows.pop("churned").notna(), is_unknown=rows.pop("unknown").notna(), due_date=ended)
-
-
-def _known(watched: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """The rows whose fate in the window is known, and how many are not."""
-    known = watched[~watched["is_unknown"] | watched["is_churned"]]
-    return known, len(watched) - len(known)
+    rows["due_date"] = rows["churned"].fillna(rows["unknown"]).fillna(rows["until"])
+    rows["is_churned"] = rows["churned"].notna()
+    is_lost = rows["unknown"].notna() & ~rows["is_churned"] & must_be_known
+    return rows[~is_lost], int(is_lost.sum())
 
 
 def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,

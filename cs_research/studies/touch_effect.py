@@ -86,7 +86,7 @@ def conditional_association(panel: pd.DataFrame, total: float) -> Estimate:
     quarters = {f"{lag}_quarter": (panel[lag] / total * 4).clip(0, 3.99).astype(int) for lag in LAGS}
     levels = panel[["segment", "band_before", "month"]].assign(**quarters)
     levels = levels.fillna({"segment": "none", "band_before": "none"}).astype("category")
-    controls = pd.get_dummies(levels, drop_first=True, dtype=float).join(panel[["age", "size", *LAGS]])
+    controls = np.column_stack([pd.get_dummies(levels, drop_first=True), panel[["age", "size", *LAGS]]])
     unit = float(np.log(2))
     return stats.adjusted_slope(panel["after"] * unit, panel["touch"], controls, panel["cluster"])
 
