@@ -259,12 +259,11 @@ PLAN = (FOLDER / "content_plan.yml").read_text(encoding="utf-8")
 
 def test_each_account_is_due_the_content_of_its_corner_and_age():
     frame = corners("DDDA-").assign(age_months=[1, 2, 12, 400, 5])
-    due = touch.planned_content(frame, DEFAULTS, JUNE)
+    found = touch.content_plan(frame, DEFAULTS, JUNE)
     plan = DEFAULTS.content_plan.quadrants
     steps = {corner: [step.content.en for step in getattr(plan, corner).ages] for corner in "AD"}
-    assert dict(zip(due["account_id"], due["content"], strict=True)) == {
-        "a0": steps["D"][0], "a1": steps["D"][1], "a2": steps["D"][2], "a3": steps["A"][2]}
-    found = touch.content_plan(frame, DEFAULTS, JUNE)
+    assert {line["content"]: line["accounts"] for line in found.rows if line["accounts"]} == dict.fromkeys(
+        (*steps["D"], steps["A"][2]), 1)
     assert sum(line["accounts"] for line in found.rows) == found.n == 4 and len(found.rows) == 12
     assert found.details["notes"] == ["1 account without health or touch: no plan."]
     assert (found.rows[0]["quadrant"], found.rows[0]["toward"]) == ("unhealthy, quiet", "unhealthy, in touch")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cs_research.finding import Finding, with_interval
+from cs_research.finding import Estimate, Finding, with_interval
 from cs_research.numbers import count, number
 from cs_research.studies import stats
 from cs_research.studies.evidence import KEY, Evidence, clusters
@@ -16,6 +16,7 @@ TOO_GOOD = 0.95     # pairs in the right order: more than any honest score of ch
 LEAK_GAIN = 0.15    # what a score may gain as the end comes near before it is suspected
 LONGEST = 20        # lines of a list
 LEADS = {"not at all": 0, "under 3 months": 1, "3 to 5 months": 3, "6 to 11 months": 6, "12 months and more": 12}
+SINCE = "since its first score"
 
 
 def lead_time(evidence: Evidence) -> Finding:
@@ -37,10 +38,9 @@ def lead_time(evidence: Evidence) -> Finding:
     cluster = clusters(last.reset_index())
     found, fell = (rate_of(one["months"] >= early, cluster, evidence.definitions)
                    for one in (green, red))
-    table = [{"lead": words, "n": int(is_here.sum()), "share": float(is_here.mean()),
-              "worst_n": int(is_red.sum()), "worst_share": float(is_red.mean())}
-             for words, is_here, is_red in zip([*LEADS, "since its first score"], _binned(green), _binned(red),
-                                               strict=True)]
+    at, at_worst = (_leads(one) for one in (green, red))
+    table = [{"lead": words, "n": int(at[words]), "share": at[words] / len(last), "worst_n": int(at_worst[words]),
+              "worst_share": at_worst[words] / len(last)} for words in at.index]
     stayed = evidence.readings.rows[~evidence.readings.rows["is_churned"].astype(bool)].dropna(subset=["health_band"])
     alarm = rate_of(stayed["health_band"] != bands[-1], stayed["cluster"], evidence.definitions)
     beside = (f" Of those that stayed, {with_interval(alarm)} were not {bands[-1]} at their reading either."
@@ -59,10 +59,10 @@ def _warnings(seen: pd.DataFrame, warned: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"months": months.reindex(calm.index, fill_value=0), "is_since_first": calm.isna()})
 
 
-def _binned(warning: pd.DataFrame) -> list[pd.Series]:
-    months, least = warning["months"].mask(warning["is_since_first"]), list(LEADS.values())
-    return [(months >= low) & (months < high) for low, high in zip(least, [*least[1:], np.inf], strict=True)] + [
-        warning["is_since_first"]]
+def _leads(warning: pd.DataFrame) -> pd.Series:
+    """How many accounts were warned how long before, in the order of LEADS."""
+    lead = pd.cut(warning["months"], [*LEADS.values(), np.inf], right=False, labels=[*LEADS]).astype(object)
+    return lead.mask(warning["is_since_first"], SINCE).value_counts().reindex([*LEADS, SINCE], fill_value=0)
 
 
 def told_by_distance(evidence: Evidence) -> Finding:
@@ -84,7 +84,8 @@ def told_by_distance(evidence: Evidence) -> Finding:
         return few
     table = []
     for what in ("the card", *(i.id for i in evidence.card.indicators)):
-        lines = [{"what": what, "read": words, **_order(rows, what)} for words, rows in read.items()]
+        column = "health" if what == "the card" else what
+        lines = [{"what": what, "read": words, **_order(rows, column).row()} for words, rows in read.items()]
         table += _suspected([line for line in lines if line["estimate"] is not None])
     suspects = list(dict.fromkeys(line["what"] for line in table if line["is_suspect"]))
     near = [line for line in table if line["what"] == "the card"]
@@ -127,11 +128,9 @@ def _by_distance(evidence: Evidence) -> dict[str, pd.DataFrame]:
     return {words: rows.assign(is_churned=rows["is_churned"].astype(bool)) for words, rows in read.items()}
 
 
-def _order(rows: pd.DataFrame, what: str) -> dict[str, Any]:
-    column = "health" if what == "the card" else what
+def _order(rows: pd.DataFrame, column: str) -> Estimate:
     rows = rows[rows[column].notna()] if column in rows else rows[:0]
-    found = stats.auc(-rows[column], rows["is_churned"], rows["cluster"]) if len(rows) else stats.NOTHING
-    return found.row()
+    return stats.auc(-rows[column], rows["is_churned"], rows["cluster"]) if len(rows) else stats.NOTHING
 
 
 def _suspected(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -178,10 +177,9 @@ def misled(evidence: Evidence, churned: bool) -> Finding:
     sentence = (f"Of the accounts read as {bands[0]}, {with_interval(found)} {'churned' if churned else 'stayed'}"
                 f"{f'; most often {bands[0]} among these {count(len(wrong))}: {said}' if said else ''}.")
     columns = ["account_id", "account", "arr", "due_date", "health", "outcome", "misled", "told"]
-    return Finding(name, sentence, found.value, found.lower, found.upper, found.n, details={
-        "rows": table[columns].to_dict("records"),
-        "notes": [f"Shown: {count(len(table))} of {count(len(wrong))}, by ARR where it is known."] * (
-            len(wrong) > LONGEST)})
+    shown = f"Shown: {count(len(table))} of {count(len(wrong))}, by ARR where it is known."
+    return Finding.of(name, sentence, found, rows=table[columns].to_dict("records"),
+                      notes=[shown] * (len(wrong) > LONGEST))
 
 
 def _with_signs(evidence: Evidence, rows: pd.DataFrame, misled_by: str, told_by: str) -> pd.DataFrame:

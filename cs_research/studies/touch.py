@@ -190,37 +190,22 @@ def _moves(scores: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(net=rows["into"].astype(int) - rows["out"])
 
 
-def planned_content(scores: pd.DataFrame, definitions: Definitions, month: date) -> pd.DataFrame:
-    """What each account of a month is due by content_plan.yml (000: by quadrant and time since the start).
-
-    Out, one row per account with a quadrant: account_id, quadrant, age_months, toward, from_month,
-    to_month, content.
-    """
-    rows = of_month(scores, month)[["account_id", "quadrant", "age_months"]].merge(
-        _plan_rows(definitions.content_plan), on="quadrant")
-    return rows[(rows["age_months"] >= rows["from_month"]) & ~(rows["age_months"] >= rows["to_month"])]
-
-
 def content_plan(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
-    """How many accounts are due which content this month, and towards which corner it is to lead them."""
-    words, due = definitions.quadrants.names, planned_content(scores, definitions, month)
-    if due.empty:
+    """How many accounts are due which content this month, and towards which corner it is to lead them (000: content by
+    quadrant and time since the start, content_plan.yml). Rows: quadrant, toward, content, ages, accounts."""
+    words, rows, table = definitions.quadrants.names, of_month(scores, month), []
+    for corner, steps in definitions.content_plan.quadrants:
+        ages = rows.loc[rows["quadrant"] == corner, "age_months"]
+        for step in steps.ages:
+            due = (ages >= step.from_month) & (step.to_month is None or ages < step.to_month)
+            to = "" if step.to_month is None else f" to under {step.to_month}"
+            table.append({"quadrant": words[corner].en, "toward": words[steps.toward].en, "content": step.content.en,
+                          "ages": f"from {step.from_month}{to}", "accounts": int(due.sum())})
+    most, planned = max(table, key=lambda line: line["accounts"]), sum(line["accounts"] for line in table)
+    if not planned:
         return Finding.not_measured("content_due", f"no account has both health and a touch score in {month:%Y-%m}")
-    sizes = due.groupby(["quadrant", "from_month"]).size()
-    table = [{"quadrant": words[line.quadrant].en, "toward": words[line.toward].en, "content": line.content,
-              "ages": f"from {line.from_month}" + ("" if pd.isna(line.to_month) else f" to under {line.to_month:.0f}"),
-              "accounts": int(sizes.get((line.quadrant, line.from_month), 0))}
-             for line in _plan_rows(definitions.content_plan).itertuples()]
-    most, blank = max(table, key=lambda line: line["accounts"]), len(of_month(scores, month)) - len(due)
-    sentence = (f"{count(len(due), 'account')} are due content by their corner and age in {month:%Y-%m}; the largest "
+    sentence = (f"{count(planned, 'account')} are due content by their corner and age in {month:%Y-%m}; the largest "
                 f"group, {count(most['accounts'])} ({most['quadrant']}): {most['content']}.")
-    return Finding("content_due", sentence, n=len(due), details={"rows": table, "notes": [
+    blank = len(rows) - planned
+    return Finding("content_due", sentence, n=planned, details={"rows": table, "notes": [
         f"{count(blank, 'account')} without health or touch: no plan."] * (blank > 0)})
-
-
-def _plan_rows(plan: models.ContentPlan) -> pd.DataFrame:
-    """The plan as a table: quadrant, toward, from_month, to_month (empty: no end), content."""
-    rows = [(corner, steps.toward, step.from_month, step.to_month, step.content.en)
-            for corner, steps in plan.quadrants for step in steps.ages]
-    frame = pd.DataFrame(rows, columns=["quadrant", "toward", "from_month", "to_month", "content"])
-    return frame.astype({"to_month": float})

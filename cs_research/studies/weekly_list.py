@@ -173,13 +173,11 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
     mine = hits(rows, list_order(rows), capacity)
     by_date = hits(rows, -rows["due_date"].fillna(pd.Timestamp.max).astype("int64"), capacity)
     chance = mine.assign(hits=mine["size"] * rows.groupby("week")["is_useful"].mean())
-    less = {what: difference(mine, other) for what, other in (("renewal date", by_date), ("chance", chance))}
-    table = [{"order": "the list", "rate": mine["hits"].sum() / mine["size"].sum(), "n": int(mine["size"].sum())}]
+    size = int(mine["size"].sum())
+    table = [{"order": "the list", "rate": mine["hits"].sum() / size, "n": size}]
     for what, other in (("renewal date", by_date), ("chance", chance)):
-        table.append({"order": what, "rate": other["hits"].sum() / other["size"].sum(), "n": table[0]["n"],
-                      "form": "points",
-                      "estimate": less[what].value, "lower": less[what].lower, "upper": less[what].upper})
-    beyond = replace(less["chance"], n=table[0]["n"])
+        beyond = replace(difference(mine, other), n=size)
+        table.append({"order": what, "rate": other["hits"].sum() / size, "form": "points", **beyond.row()})
     known = beyond.excludes_zero and beyond.clusters >= definitions.claims.min_clusters
     verdict = ("keep" if beyond.value > 0 else "investigate") if known else "cannot_tell"
     shown = [value_text(Estimate(line["rate"], None, None, 0, 0), "rate") for line in table]
