@@ -523,7 +523,7 @@ def test_a_good_card_is_kept_and_one_that_a_single_indicator_beats_is_investigat
 def test_a_baseline_counts_against_the_card_only_if_it_beats_a_coin(baseline_lower, verdict):
     """The card at .45 (.40-.52) is no coin's better, and .08 less than a baseline beyond chance."""
     line = {"what": "equal weights", "lower": baseline_lower, "less_upper": -0.01}
-    assert card_check._verdict(Estimate(0.45, 0.40, 0.52, 500, 40), [line], 10, "") == verdict
+    assert card_check._verdict(Estimate(0.45, 0.40, 0.52, 500, 40), [line], 10, "").verdict == verdict
 
 
 # ---------------------------------------------------------------- thin data

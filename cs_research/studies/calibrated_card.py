@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from cs_research.definitions import models
 from cs_research.finding import Estimate, Finding, with_interval
@@ -94,7 +93,7 @@ def card_chances(evidence: Evidence) -> Finding:
     level, slope, pulls = logit(rows["said"].to_numpy(float), gone.to_numpy(float))
     bold = stats.interval(slope, pulls[:, 1], rows["cluster"])
     shift = stats.interval(level, pulls[:, 0], rows["cluster"])
-    chance, table = expit(rows["said"]), []
+    chance, table = 1 / (1 + np.exp(-rows["said"])), []
     for band in evidence.card.bands:
         mine = rows[rows["health_band"] == band]
         row = rate_row(mine, "is_churned", evidence.definitions)

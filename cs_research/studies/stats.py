@@ -32,7 +32,7 @@ class Link(NamedTuple):
 
 IDENTITY = Link(float, float, lambda x: 1.0)
 LOG = Link(np.log, np.exp, lambda x: 1 / x)
-LOGIT = Link(lambda x: np.log(x / (1 - x)), expit, lambda x: 1 / (x * (1 - x)))
+LOGIT = Link(lambda x: np.log(x / (1 - x)), lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (x * (1 - x)))
 
 
 def clustered_error(influence: Any, cluster: Any) -> float:
