@@ -665,6 +665,9 @@ def test_one_switch_chooses_whose_rates_lead():
                              ("renewals_due", 250 / 400, 1 / 4)):
         assert money.revenue_kept(scores, ends, with_basis(basis), NOW).estimate == pytest.approx(net)
         assert money.accounts_lost(scores, ends, with_basis(basis), NOW).estimate == pytest.approx(lost)
+    table = money.by_every_definition(scores, ends, with_basis("month"), NOW)
+    assert [row["n"] for row in table.rows] == [2, 3, 4]
+    assert table.sentence.index("a month before") < table.sentence.index("a year before")
 
 
 def test_revenue_kept_by_the_band_of_the_opening_adds_up_to_all():

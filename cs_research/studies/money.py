@@ -1,6 +1,6 @@
 """Revenue and accounts kept: the retention table in words, with intervals from the accounts behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,8 @@ from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import NO_END, known_chance, rate_of, under_floor
 
 YEAR = 12
+BASES = {"trailing_12": "accounts of a year before", "month": "accounts of a month before",
+         "renewals_due": "renewals due in twelve months"}
 NO_MONEY = "the contracts hold no money (mrr) for all accounts"
 
 
@@ -199,6 +201,21 @@ def bridge(retention: pd.DataFrame, month: date, currency: str = "") -> Finding:
                 f"{told['churned']} by churn.")
     return Finding("arr_bridge", sentence, n=int(one["logos_opening"]),
                    details={"rows": [{"step": name, "arr": amount} for name, amount in steps]})
+
+
+def by_every_definition(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
+                        month: date) -> Finding:
+    """Logo churn, GRR and NRR by every `retention_basis`, for churn is ambiguous (004): the one that leads comes first.
+    Rows: basis, n (accounts or renewals), rate (logo churn), lower, upper, grr, nrr."""
+    lead, rows, told = definitions.outcomes.retention_basis, [], []
+    for basis in sorted(BASES, key=lambda name: name != lead):
+        one = replace(definitions, outcomes=definitions.outcomes.model_copy(update={"retention_basis": basis}))
+        lost = accounts_lost(scores, outcomes, one, month)
+        gross, net = (revenue_kept(scores, outcomes, one, month, gross) for gross in (True, False))
+        told.append(lost.sentence)
+        rows.append({"basis": BASES[basis], "n": lost.n, "rate": lost.estimate, "lower": lost.lower,
+                     "upper": lost.upper, "grr": gross.estimate, "nrr": net.estimate})
+    return Finding("churn_by_definition", " ".join(told), details={"rows": rows})
 
 
 def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
