@@ -78,7 +78,7 @@ class Making:
             yield
         finally:
             if changed := self._changed():
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder, ignore_errors=True)
                 raise CannotWrite(f"{changed[0]} has changed since it was written", "look at the disk, then run again")
 
     def logged(self, step: str) -> Any:
