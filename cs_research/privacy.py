@@ -27,10 +27,11 @@ _SPACE, _DASH = r"[ \u3000\xa0]", r"[-‐‑‒–—―−－ーｰ()（）]"
 _HOST = re.compile(rf"{_SPACE}?(?:[@＠]|[(\[（]at[)\]）]){_SPACE}?[\w-]+(?:[.．][\w-]+)*[.．][^\W\d_]{{2,}}")
 _MAIL = re.compile(rf"(?<![A-Za-z0-9._%+-])(?:[A-Za-z0-9._%+-]+|[^\x00-\x7f]{{1,20}})?{_HOST.pattern}")
 _GAP = rf"(?:{_SPACE}?{_DASH}{{1,2}}{_SPACE}?|{_SPACE}{{0,2}})"
-_BEGUN = rf"[+＋]\d{{1,3}}{_GAP}(?:[(（][0０][)）]{_GAP})?\d{{1,4}}|[(（]?[0０]\d{{1,4}}"
-_PHONE = re.compile(rf"(?:(?<![\dA-Za-z])(?<!\d[.-])|(?<![A-Za-z])(?i:tel|fax|phone)[.．]?)"
-                    rf"(?:(?:{_BEGUN}){_GAP}\d{{1,4}}{_GAP}\d{{3,4}}|[0０]\d{{1,4}}\.\d{{1,4}}\.\d{{3,4}}|"
-                    r"(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4})(?!\d|-\d|(?<=\d{10})[A-Za-z])")
+_COUNTRY = rf"[+＋]\d{{1,3}}{_GAP}(?:[(（][0０][)）]{_GAP})?\d{{1,4}}"  # +81 3, +81(0)3
+_NUMBERS = (rf"(?:{_COUNTRY}|[(（]?[0０]\d{{1,4}}){_GAP}\d{{1,4}}{_GAP}\d{{3,4}}",
+            r"[0０]\d{1,4}\.\d{1,4}\.\d{3,4}", r"(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}")  # the latter (415) 555-0123
+_PHONE = re.compile(rf"(?:(?<![\dA-Za-z])(?<!\d[.-])|(?<![A-Za-z])(?i:tel|fax|phone)[.．]?)(?:{'|'.join(_NUMBERS)})"
+                    r"(?!\d|-\d|(?<=\d{10})[A-Za-z])")
 _PATH = (r"(?:(?<![\w/.:-])|file://)/(?:home|Users|root|tmp|private|var/folders|mnt|media|srv|opt)/[\w.-]|"
          r"(?<!\w)[A-Za-z]:(?:\\\w|/Users/)|(?<!\\)\\\\[\w.-]+\\\w|/\.runs/")
 _PLAIN, _WORD = (re.compile(r"[\w.@+-]+", flag) for flag in (re.ASCII, re.UNICODE))
@@ -38,7 +39,7 @@ _DRAWN = re.compile(r"<style>.*?</style>|\b(?:d|points|transform|viewBox)=\"[^\"
 
 
 def personal(text: str) -> Iterator[re.Match[str]]:
-    """Where a text holds a mail address or a phone number (10 or 11 digits after a 0, 9 to 15 after a +).
+    """Where a text holds a mail address or a phone number (10 or 11 digits, 9 to 15 after a +).
 
     >>> [found[0] for found in personal("山田 <yamada@example.co.jp> 03-1234-5678, +81 90 1234 5678, 00119-001")]
     ['yamada@example.co.jp', '03-1234-5678', '+81 90 1234 5678']
@@ -46,7 +47,7 @@ def personal(text: str) -> Iterator[re.Match[str]]:
     yield from _MAIL.finditer(text)
     for found in _PHONE.finditer(text):
         digits = sum(map(str.isdecimal, found[0]))
-        if 9 <= digits <= 15 if found[0][0] in "+＋" else digits in (10, 11):
+        if 9 <= digits <= 15 if re.search("[+＋]", found[0]) else digits in (10, 11):
             yield found
 
 
