@@ -22,6 +22,7 @@ from cs_research.errors import Refused
 from cs_research.keeping import kept_runs
 from cs_research.provenance import PACKAGE
 from cs_research.report.pdf import find_browser
+from cs_research.spark import refuse_without_spark
 
 LOCK = PACKAGE.parent / "requirements.lock"
 NEEDED_GB, ROOMY_GB = 0.5, 2  # free room without which no report can be made, and with which months of them can
@@ -43,7 +44,8 @@ class Check:
 def examine(out: Path) -> list[Check]:
     """Every check, in the order of this file; `out` is the folder of the reports."""
     return [_floors(), _lock(), _room(out), _writable(out), _clock(out), _fonts(),
-            _program("to print PDF files with", find_browser), _program("for --engine spark", _java), _jupyter()]
+            _optional("PDF files can be printed", find_browser),
+            _optional("--engine spark can be used", refuse_without_spark), _jupyter()]
 
 
 def refuse_faults(out: Path, tell: Callable[[str], None]) -> None:
@@ -121,17 +123,12 @@ def _fonts() -> Check:
               "install one (Debian and Ubuntu: apt-get install fonts-noto-cjk)")
 
 
-def _java() -> str:
-    if found := shutil.which("java"):
-        return found
-    raise Refused("There is no Java on this machine", "install one (Debian and Ubuntu: default-jre-headless)")
-
-
-def _program(use: str, find: Callable[[], str]) -> Check:
+def _optional(what: str, refuse: Callable[[], object]) -> Check:
     try:
-        return Check("ok", f"{find()} {use}")
+        refuse()
+        return Check("ok", what)
     except Refused as error:
-        return Check("warning", f"{error.sentence} ({use})", error.remedy)
+        return Check("warning", error.sentence, error.remedy)
 
 
 def _jupyter() -> Check:

@@ -81,7 +81,7 @@ def write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        remedy = "no definition is ever edited: give another file with --out"
+        remedy = "nothing is ever written over: give another file with --out"
         raise CannotWrite(f"{path} is there already", remedy) from None
 
 

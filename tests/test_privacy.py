@@ -27,7 +27,8 @@ CELLS = ("from cs_research import open_run\nfrom cs_research.finding import Find
     "+81 3-1234-5678", "+14155550123", "+44 (20) 7946 0958", "+81(0)90-1234-5678", "TEL03-1234-5678",
     "Tel.+81312345678", "03(1234)5678", "090.1234.5678", "090–1234–5678", "03 - 1234 - 5678", "０３−１２３４−５６７８",
     "03-1234-5678x12", "12,03-1234-5678,a", "(415) 555-0123", "415-555-0123", "山田@example.jp", "taro[at]example.jp",
-    "taro @ example.jp", "taro＠ｅｘａｍｐｌｅ．ｊｐ", "taro@例え.jp", '"taro yamada"@example.jp', f"{'x' * 70}@example.jp",
+    "taro @ example.jp", "taro＠ｅｘａｍｐｌｅ．ｊｐ", "taro@例え.jp", '"taro yamada"@example.jp',
+    f"{'x' * 70}@example.jp",
 ])
 def test_addresses_and_numbers_of_persons_are_found(text):
     assert len(list(personal(f"Aoba K.K. {text}"))) == 1

@@ -101,7 +101,7 @@ def test_init_prints_or_writes_and_never_overwrites(tmp_path, capsys):
     target = tmp_path / "dataset.yml"
     assert exit_code(["init", str(tmp_path), "--out", str(target)]) == 0
     before = target.read_bytes()
-    assert exit_code(["init", str(tmp_path), "--out", str(target)]) == 2
+    assert exit_code(["init", str(tmp_path), "--out", str(target)]) == 74
     assert target.read_bytes() == before and "is there already" in capsys.readouterr().err
     with pytest.raises(Refused, match="no exports"):
         proposal(tmp_path / "nowhere")

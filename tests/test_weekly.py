@@ -140,7 +140,7 @@ def test_tuning_writes_a_new_file_and_never_over_one(data, tmp_path, capsys, mon
     assert (new.evidence.feedback, new.evidence.date, new.evidence.verdict) == (30, "2026-10-31", "keep")
     before = (tmp_path / "response_points-1.1.yml").read_bytes()
     assert exit_code(["tune", str(data)]) == 74
-    assert "is there already: no definition is ever edited" in capsys.readouterr().err
+    assert "is there already: nothing is ever written over" in capsys.readouterr().err
     assert (tmp_path / "response_points-1.1.yml").read_bytes() == before
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from cs_research.cli import keeping  # noqa: F401  (its commands)
-from cs_research.cli.options import Acknowledge, AsOf, Data, Month, Zone, app, as_month, check_word, progress_bar, shown
+from cs_research.cli.options import Acknowledge, AsOf, Data, Month, Zone, app, as_month, check_word, shown
 from cs_research.errors import Refused
 
 
@@ -171,9 +171,8 @@ def check(
         result = checking.check_definitions(definitions)
     else:
         dataset = open_dataset(data, zone, as_of)
-        with progress_bar() as bar:
-            task = bar.add_task("Checking", total=None)
-            result = judged(dataset, apart, lambda text: bar.update(task, description=text))
+        with shown() as (_, progress):
+            result = judged(dataset, apart, lambda text: progress(text, 0.1))
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(checking.files_table(result), "")
     if any(file["codes"] for file in result["files"]):
@@ -201,10 +200,9 @@ def simulate(
     """Write a data set of an invented company whose truth is known, marked as simulated."""
     from cs_research.simulate import simulate as write
 
-    with progress_bar() as bar:
-        task = bar.add_task("Simulating", total=None)
+    with shown() as (_, progress):
         write(out, accounts, months, seed, world, base_churn=base_churn,
-              progress=lambda done, total: bar.update(task, completed=done, total=total))
+              progress=lambda done, total: progress("Simulating", done / total))
     print(out)
 
 
@@ -240,15 +238,12 @@ def init(
 ) -> None:
     """Look at exports and propose a dataset.yml, with a comment on each guess; none is applied."""
     from cs_research.ingest.propose import proposal
+    from cs_research.runs import write_new
 
     text = proposal(folder, zone)
-    if out is None:
-        print(text, end="")
-    elif out.exists():
-        raise Refused(f"{out} is there already", "give another --out, or move it away")
-    else:
-        out.write_text(text, encoding="utf-8")
-        print(out)
+    if out:
+        write_new(out, text)
+    print(out or text.rstrip())
 
 
 @app.command(epilog="Example: cs-research doctor --out reports")

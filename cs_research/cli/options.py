@@ -47,12 +47,8 @@ def as_month(month: str | None, option: str = "month") -> str | None:
 @contextmanager
 def shown() -> Iterator[tuple[Callable[[str], None], Callable[[str, float], None]]]:
     """A bar on the terminal, as what a request calls: to print a line above it, and to name a step and its share."""
-    with progress_bar() as bar:
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+                  console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Starting", total=1.0)
         yield (lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True),
                lambda text, share: bar.update(task, description=text, completed=share))
-
-
-def progress_bar() -> Progress:
-    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
-                    console=Console(stderr=True), transient=True)
