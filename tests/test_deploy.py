@@ -60,6 +60,9 @@ def test_systemd_takes_the_units(tmp_path):
         text = (DEPLOY / unit).read_text(encoding="utf-8")
         (tmp_path / unit).write_text(text.replace(INSTALLED, str(ROOT)), encoding="utf-8")
         assert analysed("verify", tmp_path / unit) == (0, "", "")
+    service = (DEPLOY / "cs-research.service").read_text(encoding="utf-8")
+    logs = re.search("^LogsDirectory=(.*)$", service, re.MULTILINE)[1]
+    assert f" TMPDIR=/var/log/{logs}\n" in service, "what lies in PrivateTmp is gone when the service has ended"
     code, told, _ = analysed("calendar", "--base-time=2026-11-01 06:00", re.search("OnCalendar=(.*)", text)[1])
     assert code == 0 and "2026-12-01 06:00" in told
 
