@@ -94,7 +94,7 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
     runs.sweep_making(request.out)
     request = replace(request, month=asked[-1])
     if later and not request.later:
-        request.tell(f"Made of earlier data and as they were: {', '.join(later)}. Make them anew, too, by "
+        request.tell(f"Made of other data and as they were: {', '.join(later)}. Make them anew, too, by "
                      f"`{_command(replace(request, later=True), [])}`.")
     if held:
         raise _held_back(held, request)

@@ -198,7 +198,7 @@ def test_late_data_rewrite_an_old_month_and_by_one_command_the_months_after_it(t
     run_month(replace(request, month="2025-10", tell=told.append))
     assert (request.out / "2025-10").resolve() != before["2025-10"] == runs.superseded(request.out, "2025-10")
     assert (request.out / "2025-11").resolve() == before["2025-11"]
-    words = re.fullmatch("Made of earlier data and as they were: 2025-11, 2025-12. Make them anew, too, by `(.*)`.",
+    words = re.fullmatch("Made of other data and as they were: 2025-11, 2025-12. Make them anew, too, by `(.*)`.",
                          told[-1])
     code, said, _ = command(capsys, *shlex.split(words[1])[1:])
     assert (code, said) == (0, f"{request.out / '2025-12' / 'index.html'}\n")
