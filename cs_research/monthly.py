@@ -119,8 +119,9 @@ def make(work: Work, about: dict[str, Any], ingested: Ingested) -> Path:
         runs.write_json(folder / "run.json", about)
         with making.logged("notebooks"):
             notebooks = _executed(work, about, making)
-        about["rows"] |= making.step("pages", lambda: _write_pages(work, open_run(folder), notebooks),
-                                     "*.html", "accounts", "exports", "tables/findings.parquet")
+        told = making.step("pages", lambda: _write_pages(work, open_run(folder), notebooks),
+                           "*.html", "accounts", "exports", "tables/findings.parquet")
+        about["rows"]["findings"], about["tiles"] = told["findings"], told["tiles"]
         places = [place.resolve() for place in (work.request.out, work.request.data, provenance.PACKAGE.parent)]
         told = making.step("privacy", lambda: {"holds": [*map(asdict, personal_holds(folder, places))]})
         about["holds"] += told["holds"]
@@ -170,13 +171,15 @@ def _executed(work: Work, about: dict[str, Any], making: Making) -> list[Job]:
 
 
 def _write_pages(work: Work, run: Run, notebooks: list[Job]) -> dict[str, Any]:
-    """Gather the Findings, then write every page; returns the rows of the table findings."""
+    """Gather the Findings, then write every page; returns the rows of the table findings and the numbers shown."""
     # Late, for these load scipy, which a run that is found made does without.
     import pandas as pd
 
     from cs_research.finding import Finding
     from cs_research.report.export import write_notebook_pages
     from cs_research.report.page import write_index
+    from cs_research.report.sections.tiles import key_numbers
+    from cs_research.report.view import View
 
     work.request.progress("Writing the pages", 0.9)
     records = [finding.as_record() for finding in run.findings.values()]
@@ -184,5 +187,6 @@ def _write_pages(work: Work, run: Run, notebooks: list[Job]) -> dict[str, Any]:
     count = write_table(table, run.folder / "tables" / "findings.parquet")
     write_index(run, run.about["parameters"]["lang"])
     write_notebook_pages(run, [job.name for job in notebooks if not job.each],
-                         {stem: value for job in notebooks for stem, value in job.values.items()})
-    return {"findings": count}
+                         {stem: value for job in notebooks for stem, value in job.values.items()},
+                         run.about["parameters"]["lang"])
+    return {"findings": count, "tiles": key_numbers(View(run))}

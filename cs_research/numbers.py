@@ -49,3 +49,12 @@ def count(n: float, noun: str = "", nouns: str = "") -> str:
     ('1,381', '1 account', '3 months')
     """
     return number(n, 0) + (f" {noun if n == 1 else nouns or noun + 's'}" if noun else "")
+
+
+def amount(value: float, currency: str = "") -> str:
+    """A sum of money with its currency, to four figures that count.
+
+    >>> amount(1_234_567, "JPY"), amount(950)
+    ('JPY 1,235,000', '950')
+    """
+    return f"{currency} {count(float(f'{value:.4g}'))}".strip()

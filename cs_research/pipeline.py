@@ -38,8 +38,7 @@ def run_month(request: Request) -> Path:
     Whatever is raised, the reports published before stay as they are.
     """
     with logged(request.out, step="run", month=request.month) as line:
-        if request.lang not in LANGUAGES:
-            raise Refused(f"--lang '{request.lang}' is not possible", f"it is {' or '.join(LANGUAGES)}")
+        refuse_language(request.lang)
         if request.pdf:
             find_browser()
         if request.engine == "spark":
@@ -119,6 +118,11 @@ def last_complete_month(as_of: date) -> str:
     ('2026-10', '2025-12')
     """
     return f"{(as_of + timedelta(days=1)).replace(day=1) - timedelta(days=1):%Y-%m}"
+
+
+def refuse_language(lang: str) -> None:
+    if lang not in LANGUAGES:
+        raise Refused(f"--lang '{lang}' is not possible", f"it is {' or '.join(LANGUAGES)}")
 
 
 def _months(request: Request, as_of: date) -> list[str]:

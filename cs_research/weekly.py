@@ -16,7 +16,7 @@ from cs_research.definitions import Definitions, definition_text
 from cs_research.display import page_stem
 from cs_research.errors import Refused
 from cs_research.ingest import Dataset, ingest, open_dataset
-from cs_research.pipeline import Request, last_complete_month, refuse_before_first
+from cs_research.pipeline import Request, last_complete_month, refuse_before_first, refuse_language
 from cs_research.run import Run, published_months
 from cs_research.runs import write_json, write_new, write_text
 from cs_research.tables import build_tables, horizon
@@ -45,9 +45,12 @@ def write_week(request: Request, week: str | None = None) -> Path:
 
     Raises Refused where there is no such week or the data do not reach it, CannotWrite.
     """
+    from cs_research.report.phrases import speaking
+    from cs_research.report.translation import english, in_language
     from cs_research.report.weekly_list import csv, page
     from cs_research.studies.weekly_list import list_precision
 
+    refuse_language(request.lang)
     with _computed(request, week) as computed:
         entries = computed.judged_entries()
         proof = list_precision(entries[entries["week"] < computed.week], computed.definitions)
@@ -60,8 +63,10 @@ def write_week(request: Request, week: str | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         plan, about = computed.definitions.response_points, computed.dataset
         write_text(folder / "list.csv", csv(shown, plan))
-        write_text(folder / "list.html", page(shown, plan, about, computed.run.as_of, computed.week, proof,
-                                                _account_pages(request.out, actions["account_id"])))
+        with speaking(request.lang):
+            html = page(shown, plan, about, computed.run.as_of, computed.week, proof,
+                        _account_pages(request.out, actions["account_id"]))
+            write_text(folder / "list.html", in_language(html, english(computed.definitions)))
     return folder / "list.html"
 
 

@@ -15,8 +15,9 @@ a10      26 (20)       .1  (.1)     C (D)          1 April: too late to count
 a11      24 (24)       .2  (.2)     D (D)
 a12      28 (none)     .5  (none)   A (none): new this month; a02 (12, .1) was there in November and left
 
-Past renewals, health read three months before: red 12 of 20 churned, orange 6 of 20, green 1 of 20. So likely lost:
-.5M x .6 + 1M x .3 + 1M x .05 = .65M of 2.5M.
+Past renewals, health read two months before, of 20 managers each: red 12 of 20 churned, orange 6, green 1, in all 41
+of 60 kept, (41 + .5) / 61 = .680. Each band leans on that as on ten renewals more, so red is kept with (8 + 6.80) / 30
+= .493, orange .693, green .860. Likely lost: .5M x .507 + 1M x .307 + 1M x .140 = .70M of 2.5M.
 """
 
 from datetime import date
@@ -90,8 +91,8 @@ def _row(name: str, month: str, health: float, touch: float, arr: float) -> dict
 
 
 def history_rows() -> pd.DataFrame:
-    """Scores as they stood in September 2025 of the accounts that were due at the turn of the year."""
-    rows = [{**_row(f"{band[0]}{i:02d}", "2025-08-01", health, .2, 1), "health_band": band,
+    """Scores as they stood in October 2025 of the accounts that were due at the turn of the year."""
+    rows = [{**_row(f"{band[0]}{i:02d}", "2025-10-01", health, .2, 1), "health_band": band, "owner": f"CSM{i}",
              "due_date": pd.Timestamp("2025-12-01"), "outcome": "churned" if i < gone else "renewed"}
             for band, (health, gone) in PAST.items() for i in range(20)]
     return pd.DataFrame(rows)

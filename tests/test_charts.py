@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from cs_research.report.charts import (
-    Cohort,
     Corner,
+    Line,
     Quadrant,
     claim_row,
     cohort_chart,
@@ -36,9 +36,9 @@ def parts(markup: str, cls: str) -> list[ElementTree.Element]:
     return [e for e in ElementTree.fromstring(markup).iter() if e.get("class") == cls]
 
 
-def cohorts() -> list[Cohort]:
-    return [Cohort("2024", "10 starts", [0, 1, 2], [20, 21, 22], [19, 20, 21], [21, 22, 23]),
-            Cohort("2025", "5 starts", [0, 1], [20, 25], [18, 23], [22, 27])]
+def cohorts() -> list[Line]:
+    return [Line("2024", "10 starts", [0, 1, 2], [20, 21, 22], [19, 20, 21], [21, 22, 23]),
+            Line("2025", "5 starts", [0, 1], [20, 25], [18, 23], [22, 27])]
 
 
 @pytest.mark.parametrize("markup", [

@@ -43,7 +43,8 @@ BANDS = {"red": 0.1, "orange": 0.2, "yellow": 0.3, "green": 0.4}
 MONTHS = [f"2026-{number:02}" for number in range(1, 11)]
 CHARTS = {
     "bands": lambda: figures.draw_bands(
-        finding(*({"band": band, "accounts": 10, "share": share} for band, share in BANDS.items()))),
+        finding(*({"band": band, "accounts": 10, "share": share, "lower": share / 2, "upper": None}
+                  for band, share in BANDS.items()))),
     "months": lambda: figures.draw_health_by_month(finding(*(month(name, **BANDS) for name in MONTHS)), CARD),
     "indicators": lambda: figures.draw_indicators(
         finding({"indicator": "D-1", "name": "契約アカウント率", "not_measured": 0.0, **BANDS},
@@ -113,7 +114,8 @@ def test_colours_can_be_restyled_by_the_page(drawn):
 
 
 def test_two_drawings_on_a_page_do_not_share_the_ids_that_name_them():
-    names = [CHARTS[name]().svg.split("aria-labelledby=\"")[1].split("-t")[0] for name in ("bands", "moves", "rates")]
+    names = [CHARTS[name]().svg.split("aria-labelledby=\"")[1].split("-t")[0]
+             for name in ("quadrants", "moves", "rates")]
     assert len(set(names)) == 3
 
 

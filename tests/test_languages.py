@@ -15,6 +15,7 @@ from cs_research.definitions import load_definitions
 from cs_research.report import formats
 from cs_research.report.page import page, write_index
 from cs_research.report.phrases import called, phrases, speaking, told
+from cs_research.report.translation import english, in_language, translated
 
 PACKAGE = Path(formats.__file__).parents[1]
 # What Japanese writes in Latin letters, a folder's name, and the link to the page in English.
@@ -35,13 +36,13 @@ def seen_of(run) -> Seen:
 def test_every_phrase_has_its_japanese_with_the_same_gaps(japanese):
     ja = phrases()
     with speaking("en"):
-        en = {key: phrase for key, phrase in phrases().items() if not key.startswith("monday_")}  # English only
+        en = phrases()
     assert sorted(ja) == sorted(en)
     assert sorted(ja["dates"]) == sorted(en["dates"])
     for key in (key for key, phrase in en.items() if isinstance(phrase, str)):
         assert set(GAPS.findall(ja[key])) == set(GAPS.findall(en[key])), key
         assert "|" not in ja[key], f"{key}: Japanese has one form"
-    for pattern, phrase in ja["told"].items():
+    for pattern, phrase in [*ja["told"].items(), *ja["pages"].items()]:
         assert set(GAPS.findall(phrase)) <= set(GAPS.findall(pattern)), pattern
 
 
@@ -114,10 +115,11 @@ def test_no_english_is_left_whatever_the_data_lack(tmp_path, case):
 def test_numbers_money_and_dates_are_written_as_japanese_writes_them(tmp_path):
     text = squeezed(seen_of(small_run(tmp_path)).text)
     assert "年間経常収益の20%を解約で失い、" in text or "年間経常収益の20%（" in text
-    assert "2026年3月31日までに更新を迎える250万円のうち、約65万円が解約見込みで、大半は赤と橙にある。" in text
+    assert "2026年3月31日までに更新を迎える250万円のうち、約70万円（95%区間" in text
+    assert "が解約見込みで、大半は赤と橙にある。" in text
     assert "3月31日までに更新を迎える赤と橙の顧客2社のキーマンと面談する（年\u2060150万円）。" in text
     assert "10社、担当者4名。検証した主張7件のうち支持1件、否定1件、判定不能5件。" in text
-    assert "解約見込みの大半は、赤と橙にある" in text and "対象50万円→解約見込み30万円" in text
+    assert "解約見込みの大半は、赤と橙にある" in text and "対象50万円→解約見込み25万円" in text
     assert "64%[56〜72%]n=81" in text and "+9ポイント[2,15]n=60支持主張どおり。因果の証明ではない。" in text
     assert "5点以上の上昇は1社、下降は1社。最も下げたのはログイン率（−3）、最も上げたのはキーマン接触（+3）" in text
     assert "−3ログイン率（ログインユーザー−1.5、ID数−1.5）" in text and "中小・" not in text
@@ -220,3 +222,30 @@ def test_the_letters_are_those_that_japanese_fonts_hold(japanese):
 def test_the_japanese_page_stays_under_half_a_megabyte(tmp_path, many):
     states = {f"b{i:04d}": ((10 + i % 31, i % 17 / 10), (10 + i % 29, i % 13 / 10), 1.0) for i in range(many)}
     assert len(page(small_run(tmp_path, scores=score_rows(states)), "ja").encode()) < 500_000
+
+
+@pytest.mark.parametrize("text, japanese_text", [
+    ("Health is 34.0 of 40 (green) in 2026-10, +6.0 since the month before.",
+     "2026-10のヘルススコアは40点中34.0点（緑）、前月比+6.0。"),
+    ("From 2026-09 to 2026-10 health went from 28.0 to 31.0 (+3.0): login rate +2.0 (login users +2.5, seats −0.5), "
+     "touch score +1.0 and 2 more.", "2026-09から2026-10までにヘルススコアは28.0から31.0になった（+3.0）："
+     "ログイン率 +2.0（ログインユーザー +2.5、ID数 −0.5）、タッチスコア +1.0、ほか2件。"),
+    ("Open: Health is red, since 2026-08-31: ask why, then onboard again; A survey waits for an answer, since "
+     "2026-09-30: send the survey again. In 2026-W45 it has 20 response points and is left alone (contacted within "
+     "2 weeks). The next renewal is due on 2027-07-01.", None),
+    ("smb · Operation · CSM15 · 13 seats · ARR 280,800 JPY · customer since 2024-07-01 · id 08666",
+     "中小 · 運用期 · CSM15 · ID数13 · ARR 280,800 JPY · 2024-07-01から顧客 · ID 08666"),
+    ("held, with keyman, not with decision maker, Ito, Kenji", "実施、キーマン同席、決裁者なし、Ito, Kenji"),
+    ("Ito, Kenji", "Ito, Kenji"), ("On record: 3 meetings, 1 goal.", "記録：面談3件、目標1件。")])
+def test_what_a_page_of_an_account_says_is_told_in_japanese(japanese, text, japanese_text):
+    told = translated(text, english(DEFAULTS))
+    assert told == japanese_text or japanese_text is None
+    assert set(re.findall("[A-Za-z]{2,}", told)) <= {"ID", "ARR", "JPY", "CSM", "Ito", "Kenji"}
+
+
+def test_names_on_a_page_are_not_translated(japanese):
+    page = '<title>Health</title><body><h1>Health</h1><p>Report</p><bdi>Report</bdi><a aria-label="CSV: About">x</a>'
+    assert in_language(page, english(DEFAULTS)) == (
+        '<title>Health</title><body><h1>Health</h1><p>報告</p><bdi>Report</bdi><a aria-label="CSV：内容">x</a>')
+    with speaking("en"):
+        assert in_language(page, {}) == page

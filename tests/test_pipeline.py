@@ -9,14 +9,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from small_data import made
 from small_notebooks import write_notebook, write_recipe
 
 from cs_research import open_run, provenance
 from cs_research.errors import CannotWrite, Held, NotebookFailed, Refused
-from cs_research.finding import Finding
 from cs_research.pipeline import Request, last_complete_month, run_month
 from cs_research.report.archive import write_archive
 from cs_research.runs import damage, sha256
@@ -103,9 +101,10 @@ def test_another_folder_gives_the_same_bytes_but_for_what_tells_of_the_making(in
     assert one == two and "one.html" in one and "tables/findings.parquet" in one
 
 
-def test_the_language_changes_the_first_page_and_nothing_else(index, request_, tmp_path):
+def test_the_language_changes_the_first_page_and_its_workbook_and_nothing_else(index, request_, tmp_path):
     first = run_month(replace(request_, out=tmp_path, lang="ja"))
-    telling = ("index.", "one.html", "run.json", "manifest.json", "kernels.log", "steps.json", "notebooks/")
+    telling = ("index.", "exports/index.xlsx", "one.html", "run.json", "manifest.json", "kernels.log", "steps.json",
+               "notebooks/")
     ja, en = ({name: digest for name, digest in files_of(i.parent).items() if not name.startswith(telling)}
               for i in (first, index))
     assert ja == en and "tables/findings.parquet" in ja
@@ -231,23 +230,21 @@ def test_the_page_of_all_months_lists_what_is_published_and_names_what_is_damage
         about = (tmp_path / month / "run.json").read_text(encoding="utf-8").replace('"2026-10"', f'"{month}"')
         (tmp_path / month / "manifest.json").unlink()
         (tmp_path / month / "run.json").unlink()
-        (tmp_path / month / "run.json").write_text(about, encoding="utf-8")
+        told = json.loads(about)
+        assert told.pop("tiles")[0].keys() == {"key", "value", "lower", "upper"}
+        if month != "2026-08":  # which an earlier version made
+            told["tiles"] = [{"key": key, "value": .953, "lower": .892, "upper": 1.02} for key in
+                             ("tile_nrr", "tile_logo_churn_month", "tile_red")]
+        (tmp_path / month / "run.json").write_text(json.dumps(told), encoding="utf-8")
     (tmp_path / "2026-09" / "manifest.json").write_text("{", encoding="utf-8")
     (tmp_path / "2026-10.pdf").write_text("", encoding="utf-8")
-    table = tmp_path / "2026-10" / "tables" / "findings.parquet"
-    found = Finding("net_revenue_retention", "", .953, .892, 1.02, 376).as_record()
-    pd.DataFrame([found]).to_parquet(table.with_name("new"))
-    os.replace(table.with_name("new"), table)
     text = write_archive(tmp_path).read_text(encoding="utf-8")
     assert re.findall('href="(.*?)"', text) == ["2026-10/index.html", "2026-10.pdf", "2026-09/index.html",
                                                 "2026-08/index.html"]
-    assert "<b>95%</b> <span class=\"soft\">89–102%</span>" in text and "manifest.json of the run" in text
+    assert text.count("<b>95%</b> <span class=\"soft\">89–102%</span>") == 3 and "manifest.json of the run" in text
+    assert "<dt>Accounts lost this month</dt>" in text and "<dt>Share in the worst band</dt>" in text
+    assert text.count("An earlier version made this month") == 1
     assert "August 2026" in text and "September 2026" not in text
-    plan = tmp_path / "2026-10" / "definitions" / "outcomes.yml"
-    other = plan.read_text(encoding="utf-8").replace("retention_basis: trailing_12", "retention_basis: renewals_due")
-    plan.unlink()
-    plan.write_text(other, encoding="utf-8")  # then retention is of other accounts than on the page of the month
-    assert "renewals_due" in other and "89–102%" not in write_archive(tmp_path).read_text(encoding="utf-8")
 
 
 def test_a_page_of_someone_else_is_not_written_over(tmp_path):

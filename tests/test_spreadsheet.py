@@ -110,7 +110,7 @@ def test_each_table_of_a_notebook_is_a_file_beside_its_page():
 
 
 def test_the_tables_of_the_first_page_are_whole(tmp_path):
-    """a03 fell from 22 to 15, the deepest; a03, a08 and a09 are due; red churned in 12 of 20 (small_run)."""
+    """a03 fell from 22 to 15, the deepest; a03, a08 and a09 are due; red is likely lost at .507 (small_run)."""
     run = small_run(tmp_path)
     run.account_facts["account_name"] = (NAMES * 2)[:len(run.account_facts)]
     write_index(run)
@@ -121,7 +121,7 @@ def test_the_tables_of_the_first_page_are_whole(tmp_path):
     movers = [[cell.value for cell in row] for row in book["Movers"]]
     assert movers[1][0] == "a03" and movers[1][5:8] == [22, 15, -7]
     due = [[cell.value for cell in row] for row in book["Renewals due in 90 days"]]
-    assert [row[0] for row in due[1:]] == ["a03", "a08", "a09"] and due[1][7] == .6
+    assert [row[0] for row in due[1:]] == ["a03", "a08", "a09"] and due[1][7] == pytest.approx(.50656, rel=1e-4)
     assert not [cell for rows in book.values() for row in rows for cell in row if cell.data_type == "f"]
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'href="exports/index.xlsx"' in page and page.count(".csv") == 5

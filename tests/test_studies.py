@@ -17,7 +17,9 @@ from cs_research.studies import (
     calibrated_card,
     card_check,
     claims,
+    cohorts,
     evidence,
+    judging,
     landmark,
     money,
     onboarding,
@@ -751,6 +753,44 @@ def test_health_by_month_leaves_out_months_of_too_few():
                            for n in range(accounts)])
     assert [row["month"] for row in state.health_by_month(scores, CARD, DEFINITIONS).rows] == ["2026-10-01"]
     assert "Too few" in state.health_by_month(scores[:9], CARD, DEFINITIONS).sentence
+
+
+def test_a_change_of_mean_health_has_no_interval_of_nine_managers():
+    rows = [score(str(n), m, 20.0 + n + rise * (n % 3), owner=f"M{n % 9}")
+            for rise, m in enumerate(("2025-10-01", "2026-10-01")) for n in range(20)]
+    found = state.health_by_month(pd.DataFrame(rows), CARD, DEFINITIONS)
+    assert (found.estimate, found.lower, found.upper) == (pytest.approx(.95), None, None)  # 7 x 1 + 6 x 2 of 20
+    alone = state.health_by_month(pd.DataFrame(rows).assign(owner=None), CARD, DEFINITIONS)
+    assert alone.lower < .95 < alone.upper
+
+
+def test_pairs_in_the_right_order_need_ten_accounts_on_either_side():
+    rows = pd.DataFrame({"account_id": [str(n) for n in range(20)], "is_churned": [True] * 10 + [False] * 10,
+                         "cluster": [str(n) for n in range(20)], "health": [*range(9), 15, *range(9, 19)]})
+    found = judging.auc_of(-rows["health"], rows, "is_churned", DEFINITIONS)
+    assert found.value == pytest.approx(.935) and found.lower < .935 < found.upper  # 15 lies above 6 and on one
+    fewer = rows.assign(account_id=rows["account_id"].replace("0", "1"))  # nine accounts churned
+    assert judging.auc_of(-fewer["health"], fewer, "is_churned", DEFINITIONS).value is None
+    few = rows.assign(cluster=[f"M{n % 9}" for n in range(20)])
+    assert judging.auc_of(-few["health"], few, "is_churned", DEFINITIONS).lower is None
+
+
+def test_mean_health_since_the_start_has_its_survivors_and_no_band_of_few_managers():
+    """Twenty accounts of January 2025 have health 20 at once and 24 a year later, when five of them are gone."""
+    rows = pd.DataFrame([score(str(n), m, health + n % 2, age_months=age, owner=f"M{n % 9}")
+                         for m, health, age, there in (("2025-01-01", 20.0, 0, 25), ("2026-01-01", 24.0, 12, 20))
+                         for n in range(there)])
+    cohort, = cohorts.by_start_year(rows, DEFINITIONS)
+    assert (cohort.year, cohort.starts) == (2025, 25) and cohort.means[12].value == 24.5
+    assert cohort.means[12].lower is None
+    sure, = cohorts.by_start_year(rows.assign(owner=None), DEFINITIONS)
+    assert sure.means[12].lower < 24.5 < sure.means[12].upper
+    assert dict(cohorts.survivors(rows, 2025))[12] == 0.8
+    later = rows.assign(account_id="b" + rows["account_id"], start_date=day("2026-01-01"), health=rows["health"] + 1)
+    both = pd.concat([rows, later]).assign(owner=None)
+    old, new = cohorts.by_start_year(both, DEFINITIONS)
+    age, less = cohorts.compared(both, new, old, DEFINITIONS)
+    assert (age, less.value) == (12, 1.0) and less.lower < 1.0 < less.upper
 
 
 def test_the_evidence_of_an_earlier_month_ends_there():

@@ -66,6 +66,17 @@ def test_the_list_of_a_week(data, tmp_path, capsys):
     assert not re.search(r"(?:src|href)=\"(?!#)", text) and "<script" not in text
 
 
+def test_the_list_in_japanese_leaves_names_alone(data, tmp_path, capsys):
+    (data / "contracts.csv").write_text(FILES["contracts"].replace("Three", "Never met"), encoding="utf-8")
+    assert exit_code(["weekly", str(data), "--out", str(tmp_path / "out"), "--lang", "ja"]) == 0
+    page = Path(capsys.readouterr().out.strip()).read_text(encoding="utf-8").split("<body")[1]
+    told = re.sub(r"<bdi>.*?</bdi>", "", page)
+    assert "今週連絡する顧客は2社" in told and "<li>面談がまだない <b>+20</b></li>" in told
+    assert "来週末までに面談の予定がある" in told and "これまでのリストに、担当者の判断がまだない。" in told
+    assert "<bdi>Never met</bdi>" in page and "&lt;b&gt;Two&lt;/b&gt;" in page
+    assert exit_code(["weekly", str(data), "--out", str(tmp_path / "out"), "--lang", "fr"]) == 2
+
+
 def test_the_list_filled_in_is_the_feedback(data, tmp_path):
     """A word on 001 makes one judged entry; the lines left empty are set aside, each by itself."""
     assert exit_code(["weekly", str(data), "--out", str(tmp_path / "out")]) == 0

@@ -14,6 +14,8 @@ from cs_research.cli import keeping  # noqa: F401  (its commands)
 from cs_research.cli.options import Acknowledge, AsOf, Data, Month, Zone, app, as_month, check_word, shown
 from cs_research.errors import Refused
 
+Lang = Annotated[str, typer.Option(help="Language of the pages that leadership opens, en or ja.")]
+
 
 @app.callback(invoke_without_command=True)
 def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
@@ -31,8 +33,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder that the reports are written to.")] = Path("reports"),
     zone: Zone = None,
     as_of: AsOf = None,
-    lang: Annotated[str, typer.Option(
-        help="Language of the first page, en or ja; the other lies beside it.")] = "en",
+    lang: Lang = "en",
     acknowledge: Acknowledge = None,
     engine: Annotated[str, typer.Option(
         help="What runs the SQL: duckdb, or spark for the same numbers from a cluster.")] = "duckdb",
@@ -121,14 +122,14 @@ def weekly(
     week: Annotated[str | None, typer.Option(
         help="ISO week of the list; the one that follows the data if not given.", metavar="YYYY-Www")] = None,
     out: Annotated[Path, typer.Option(help="Folder below which weekly/<week> is written.")] = Path("reports"),
-    zone: Zone = None, as_of: AsOf = None,
+    zone: Zone = None, as_of: AsOf = None, lang: Lang = "en",
 ) -> None:
     """Write the Monday list: whom to contact in a week and why. The last line printed is its page."""
     from cs_research.pipeline import Request
     from cs_research.weekly import write_week
 
     with shown() as (_, progress):
-        path = write_week(Request(data, out, zone=zone, as_of=as_of, progress=progress), week)
+        path = write_week(Request(data, out, zone=zone, as_of=as_of, lang=lang, progress=progress), week)
     print(path)
 
 

@@ -32,11 +32,6 @@ def beside(axes: Any, y: float, words: str) -> None:
     axes.text(1.02, y, words, transform=axes.get_yaxis_transform(), va="center")
 
 
-def bare(axes: Any) -> None:
-    axes.xaxis.set_visible(False)
-    axes.spines["bottom"].set_visible(False)
-
-
 def percent_axis(axis: Any) -> None:
     """Ticks in whole percents where they can be, never 92.5 rounded."""
     from matplotlib.ticker import MaxNLocator

@@ -11,7 +11,6 @@ from cs_research.display import COLOURS, Chart, drawing, nothing
 from cs_research.figures.marks import (
     apart,
     band_colour,
-    bare,
     beside,
     interval,
     labels,
@@ -26,20 +25,11 @@ MARKS = {"supported": "o", "contradicted": "x", "cannot_tell": "o"}
 
 
 def draw_bands(finding: Finding) -> Chart:
-    """Bars of `share` by `band` (state.health_bands): the colour, the word and the count."""
-    rows, key, title = finding.rows, "bands", "Accounts by colour of health"
-    if not rows:
-        return nothing(key, title, finding)
-    words = [f"{row['band']}: {count(row['accounts'])}, {percent(row['share'])}" for row in rows]
-    colours = [band_colour(row["band"], [row["band"] for row in rows]) for row in rows]
-    with drawing(key, title, "; ".join(words), 34 * len(rows) + 32, left=0.28, bottom=8) as (axes, chart):
-        axes.barh([row["band"] for row in rows], [row["share"] for row in rows], color=colours, height=0.62)
-        for y, row in enumerate(rows):
-            axes.annotate(f"{count(row['accounts'])} · {percent(row['share'])}", (row["share"], y), va="center",
-                          xytext=(6, 0), textcoords="offset points")
-        axes.set_xlim(0, max(row["share"] for row in rows) * 1.3 or 1)
-        bare(axes)
-    return chart[0]
+    """`share` by `band` with its interval (state.health_bands): the colour, the word and the count."""
+    rows = finding.rows
+    rows = [{**row, "estimate": row["share"], "beside": f"{count(row['accounts'])} · {percent(row['share'])}",
+             "colour": band_colour(row["band"], [one["band"] for one in rows])} for row in rows[::-1]]
+    return _intervals(finding, rows, "band", None, percent, "share of accounts")
 
 
 def draw_health_by_month(finding: Finding, card: models.Scorecard) -> Chart:
@@ -171,41 +161,16 @@ def draw_success(finding: Finding) -> Chart:
     rows, key, title = [row for row in finding.rows if row["rate"] is not None], "success", "Onboarding success"
     if not rows:
         return nothing(key, title, finding)
-    months, last = [row["month"][:7] for row in rows], rows[-1]
-    words = f"{months[-1]}: {percent(last['rate'])} (n = {count(last['n'])})"
-    with drawing(key, title, words, 240, right=0.8) as (axes, chart):
-        axes.plot(range(len(rows)), [row["rate"] for row in rows], color=COLOURS["accent"])
-        axes.annotate(words.split(": ")[1], (len(rows) - 1, last["rate"]), xytext=(6, 0), textcoords="offset points",
-                      va="center")
-        axes.set_ylim(0, 1)
-        percent_axis(axes.yaxis)
-        some_months(axes, months)
-    return chart[0]
+    return lines_by_month(key, title, [row["month"][:7] for row in rows],
+                          {f"of {count(rows[-1]['n'])}": [row["rate"] for row in rows]})
 
 
 def draw_onboarded(finding: Finding) -> Chart:
     """What became of accounts onboarded in time and of comparable others, as shares (onboarding_and_health)."""
-    rows, key, title = finding.details.get("picture", []), "onboarded", "Onboarded in time, and comparable others"
-    if not rows:
-        return nothing(key, title, finding)
-    looks = {"in_time": ("in time", "accent", "o", 0.14), "others": ("others", "hex", "s", -0.14)}
-    names = list(dict.fromkeys(row["what"] for row in rows))[::-1]
-    words = "; ".join(f"{row['what']}, {looks[row['arm']][0]}: {percent(row['share'])}" for row in rows)
-    with drawing(key, title, words, 70 * len(names) + 80, left=0.36, bottom=72) as (axes, chart):
-        for row in rows:
-            name, colour, mark, above = looks[row["arm"]]
-            y = names.index(row["what"]) + above
-            interval(axes, y, row["lower"], row["upper"])
-            axes.plot(row["share"], y, mark, color=COLOURS[colour], markersize=9)
-            axes.annotate(f"{percent(row['share'])} {name}", (row["upper"] or row["share"], y), va="center",
-                          xytext=(8, 0), textcoords="offset points")
-        labels(axes, names, 30)
-        axes.set_ylim(-0.5, len(names) - 0.5)
-        axes.set_xlim(0, 1.15)
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
-        percent_axis(axes.xaxis)
-        axes.set_xlabel(f"adjusted share, 95% interval, n = {count(rows[0]['n'])}")
-    return chart[0]
+    words = {"in_time": "in time", "others": "others"}
+    rows = [{**row, "what": f"{row['what']}, {words[row['arm']]}", "estimate": row["share"]}
+            for row in finding.details.get("picture", [])]
+    return _intervals(finding, rows, "what", None, percent, "adjusted share")
 
 
 def draw_rates(finding: Finding, label: str = "group") -> Chart:
@@ -247,7 +212,7 @@ def _intervals(finding: Finding, rows: list[dict[str, Any]], label: str, claimed
                 axes.plot(row["mark"], y, "D", color=COLOURS["ink"], markersize=9, markerfacecolor="none")
             if row["estimate"] is not None:
                 interval(axes, y, row["lower"], row["upper"])
-                axes.plot(row["estimate"], y, "o", color=COLOURS["accent"], markersize=8)
+                axes.plot(row["estimate"], y, "o", color=row.get("colour", COLOURS["accent"]), markersize=8)
         for value, style in ((claimed, (0, (4, 3))), (neutral, "-")):
             if value is not None:
                 axes.axvline(value, color=COLOURS["ink" if value == claimed else "axis"], linewidth=1, linestyle=style)

@@ -8,18 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cs_research.definitions.strict_yaml import read_yaml
 from cs_research.errors import CannotWrite, CsError
-from cs_research.finding import Finding
 from cs_research.report import formats
 from cs_research.report.phrases import say, speaking
 from cs_research.report.rendering import environment, stylesheet
 from cs_research.run import open_run, published_months
 from cs_research.runs import superseded, write_text
 
-OF_A_YEAR = ("net_revenue_retention", "gross_revenue_retention", "logo_churn")
-NUMBERS = {"net_revenue_retention": "tile_nrr", "gross_revenue_retention": "tile_grr", "logo_churn": "tile_logo_churn",
-           "healthy_in_touch": "tile_a", "share_green": "ar_best", "onboarding_success": "tile_onboarding"}
+TITLES = {"tile_green": "ar_best", "tile_red": "ar_worst"}  # of no card's own words
+RETENTION = {"tile_nrr", "tile_grr", "tile_arr_churn", "tile_logo_churn", "tile_logo_churn_month"}
 
 
 def write_archive(out: Path, lang: str = "en") -> Path:
@@ -44,17 +41,18 @@ def _month(out: Path, name: str) -> dict[str, Any]:
              "earlier": f".runs/superseded-{name}/index.html" if superseded(out, name) else ""}
     try:
         run = open_run(out / name)
-        plan, _ = read_yaml(run.checked("definitions/outcomes.yml"))
-        is_of_a_year = plan.get("retention_basis", "trailing_12") == "trailing_12"  # as the page of the month is
-        found = {key: one for key, one in run.findings.items() if is_of_a_year or key not in OF_A_YEAR}
+        tiles = run.about.get("tiles")  # none where an earlier version made the run
     except (CsError, OSError, ValueError, KeyError, TypeError) as error:  # of another version, or damaged
         return {**entry, "fault": getattr(error, "sentence", str(error))}
     return {**entry, "title": formats.day(run.month, "month"), "company": run.dataset["name"],
             "known": say("ar_known", day=formats.day(run.as_of)), "simulated": run.dataset["simulated"],
-            "numbers": [(say(title), *_number(found[key])) for key, title in NUMBERS.items()
-                        if key in found and found[key].estimate is not None]}
+            "numbers": [_number(tile) for tile in tiles or ()],
+            "why": say("ar_older") if tiles is None else
+            "" if RETENTION & {tile["key"] for tile in tiles} else say("ar_no_retention")}
 
 
-def _number(found: Finding) -> tuple[str, str]:
-    known = found.lower is not None and found.upper is not None
-    return formats.percent(found.estimate), formats.percents(found.lower, found.upper) if known else ""
+def _number(tile: dict[str, Any]) -> tuple[str, str, str]:
+    """Title, number and interval of a tile of the month's first page."""
+    key, value, lower, upper = (tile[part] for part in ("key", "value", "lower", "upper"))
+    return (say(TITLES.get(key, key)), formats.count(value) if key == "tile_accounts" else formats.percent(value),
+            "" if lower is None else formats.percents(lower, upper))

@@ -13,17 +13,19 @@ from typing import Any
 from markupsafe import Markup
 
 from cs_research.display import ROWS, Table
+from cs_research.report.phrases import phrases, speaking
 from cs_research.report.rendering import environment, stylesheet
 from cs_research.report.sanitise import safe_html, safe_svg
 from cs_research.report.spreadsheet import write_tables
+from cs_research.report.translation import english, in_language, translated
 from cs_research.run import Run
 
 _ACCOUNT = re.compile(r'<span class="account ([0-9a-f]{16})">(.*?)</span>', re.DOTALL)
 
 
-def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, str]) -> list[Path]:
+def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, str], lang: str = "en") -> list[Path]:
     """Write `<run>/<name>.html` for each executed notebook of the run, every one with links to all others, and
-    `<run>/accounts/<stem>.html` for those of single accounts (stem -> account_id)."""
+    `<run>/accounts/<stem>.html` for those of single accounts (stem -> account_id), in `lang`: leadership opens them."""
     notebooks = {name: _read(run, name) for name in names}
     titles = {name: _title(notebook, name) for name, notebook in notebooks.items()}
     pages = []
@@ -33,11 +35,15 @@ def write_notebook_pages(run: Run, names: Sequence[str], accounts: Mapping[str, 
         pages.append(_write(run, name, notebook, _about(run, titles[name], links, accounts)))
     facts = run.account_facts.set_index("account_id")["account_name"] if accounts else {}
     links = [{"href": f"../{name}.html", "title": title, "is_here": False} for name, title in titles.items()]
-    for stem, account in accounts.items():
-        notebook, name = _read(run, f"account/{stem}"), facts[account]
-        notebook.cells = notebook.cells[1:]  # its title: the account's name takes the place
-        about = _about(run, name if isinstance(name, str) else account, links, accounts, "../")
-        pages.append(_write(run, f"accounts/{stem}", notebook, about))
+    with speaking(lang):
+        words = english(run.definitions)
+        links = [link | {"title": phrases().get(f"nb_{name}", link["title"])}
+                 for name, link in zip(titles, links, strict=True)]
+        for stem, account in accounts.items():
+            notebook, name = _read(run, f"account/{stem}"), facts[account]
+            notebook.cells = notebook.cells[1:]  # its title: the account's name takes the place
+            about = _about(run, name if isinstance(name, str) else account, links, accounts, "../") | {"lang": lang}
+            pages.append(_write(run, f"accounts/{stem}", notebook, about, words))
     return pages
 
 
@@ -47,11 +53,12 @@ def _read(run: Run, name: str) -> Any:
     return nbformat.read(run.folder / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
-def _write(run: Run, name: str, notebook: Any, about: dict[str, Any]) -> Path:
+def _write(run: Run, name: str, notebook: Any, about: dict[str, Any], words: Mapping[str, str] | None = None) -> Path:
     path, file = run.folder / f"{name}.html", name.replace("/", "-")
     path.parent.mkdir(exist_ok=True)
     text, tables = page(notebook, about, f"{about['root']}exports/{file}")
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(in_language(text, words or {}), encoding="utf-8", newline="\n")
+    tables = {translated(name, words or {}): table for name, table in tables.items()}
     write_tables(run.folder / "exports" / file, tables, {"Page": name} | dict(about["stamp"]))
     return path
 

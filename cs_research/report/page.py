@@ -36,10 +36,11 @@ def write_index(run: Any, lang: str = "en") -> Path:
     due = Due(view)
     found = jobs(due)
     tables = page_tables(view, due, found)
-    kickers = table_names(due)
     called = run.dataset["name"] + (" (simulated)" if run.dataset["simulated"] else "")
-    write_tables(folder / "exports" / "index", {kickers[name]: table for name, table in tables.items()},
-                 {"Page": "index", "Data set": called, "Month": f"{view.month:%Y-%m}", "As of": f"{run.as_of}"})
+    with speaking(lang):
+        kickers = table_names(due)
+        write_tables(folder / "exports" / "index", {kickers[name]: table for name, table in tables.items()},
+                     {"Page": "index", "Data set": called, "Month": f"{view.month:%Y-%m}", "As of": f"{run.as_of}"})
     names = {one: "index.html" if one == lang else f"index.{one}.html" for one in LANGUAGES}
     for one, name in names.items():
         (folder / name).write_text(_page(due, found, one, names, tables), encoding="utf-8", newline="\n")
@@ -52,7 +53,6 @@ def accounts_listed(run: Any, at_most: int) -> dict[str, str]:
     due = Due(view)
     movers_section(view), renewals_section(due), actions_section(due, jobs(due))
     return {page_stem(account): account for account in list(view.listed)[:at_most]}
-
 
 def page(run: Any, lang: str = "en") -> str:
     """The text of the page in a language, alone: without links to other languages and tables."""

@@ -114,8 +114,21 @@ def told(sentence: str, words: Mapping[str, Text]) -> str:
     """A sentence that a Finding or a hold carries, in the language of the page: by `told` of the phrases, whose
     patterns hold {0}, {1} ... for what differs; the last one catches all. English is told as it is."""
     for pattern, phrase in phrases()["told"].items():
-        found = re.fullmatch(re.sub(r"\\\{(\d)\\\}", r"(?P<g\1>.+?)", re.escape(pattern)), sentence)
-        if found:
-            values = [value for _, value in sorted(found.groupdict().items())]
+        if (values := gaps(pattern, sentence)) is not None:
             return phrase.format(*(label(words[value]) if value in words else value for value in values))
     return sentence
+
+
+def gaps(pattern: str, text: str, within: str = ".") -> list[str] | None:
+    """What stands in {0}, {1} ... of a pattern, characters of `within`; None where the text is not of it.
+
+    >>> gaps("{0} of {1}", "3 of 7"), gaps("{0} of {1}", "three")
+    (['3', '7'], None)
+    """
+    found = _pattern(pattern, within).fullmatch(text)
+    return None if found is None else [value for _, value in sorted(found.groupdict().items())]
+
+
+@cache
+def _pattern(pattern: str, within: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\d)\\\}", rf"(?P<g\1>{within}+?)", re.escape(pattern)))

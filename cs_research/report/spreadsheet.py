@@ -16,6 +16,7 @@ import pandas as pd
 
 from cs_research.display import Table, kind
 from cs_research.errors import Refused
+from cs_research.report.translation import translated
 
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _LOOKS = {"text": "@", "month": "yyyy-mm-dd", "date": "yyyy-mm-dd", "share": "0.0%", "points": "0.0",
@@ -93,8 +94,10 @@ def write_tables(base: Path, tables: Mapping[str, Table], about: Mapping[str, st
     """Write the tables of a page as `<base>.xlsx` and, one by one, as `<base>-1.csv` and on; nothing without tables."""
     base.parent.mkdir(exist_ok=True)
     if tables:
-        told = [*about.items(), *zip(_sheet_names(tables), tables, strict=True)]
-        first = {"About": Table([dict(zip("ab", pair, strict=True)) for pair in told], {"a": "This file", "b": ""})}
+        told = [*([translated(text, {}) for text in pair] for pair in about.items()),
+                *zip(_sheet_names(tables), tables, strict=True)]
+        first = {translated("About", {}): Table([dict(zip("ab", pair, strict=True)) for pair in told], {
+            "a": translated("This file", {}), "b": ""})}
         write_workbook(base.with_name(f"{base.name}.xlsx"), first | dict(tables))
     for number, table in enumerate(tables.values(), start=1):
         path = base.with_name(f"{base.name}-{number}.csv")

@@ -18,10 +18,9 @@ from cs_research.movement import movements
 from cs_research.report.phrases import called
 from cs_research.scorecards import lowest_total
 from cs_research.scores import health_cut, previous_quadrants
-from cs_research.studies import stats
-from cs_research.studies.evidence import clusters, of_card, seen_until
-from cs_research.studies.judging import known_chance, rate_of
-from cs_research.studies.money import YEAR, Cohort, opening_cohort
+from cs_research.studies.evidence import of_card, seen_until
+from cs_research.studies.money import YEAR, Cohort, kept_of, opening_cohort
+from cs_research.studies.state import health_bands, share_by_month
 
 RATES = ("nrr", "grr", "arr_churn", "logo_churn")
 TREND = 13  # months in a tile's trend: a year back and today
@@ -126,6 +125,11 @@ class View:
     def has_health(self) -> bool:
         return bool(self.now["health"].notna().any())
 
+    @cached_property
+    def bands(self) -> Finding:
+        """How many accounts of this month have which band (state.health_bands)."""
+        return health_bands(self.panel, self.card, self.definitions, self.month)
+
     @property
     def has_quadrant(self) -> bool:
         return bool(self.now["quadrant"].notna().any())
@@ -157,20 +161,10 @@ class View:
         """ARR of the accounts in `frame`, None where money is not measured."""
         return float(frame["arr"].sum()) if self.has_money and frame["arr"].notna().all() else None
 
-    def share(self, flag: pd.Series) -> Estimate:
-        """Share of this month's accounts with `flag` (empty: not counted), with its clustered interval; none of too
-        few accounts."""
-        known = flag.dropna()
-        if not self.enough(len(known)):
-            return stats.NOTHING
-        who = clusters(self.now.reset_index()).set_axis(self.now.index)
-        return rate_of(known.astype(float), who.loc[known.index], self.definitions)
-
     def shares(self, flag: pd.Series) -> pd.Series:
         """Share of `flag` (by row of the panel, empty: not counted) by month up to this one, none of too few
         accounts; empty where this month has no share."""
-        by_month = flag.astype(float).groupby(self.panel["month"]).agg(["mean", "count"])
-        shares = by_month["mean"].where(by_month["count"].map(self.enough)).dropna()
+        shares = share_by_month(self.panel, flag, self.definitions)
         return shares if self.month in shares.index else shares[:0]
 
     def enough(self, accounts: int) -> bool:
@@ -227,16 +221,8 @@ class View:
         return rows.iloc[0] if len(rows) else None
 
     def retained(self, name: str) -> Estimate:
-        """nrr, grr, arr_churn or logo_churn as the table `retention` has it, with the interval of the accounts of the
-        opening (over one month: logo_churn only)."""
-        rows, last = self.cohort.rows, self.retention.loc[self.month]
-        if name == "logo_churn":
-            about = rate_of(~rows["is_here"], rows["cluster"], self.definitions)
-        else:
-            top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
-                   "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]
-            about = known_chance(stats.total_ratio(top, rows["opening"], rows["cluster"]), self.definitions)
-        return Estimate(float(last[name]), about.lower, about.upper, int(last["logos_opening"]), about.clusters)
+        """nrr, grr, arr_churn or logo_churn of the accounts of the opening (over one month: logo_churn only)."""
+        return kept_of(self.cohort, name, self.definitions)
 
     @cached_property
     def cohort(self) -> Cohort:

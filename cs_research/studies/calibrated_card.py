@@ -11,7 +11,7 @@ from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import DRAWS, Calibration, calibrated, is_apart, logit, points_drawn
 from cs_research.studies.card_check import APART, windows, with_chances
 from cs_research.studies.evidence import Evidence
-from cs_research.studies.judging import cannot_measure, rate_row
+from cs_research.studies.judging import cannot_measure, known_chance, rate_row
 from cs_research.studies.weekly_list import next_version
 
 POINTS, CHANCES = "calibrated_points", "card_chances"
@@ -42,7 +42,7 @@ def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
     if found.why:
         return Finding(POINTS, f"No points can be calibrated: {found.why}.", n=len(frame), verdict="cannot_tell",
                        details={"notes": notes})
-    rules, difference = evidence.definitions.claims, found.difference
+    rules, difference = evidence.definitions.claims, known_chance(found.difference, evidence.definitions)
     verdict, doubt = found.verdict(rules.min_clusters), foresight.doubt(evidence)
     drawn = points_drawn(rows, expert_points(card), draws)[:, :, -1] if rules.min_clusters <= len(
         set(rows.cluster)) else None
@@ -91,8 +91,8 @@ def card_chances(evidence: Evidence) -> Finding:
     if is_apart(rows["said"], gone):
         return cannot_measure(CHANCES, APART, evidence.readings.notes())
     level, slope, pulls = logit(rows["said"].to_numpy(float), gone.to_numpy(float))
-    bold = stats.interval(slope, pulls[:, 1], rows["cluster"])
-    shift = stats.interval(level, pulls[:, 0], rows["cluster"])
+    bold, shift = (known_chance(stats.interval(value, pulls[:, place], rows["cluster"]), evidence.definitions)
+                   for place, value in ((1, slope), (0, level)))
     chance, table = 1 / (1 + np.exp(-rows["said"])), []
     for band in evidence.card.bands:
         mine = rows[rows["health_band"] == band]

@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from cs_research.definitions import Definitions
 from cs_research.finding import Estimate, Finding, Judgement, with_interval
 from cs_research.numbers import count
 from cs_research.studies import foresight, stats
 from cs_research.studies.calibration import Windows, is_apart, logit, split
 from cs_research.studies.evidence import KEY, Evidence
-from cs_research.studies.judging import cannot_measure, too_few
+from cs_research.studies.judging import auc_of, cannot_measure, known_chance, too_few
 
 NAME = "card_foretells_churn"
 CEILING = "ceiling"
@@ -94,8 +95,9 @@ def card_and_churn(evidence: Evidence) -> Finding:
     if few := too_few(evidence, NAME, fewest(test),
                       "churned or stayed (the fewer) among the later windows that test the card", notes):
         return few
-    card = stats.auc(-test["health"], test["is_churned"], test["cluster"])
-    table = [{"what": "the card", **card.row()}, *_baselines(evidence, parts, test), *_expansion(test)]
+    card = auc_of(-test["health"], test, "is_churned", evidence.definitions)
+    table = [{"what": "the card", **card.row()}, *_baselines(evidence, parts, test),
+             *_expansion(test, evidence.definitions)]
     verdict = _verdict(card, table, evidence.definitions.claims.min_clusters, foresight.doubt(evidence))
     sentence = (f"Of an account that churned and one that stayed, the card had the churned one lower in "
                 f"{with_interval(card)} of pairs, out of time: {verdict.reason}.")
@@ -124,7 +126,8 @@ def _baselines(evidence: Evidence, parts: list[tuple[pd.DataFrame, pd.DataFrame]
                 was[measured], early["is_churned"].astype(int), now[measured])}
         scored.append(pd.DataFrame(scores, index=late.index))
     names = {"best single indicator": f"best single indicator ({', '.join(dict.fromkeys(best))})"}
-    return [_compared(names.get(words, words), pd.concat(part[words] for part in scored), test)
+    return [_compared(names.get(words, words), pd.concat(part[words] for part in scored), test,
+                      evidence.definitions)
             for words in scored[0] if all(words in part and part[words].notna().mean() >= 0.5 for part in scored)]
 
 
@@ -145,16 +148,17 @@ def learned(early: pd.DataFrame, events: pd.Series, late: pd.DataFrame) -> list[
                               index=late.index)) for words, model in models.items()]
 
 
-def _compared(words: str, score: pd.Series, test: pd.DataFrame) -> dict[str, Any]:
+def _compared(words: str, score: pd.Series, test: pd.DataFrame, definitions: Definitions) -> dict[str, Any]:
     score = score.fillna(score.mean())
     less = stats.auc_difference(-test["health"], -score, test["is_churned"], test["cluster"])
-    return {"what": words, **stats.auc(-score, test["is_churned"], test["cluster"]).row(),
+    less = known_chance(less, definitions)
+    return {"what": words, **auc_of(-score, test, "is_churned", definitions).row(),
             "card_less_this": less.value, "less_lower": less.lower, "less_upper": less.upper}
 
 
-def _expansion(test: pd.DataFrame) -> list[dict[str, Any]]:
+def _expansion(test: pd.DataFrame, definitions: Definitions) -> list[dict[str, Any]]:
     known = test[test["is_expanded"].notna()]
-    found = stats.auc(known["health"], known["is_expanded"].astype(bool), known["cluster"])
+    found = auc_of(known["health"], known, "is_expanded", definitions)
     return [] if found.value is None else [{"what": "the card, of who expands", **found.row()}]
 
 
@@ -163,7 +167,7 @@ def _verdict(card: Estimate, table: list[dict[str, Any]], min_clusters: int, dou
     if card.clusters < min_clusters or card.lower is None or card.upper is None:
         return Judgement("cannot_tell", "too few groups to judge chance by")
     better = [line["what"] for line in table if line.get("less_upper") is not None and line["less_upper"] < 0
-              and line["lower"] > 0.5 and not line["what"].startswith(CEILING)]
+              and (line["lower"] or 0.0) > 0.5 and not line["what"].startswith(CEILING)]
     if card.upper <= 0.5 or doubt or better:
         return Judgement("investigate", doubt or (f"{' and '.join(better)} does better" if better else
                                                   "worse than a coin"))

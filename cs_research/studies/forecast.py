@@ -15,11 +15,10 @@ import pandas as pd
 from cs_research.definitions import Definitions
 from cs_research.finding import Finding
 from cs_research.history import CLOSED
-from cs_research.numbers import count, percent
+from cs_research.numbers import amount, count, percent
 from cs_research.studies.evidence import NOTE_TODAY, Evidence, clusters
 from cs_research.studies.incidence import MONTH_DAYS
 from cs_research.studies.judging import under_floor
-from cs_research.studies.money import amount
 from cs_research.studies.stats import LEVEL
 
 NAME = "renewal_forecast"
@@ -144,10 +143,14 @@ def due_ahead(history: pd.DataFrame, outcomes: pd.DataFrame, month: pd.Timestamp
     (ARR of the month, else 1). After its next due date a term shorter than the horizon is followed by its like."""
     now = history[(history["month"] == month) & history["due_date"].notna()]
     now = now.merge(outcomes[["account_id", "due_date", "term_start"]], on=["account_id", "due_date"])
+    return terms_ahead(now.assign(amount=now["arr"] if history["arr"].notna().all() else 1.0), month, months)
+
+
+def terms_ahead(now: pd.DataFrame, month: pd.Timestamp, months: int) -> pd.DataFrame:
+    """As `due_ahead`, of accounts with a due_date, its term_start, an owner, a health_band and an amount."""
     term = ((now["due_date"] - now["term_start"]).dt.days / MONTH_DAYS).round().clip(lower=1).astype(int)
     first = (now["due_date"].dt.year - month.year) * 12 + now["due_date"].dt.month - month.month
-    size = now["arr"] if history["arr"].notna().all() else pd.Series(1.0, index=now.index)
-    each = pd.concat([now.assign(lead=first + again * term, amount=size) for again in range(months)])
+    each = pd.concat([now.assign(lead=first + again * term) for again in range(months)])
     each = each[each["lead"] <= months].sort_values(["account_id", "lead"], kind="stable", ignore_index=True)
     return each.assign(cluster=clusters(each), cell=_cell(each))[["account_id", "lead", "cluster", "cell", "amount"]]
 
@@ -168,7 +171,7 @@ def forecast(known: pd.DataFrame, ahead: pd.DataFrame, months: int = HORIZON, dr
     managers and quarters that differ as much as they did, and the luck of every renewal. The same seed, the same rows.
     """
     rng = np.random.default_rng(seed)
-    chance, differ, drawn = _chances(known, ahead["cell"], rng, draws)
+    chance, differ, drawn = chances(known, ahead["cell"], rng, draws)
     account, _ = pd.factorize(ahead["account_id"])
     lead, size = ahead["lead"].to_numpy(), ahead["amount"].to_numpy(dtype=float)
     start = np.flatnonzero(np.diff(account, prepend=-1))
@@ -193,7 +196,7 @@ def forecast(known: pd.DataFrame, ahead: pd.DataFrame, months: int = HORIZON, dr
     return pd.DataFrame(rows, columns=["months", "accounts", "due", "kept", "lower", "upper"])
 
 
-def _chances(known: pd.DataFrame, cell: pd.Series, rng: np.random.Generator,
+def chances(known: pd.DataFrame, cell: pd.Series, rng: np.random.Generator,
              draws: int) -> tuple[np.ndarray, list[float], np.ndarray]:
     """The chance of each row to be renewed; how far managers and quarters differ (logit); draws of the chances."""
     kept = (known["weight"] * known["is_kept"]).groupby(known["cell"]).sum()

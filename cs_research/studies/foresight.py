@@ -10,7 +10,7 @@ from cs_research.numbers import count, number
 from cs_research.studies import stats
 from cs_research.studies.evidence import KEY, Evidence, clusters
 from cs_research.studies.incidence import MONTH_DAYS
-from cs_research.studies.judging import rate_of, too_few
+from cs_research.studies.judging import auc_of, rate_of, too_few
 
 TOO_GOOD = 0.95     # pairs in the right order: more than any honest score of churn is known to reach
 LEAK_GAIN = 0.15    # what a score may gain as the end comes near before it is suspected
@@ -85,7 +85,7 @@ def told_by_distance(evidence: Evidence) -> Finding:
     table = []
     for what in ("the card", *(i.id for i in evidence.card.indicators)):
         column = "health" if what == "the card" else what
-        lines = [{"what": what, "read": words, **_order(rows, column).row()} for words, rows in read.items()]
+        lines = [{"what": what, "read": words, **_order(evidence, rows, column).row()} for words, rows in read.items()]
         table += _suspected([line for line in lines if line["estimate"] is not None])
     suspects = list(dict.fromkeys(line["what"] for line in table if line["is_suspect"]))
     near = [line for line in table if line["what"] == "the card"]
@@ -128,9 +128,9 @@ def _by_distance(evidence: Evidence) -> dict[str, pd.DataFrame]:
     return {words: rows.assign(is_churned=rows["is_churned"].astype(bool)) for words, rows in read.items()}
 
 
-def _order(rows: pd.DataFrame, column: str) -> Estimate:
+def _order(evidence: Evidence, rows: pd.DataFrame, column: str) -> Estimate:
     rows = rows[rows[column].notna()] if column in rows else rows[:0]
-    return stats.auc(-rows[column], rows["is_churned"], rows["cluster"]) if len(rows) else stats.NOTHING
+    return auc_of(-rows[column], rows, "is_churned", evidence.definitions) if len(rows) else stats.NOTHING
 
 
 def _suspected(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -68,6 +68,15 @@ def rate_of(events: pd.Series, cluster: pd.Series, definitions: Definitions, man
     return known_chance(stats.rate(events, cluster), definitions, managers)
 
 
+def auc_of(score: pd.Series, rows: pd.DataFrame, event: str, definitions: Definitions) -> Estimate:
+    """AUC of a score for an event of the rows; nothing where fewer accounts than the floor have it, or have it not."""
+    happened = rows[event].astype(bool)
+    fewer = min(rows.loc[happened == side, "account_id"].nunique() for side in (True, False))
+    if not definitions.claims.are_enough(fewer):
+        return replace(stats.NOTHING, n=len(rows))
+    return known_chance(stats.auc(score, happened, rows["cluster"]), definitions)
+
+
 def rate_row(rows: pd.DataFrame, event: str, definitions: Definitions, managers: int = 0) -> dict[str, Any]:
     """One line of a table of rates: n, events, rate, lower, upper; all but n empty under the floor."""
     if not definitions.claims.are_enough(rows["account_id"].nunique()):

@@ -9,7 +9,7 @@ import pandas as pd
 from cs_research.definitions import Definitions
 from cs_research.finding import CLOSE, Estimate, Finding, with_interval
 from cs_research.history import CLOSED
-from cs_research.numbers import count, percent
+from cs_research.numbers import amount, count, percent
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
 from cs_research.studies.judging import NO_END, known_chance, rate_of, under_floor
@@ -96,6 +96,18 @@ def cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definition
                   int((due["outcome"] == "unknown").sum()), "renewals due in twelve months", "of the renewals due")
 
 
+def kept_of(group: Cohort, name: str, definitions: Definitions) -> Estimate:
+    """nrr, grr, arr_churn or logo_churn of a cohort, with its interval; nothing of money that is not known of all."""
+    rows = group.rows
+    if name == "logo_churn":
+        return rate_of(~rows["is_here"], rows["cluster"], definitions)
+    if rows[["opening", "closing"]].isna().any(axis=None):
+        return stats.NOTHING
+    top = {"nrr": rows["closing"], "grr": rows[["opening", "closing"]].min(axis=1),
+           "arr_churn": rows["opening"].where(~rows["is_here"], 0.0)}[name]
+    return known_chance(stats.total_ratio(top, rows["opening"], rows["cluster"]), definitions)
+
+
 def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date,
                  gross: bool = False) -> Finding:
     """NRR, or GRR (`gross`), of the cohort that `retention_basis` names.
@@ -104,13 +116,11 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
     """
     title = "gross revenue retention" if gross else "net revenue retention"
     name, group = title.replace(" ", "_"), cohort(scores, outcomes, definitions, month)
-    rows = group.rows
     if silent := group.without_rate(name, definitions):
         return silent
-    if rows[["opening", "closing"]].isna().any(axis=None) or rows["opening"].sum() <= 0:
+    estimate = kept_of(group, "grr" if gross else "nrr", definitions)
+    if estimate.value is None:
         return Finding.not_measured(name, NO_MONEY)
-    kept = rows[["opening", "closing"]].min(axis=1) if gross else rows["closing"]
-    estimate = known_chance(stats.total_ratio(kept, rows["opening"], rows["cluster"]), definitions)
     sentence = f"{title.capitalize()} {group.over} is {with_interval(estimate)}."
     return _finding(name, sentence, estimate, group.notes())
 
@@ -120,7 +130,7 @@ def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Def
     group = cohort(scores, outcomes, definitions, month)
     if silent := group.without_rate("logo_churn", definitions):
         return silent
-    estimate = rate_of(~group.rows["is_here"], group.rows["cluster"], definitions)
+    estimate = kept_of(group, "logo_churn", definitions)
     sentence = f"{with_interval(estimate)} of the {group.who} were lost."
     return _finding("logo_churn", sentence, estimate, ["Counted, not weighed by revenue.", *group.notes()])
 
@@ -233,8 +243,7 @@ def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.D
     sentence = (f"Logo churn by month is {with_interval(estimate)}, of the openings of {count(len(months), 'month')} "
                 f"together; the line of {percent(yearly)} a year is {percent(yearly / YEAR)} a month.")
     table = rows[["month", "logo_churn", "arr_churn", "logos_opening"]].to_dict("records")
-    return Finding.of("churn_by_month", sentence, estimate, notes=[], rows=table, clusters=estimate.clusters,
-                      line=yearly / YEAR)
+    return Finding.of("churn_by_month", sentence, estimate, rows=table, clusters=estimate.clusters, line=yearly / YEAR)
 
 
 def kept_by_band(scores: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions,
@@ -253,7 +262,7 @@ def kept_by_band(scores: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataF
         mine = group.rows[band == which]
         estimate = stats.NOTHING
         if definitions.claims.are_enough(len(mine)):
-            estimate = known_chance(stats.total_ratio(mine["closing"], mine["opening"], mine["cluster"]), definitions)
+            estimate = kept_of(replace(group, rows=mine), "nrr", definitions)
             told.append(f"{which} {with_interval(estimate)}")
         rows.append({"band": which, "opening": mine["opening"].sum(), **estimate.row("rate"), "n": len(mine)})
     sentence = f"NRR over twelve months by the band of a year ago: {'; '.join(told)}." if told else \
@@ -272,7 +281,7 @@ def lifetime_value(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: De
         return silent
     if now.empty or now.isna().any():
         return Finding.not_measured("lifetime_value", NO_MONEY)
-    churn, revenue = rate_of(~group.rows["is_here"], group.rows["cluster"], definitions), now.mean()
+    churn, revenue = kept_of(group, "logo_churn", definitions), now.mean()
     low, high = (revenue / x if x else None for x in (churn.upper, churn.lower))
     each = f"{amount(revenue, currency)} a year per account"
     if not churn.value:
@@ -284,15 +293,6 @@ def lifetime_value(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: De
                 f"{with_interval(churn)}.")
     return _finding("lifetime_value", sentence, Estimate(revenue / churn.value, low, high, churn.n, churn.clusters),
                     group.notes())
-
-
-def amount(value: float, currency: str = "") -> str:
-    """A sum of money with its currency, to four figures that count.
-
-    >>> amount(1_234_567, "JPY"), amount(950)
-    ('JPY 1,235,000', '950')
-    """
-    return f"{currency} {count(float(f'{value:.4g}'))}".strip()
 
 
 def _finding(name: str, sentence: str, estimate: Estimate, notes: list[str],

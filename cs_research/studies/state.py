@@ -14,7 +14,7 @@ from cs_research.finding import Finding, with_interval
 from cs_research.numbers import count, number, percent
 from cs_research.studies import stats
 from cs_research.studies.evidence import clusters
-from cs_research.studies.judging import rate_of, under_floor
+from cs_research.studies.judging import known_chance, rate_of, under_floor
 
 
 def of_month(table: pd.DataFrame, month: date) -> pd.DataFrame:
@@ -30,11 +30,11 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
         return Finding.not_measured(name, f"no account has a score of the card {card.name} in {month:%Y-%m}")
     if few := under_floor(name, len(known), definitions, f"with a score in {month:%Y-%m}"):
         return few
-    table = [{"band": band, "accounts": int((known["health_band"] == band).sum()),
-              "share": float((known["health_band"] == band).mean()),
-              "arr": rows.loc[rows["health_band"] == band, "arr"].sum(min_count=1)} for band in card.bands]
-    best = rate_of(known["health_band"] == card.bands[-1], clusters(known), definitions)
-    worst = rate_of(known["health_band"] == card.bands[0], clusters(known), definitions)
+    shares = {band: rate_of(known["health_band"] == band, clusters(known), definitions) for band in card.bands}
+    table = [{"band": band, "accounts": int((known["health_band"] == band).sum()), "share": share.value,
+              "lower": share.lower, "upper": share.upper,
+              "arr": rows.loc[rows["health_band"] == band, "arr"].sum(min_count=1)} for band, share in shares.items()]
+    best, worst = shares[card.bands[-1]], shares[card.bands[0]]
     blank = len(rows) - len(known)
     sentence = (f"{with_interval(best)} of the accounts with a score are {card.bands[-1]}, {with_interval(worst)} are "
                 f"{card.bands[0]}.")
@@ -43,6 +43,12 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
     usage_only = "is_usage_only" in rows and bool(known["is_usage_only"].all())
     notes += ["Usage only: no indicator of engagement or return is measured."] if usage_only else []
     return Finding.of(name, sentence, best, rows=table, notes=notes)
+
+
+def share_by_month(scores: pd.DataFrame, flag: pd.Series, definitions: Definitions) -> pd.Series:
+    """Share of accounts with `flag` (by row of the scores, empty: not counted) by month, where enough are counted."""
+    by_month = flag.astype(float).groupby(scores["month"]).agg(["mean", "count"])
+    return by_month["mean"].where(by_month["count"].map(definitions.claims.are_enough)).dropna()
 
 
 def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: Definitions) -> Finding:
@@ -64,7 +70,7 @@ def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: D
               **{band: shares.at[month, band] for band in card.bands}} for month in shares.index]
     last = known["month"].max()
     year = known[known["month"].isin([last, last - pd.DateOffset(months=12)])]
-    change = stats.mean_difference(year["health"], year["month"] == last, clusters(year))
+    change = known_chance(stats.mean_difference(year["health"], year["month"] == last, clusters(year)), definitions)
     sentence = (f"Mean health changed by {with_interval(change, 'difference')} in the year to {last:%Y-%m}."
                 if change.value is not None else f"{last:%Y-%m} has no month a year before it to compare with.")
     notes = ["Accounts that left are no longer in the mean, so part of a rise is who stayed."]

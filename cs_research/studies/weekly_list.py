@@ -21,7 +21,7 @@ from cs_research.definitions import Definitions, models
 from cs_research.finding import Estimate, Finding, value_text, with_interval
 from cs_research.numbers import count, number
 from cs_research.studies import stats
-from cs_research.studies.judging import under_floor
+from cs_research.studies.judging import known_chance, under_floor
 from cs_research.weeks import next_monday, week_name
 
 KEY, REASONS = ["account_id", "week"], 3  # factors named beside an account
@@ -176,10 +176,9 @@ def list_precision(rows: pd.DataFrame, definitions: Definitions) -> Finding:
     size = int(mine["size"].sum())
     table = [{"order": "the list", "rate": mine["hits"].sum() / size, "n": size}]
     for what, other in (("renewal date", by_date), ("chance", chance)):
-        beyond = replace(difference(mine, other), n=size)
+        beyond = replace(known_chance(difference(mine, other), definitions), n=size)
         table.append({"order": what, "rate": other["hits"].sum() / size, "form": "points", **beyond.row()})
-    known = beyond.excludes_zero and beyond.clusters >= definitions.claims.min_clusters
-    verdict = ("keep" if beyond.value > 0 else "investigate") if known else "cannot_tell"
+    verdict = ("keep" if beyond.value > 0 else "investigate") if beyond.excludes_zero else "cannot_tell"
     shown = [value_text(Estimate(line["rate"], None, None, 0, 0), "rate") for line in table]
     sentence = (f"Of the judged accounts that the list puts first, managers found {shown[0]} rightly listed; by "
                 f"renewal date it would be {shown[1]}, by chance {shown[2]}. The list less chance: "

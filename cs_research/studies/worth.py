@@ -9,9 +9,9 @@ from scipy.special import chdtri, expit
 from cs_research.finding import Estimate, Finding, with_interval
 from cs_research.numbers import count, number, percent
 from cs_research.studies import stats
-from cs_research.studies.card_check import fewest, with_chances
+from cs_research.studies.card_check import with_chances
 from cs_research.studies.evidence import KEY, Evidence
-from cs_research.studies.judging import cannot_measure, known_chance, too_few, under_floor
+from cs_research.studies.judging import auc_of, cannot_measure, known_chance, too_few, under_floor
 
 WEEKS = 52 / 12     # of a month
 BLIND_SHARE = 0.1   # of the accounts that a list holds where no manager is known
@@ -97,10 +97,8 @@ def by_subgroup(evidence: Evidence) -> Finding:
         if column.nunique() > 1 for value in dict.fromkeys(column.dropna().sort_values())]
     table = []
     for words, mask in groups:
-        inside, churned = rows[mask], rows[mask]["is_churned"].astype(bool)
-        is_enough = rules.are_enough(fewest(inside.assign(is_churned=churned)))
-        one = stats.auc(-inside["health"], churned, inside["cluster"]) if is_enough else stats.NOTHING
-        table.append({"what": words, **known_chance(one, evidence.definitions).row(), "n": len(inside)})
+        one = auc_of(-rows[mask]["health"], rows[mask], "is_churned", evidence.definitions)
+        table.append({"what": words, **one.row()})
     if table[0]["estimate"] is None:
         return cannot_measure(name, f"fewer than {rules.min_accounts} accounts churned, or stayed")
     known = [line for line in table[1:] if line["estimate"] is not None]

@@ -10,8 +10,8 @@ from cs_research.report.charts.svg import figure, meter, num, tag, text
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """One start year: ages in months, mean health and the ends of its interval, all of one length."""
+class Line:
+    """One start year: ages in months, mean health and, where there is one, its interval, all of one length."""
 
     name: str
     starts: str
@@ -21,7 +21,7 @@ class Cohort:
     upper: Sequence[float]
 
 
-def cohort_chart(key: str, cohorts: Sequence[Cohort], stay: Sequence[tuple[int, float]],
+def cohort_chart(key: str, cohorts: Sequence[Line], stay: Sequence[tuple[int, float]],
                  marks: Sequence[tuple[int, str]], edges: Sequence[float], bands: Sequence[str],
                  words: dict[str, str], alt: tuple[str, str], phone: bool = False) -> Markup:
     """Cohorts in order of their start (the newest last), survival steps `stay` as (age, share) below.
@@ -31,7 +31,7 @@ def cohort_chart(key: str, cohorts: Sequence[Cohort], stay: Sequence[tuple[int, 
     plot = _Plot(cohorts, stay, edges, phone)
     body = [text(plot.left, 12, words["title"], "strong13"), *_marks(plot, marks), *_bands(plot, edges, bands)]
     for rank, cohort in enumerate(reversed(cohorts)):
-        body.append(_band(plot, cohort, rank))
+        body += [_band(plot, cohort, rank)] if cohort.lower else []
     for rank, cohort in reversed(list(enumerate(reversed(cohorts)))):
         body.append(_line(plot, cohort, rank))
     body += [*_labels(plot, cohorts), *_survival(plot, stay, words), *_ages(plot, words)]
@@ -41,7 +41,7 @@ def cohort_chart(key: str, cohorts: Sequence[Cohort], stay: Sequence[tuple[int, 
 class _Plot:
     """The geometry: ages across, health above, survivors below on the same ages."""
 
-    def __init__(self, cohorts: Sequence[Cohort], stay: Sequence[tuple[int, float]], edges: Sequence[float],
+    def __init__(self, cohorts: Sequence[Line], stay: Sequence[tuple[int, float]], edges: Sequence[float],
                  phone: bool):
         self.width, self.left, self.right = (350, 46, 344) if phone else (448, 46, 434)
         self.top, self.base = 46, 236 if phone else 336
@@ -49,8 +49,8 @@ class _Plot:
         self.bottom = self.strip + 80 if stay else self.base + 8
         oldest = max(max(c.ages) for c in cohorts)
         self.oldest = -(-max(oldest, 12) // 6) * 6
-        low = max(min(min(c.lower) for c in cohorts) - 1, edges[0])
-        high = min(max(max(c.upper) for c in cohorts) + 1, edges[-1])
+        low = max(min(min(c.lower or c.mean) for c in cohorts) - 1, edges[0])
+        high = min(max(max(c.upper or c.mean) for c in cohorts) + 1, edges[-1])
         room = max(0.0, 10 - (high - low)) / 2
         self.low, self.high = max(low - room, edges[0]), min(high + room, edges[-1])
 
@@ -90,19 +90,19 @@ def _marks(plot: _Plot, marks: Sequence[tuple[int, str]]) -> list[str]:
     return body
 
 
-def _band(plot: _Plot, cohort: Cohort, rank: int) -> str:
+def _band(plot: _Plot, cohort: Line, rank: int) -> str:
     there = [f"{num(plot.x(a))} {num(plot.y(v))}" for a, v in zip(cohort.ages, cohort.upper, strict=True)]
     back = [f"{num(plot.x(a))} {num(plot.y(v))}" for a, v in zip(cohort.ages, cohort.lower, strict=True)]
     return tag("path", d="M" + "L".join(there + back[::-1]) + "z", cls=f"co-band co-band{min(rank, 3)}")
 
 
-def _line(plot: _Plot, cohort: Cohort, rank: int) -> str:
+def _line(plot: _Plot, cohort: Line, rank: int) -> str:
     points = [f"{num(plot.x(a))} {num(plot.y(v))}" for a, v in zip(cohort.ages, cohort.mean, strict=True)]
     end = tag("circle", cx=plot.x(cohort.ages[-1]), cy=plot.y(cohort.mean[-1]), r=4.0, cls=f"co-dot{min(rank, 3)}")
     return tag("path", d="M" + "L".join(points), cls=f"co co{min(rank, 3)}") + end
 
 
-def _labels(plot: _Plot, cohorts: Sequence[Cohort]) -> list[str]:
+def _labels(plot: _Plot, cohorts: Sequence[Line]) -> list[str]:
     """Names at the line ends: above the highest line at that age, below any other; moved while they would touch."""
     placed: list[tuple[float, float]] = []
     body = []

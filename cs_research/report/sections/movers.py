@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
-from cs_research.movement import MEASURED, RULES, SIDES
+from cs_research.movement import MEASURED, RULES, SIDES, two_months
 from cs_research.report import formats
 from cs_research.report.charts import mover_strip
 from cs_research.report.phrases import called, joined, label, say
@@ -50,9 +50,7 @@ def movers_section(view: View) -> dict:
 
 def health_changes(view: View) -> pd.DataFrame:
     """Accounts scored in both months, with health_before and change, the largest (by ARR, else seats) first."""
-    both = view.now.join(view.before["health"].rename("health_before"), how="inner")
-    both = both[both["health"].notna() & both["health_before"].notna()].copy()
-    both["change"] = both["health"] - both["health_before"]
+    both = two_months(view.panel, view.month_before, view.month).dropna(subset="change").set_index("account_id")
     return both.assign(key=both.index).sort_values(
         ["arr" if view.has_money else "seats", "key"], ascending=[False, True], kind="stable")
 

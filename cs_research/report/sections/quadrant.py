@@ -55,11 +55,8 @@ def _health_only(view: View) -> dict:
 
 
 def _axis(view: View) -> dict:
-    bands = view.now["health_band"].dropna()
-    shares = [formats.percent(float((bands == band).mean())) if view.enough(len(bands)) else ""
-              for band in view.card.bands]
-    return {"health_cut": view.health_cut, "edges": view.edges, "bands": view.card.bands,
-            "shares": shares}
+    shares = [formats.percent(row["share"]) for row in view.bands.rows] or [""] * len(view.card.bands)
+    return {"health_cut": view.health_cut, "edges": view.edges, "bands": view.card.bands, "shares": shares}
 
 
 def _words(view: View) -> dict[str, str]:

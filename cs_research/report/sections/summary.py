@@ -33,7 +33,7 @@ def _headline(view: View) -> tuple[Markup, Markup]:
         headline = say("lose_once" if view.runs_once else "lose_month", month=formats.day(view.month, "month_name"),
                        rate=formats.percent(churn.value), interval=_interval(churn, "head_interval"))
         return headline, joined([told, _unexplained(view), _no_money(view)], "gap")
-    if pd.isna(last["arr_churn"]):
+    if pd.isna(last["arr_churn"]) or view.retained("nrr").value is None:
         return _by_logos(view, last)
     churn, nrr = view.retained("arr_churn"), view.retained("nrr")
     headline = say("lose_arr", rate=formats.percent(churn.value), growth=say(_growth(nrr)),
@@ -131,13 +131,14 @@ def _money(due: Due) -> Markup:
         return say("sentence", text=say("r_none", day=day))
     if due.view.runs_once:
         return say("w_once", n=len(due.rows), day=day)
-    if due.lost is None:
-        return say("w_due", due=due.amount(due.total), n=len(due.rows), day=day) if due.view.has_money else \
+    if due.total.lost is None:
+        return say("w_due", due=due.amount(due.total.due), n=len(due.rows), day=day) if due.view.has_money else \
             say("sentence", text=say("r_title_count", n=len(due.rows), day=day))
-    where = say("w_where", bands=band_words(due, due.heaviest), not_red=not_worst(due, due.heaviest))
-    interval = say("brackets", text=say("interval", interval=due.amounts(due.interval))) if due.interval else ""
-    return say("w_money" if due.view.has_money else "w_count", due=due.amount(due.total), day=day,
-               lost=due.amount(due.lost, True), interval=interval, where=where)
+    names = due.heaviest
+    where = say("w_where", bands=band_words(due, names), not_red=not_worst(due, names)) if names else Markup("")
+    interval = say("brackets", text=say("interval", interval=due.interval(due.total)))
+    return say("w_money" if due.view.has_money else "w_count", due=due.amount(due.total.due),
+               day=day, lost=due.amount(due.total.lost, True), interval=interval, where=where)
 
 
 def _sure(view: View) -> Markup:

@@ -40,14 +40,10 @@ def _movers(view: View) -> pd.DataFrame:
 
 
 def _renewals(due: Due) -> pd.DataFrame:
-    """One row per renewal due, with the churn that its band has shown: rate, lower, upper, n."""
-    rows = due.rows[["account_id", "due_date", "health_band"]].join(
-        due.view.now[["segment", "owner", "arr"]], on="account_id")
-    rates = {band.name: band.rate for band in due.bands if band.lost is not None}
-    for name, part in (("rate", "value"), ("lower", "lower"), ("upper", "upper"), ("n", "n")):
-        rows[name] = [getattr(rates.get(band), part, None) for band in rows["health_band"]]
-    return rows.assign(account_name=rows["account_id"].map(due.view.names))[
-        [*ABOUT, "due_date", "health_band", "rate", "lower", "upper", "n"]]
+    """One row per renewal due, with the rate at which the forecast has it lost."""
+    rows = due.rows.drop(columns="arr").join(due.view.now[["segment", "owner", "arr"]], on="account_id")
+    return rows.assign(account_name=rows["account_id"].map(due.view.names), rate=rows["lost"] / rows["due"])[
+        [*ABOUT, "due_date", "health_band", "rate", "lost"]]
 
 
 def _claims(view: View) -> pd.DataFrame:

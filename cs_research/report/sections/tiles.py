@@ -1,16 +1,18 @@
 """The tiles: one number each, with its interval, its change, its line and its last thirteen months."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from cs_research.finding import Estimate
+from cs_research.finding import Estimate, Finding
 from cs_research.report import formats
 from cs_research.report.charts import sparkline
 from cs_research.report.phrases import say
 from cs_research.report.view import TREND, View
+from cs_research.studies import stats
+from cs_research.studies.touch import quadrants_now
 
 MOST = 6
 USUAL = 2.66  # times the mean moving range: the limits of an individuals chart
@@ -22,7 +24,7 @@ class Tile:
 
     key: str
     trend: pd.Series
-    estimate: Estimate
+    estimate: Estimate | Finding
     better: str  # higher, lower, or empty
     note: str
     line: float | None = None
@@ -32,21 +34,30 @@ class Tile:
 
 def tiles(view: View) -> list[dict]:
     """Up to six tiles that this data set can fill, the most telling first."""
-    made = [tile for tile in _candidates(view) if tile is not None and pd.notna(tile.trend.iloc[-1])]
-    return [_shown(tile, view) for tile in made[:MOST]]
+    return [_shown(tile, view) for tile in _chosen(view)]
+
+
+def key_numbers(view: View) -> list[dict]:
+    """The numbers of the tiles, for the page of all months: key (of the title), value, lower, upper."""
+    return [{"key": tile.key, "value": float(tile.trend.iloc[-1]), "lower": tile.estimate.lower,
+             "upper": tile.estimate.upper} for tile in _chosen(view)]
+
+
+def _chosen(view: View) -> list[Tile]:
+    return [tile for tile in _candidates(view) if tile is not None and pd.notna(tile.trend.iloc[-1])][:MOST]
 
 
 def _candidates(view: View) -> Iterable[Tile | None]:
     yield from (_retention(view, name) for name in ("nrr", "grr", "arr_churn"))
     if not view.has_money:
         yield _retention(view, "logo_churn")
-    yield _share(view, "a", view.panel["quadrant"].eq("A").where(view.panel["quadrant"].notna()), _moves(view))
-    yield _band(view, "green", view.card.bands[-1])
+    yield _share(view, "a", "quadrant", "A", quadrants_now(view.panel, view.definitions, view.month), _moves(view))
+    yield _band(view, "green", -1)
     yield _onboarding(view)
     if view.has_money:
         yield _retention(view, "logo_churn")
     if not view.has_quadrant:
-        yield _band(view, "red", view.card.bands[0])
+        yield _band(view, "red", 0)
     yield _accounts(view)
 
 
@@ -79,19 +90,19 @@ def _line_words(kind: str, line: float) -> Callable[[Estimate], str]:
     return words
 
 
-def _share(view: View, key: str, flag: pd.Series, note: str) -> Tile | None:
-    """A share of accounts; `flag` by row of the panel, empty where not measured."""
-    trend = view.shares(flag).tail(TREND)
-    if not len(trend):
-        return None
-    today = flag[view.panel["month"] == view.month].set_axis(view.now.index)
-    return Tile(f"tile_{key}", trend, view.share(today), "lower" if key == "red" else "higher", note)
+def _share(view: View, key: str, column: str, value: str, now: Finding | Estimate, note: str) -> Tile | None:
+    """The share of accounts with a value by month; `now` has its interval."""
+    known = view.panel[column]
+    trend = view.shares(known.eq(value).where(known.notna())).tail(TREND)
+    return Tile(f"tile_{key}", trend, now, "lower" if key == "red" else "higher", note) if len(trend) else None
 
 
-def _band(view: View, key: str, band: str) -> Tile | None:
-    scored = view.now["health_band"].dropna()
-    flag = view.panel["health_band"].eq(band).where(view.panel["health_band"].notna())
-    return _share(view, key, flag, say("note_of", n=int((scored == band).sum()), total=len(scored)))
+def _band(view: View, key: str, place: int) -> Tile | None:
+    band, scored = view.card.bands[place], view.now["health_band"].dropna()
+    ends = {end: view.bands.rows[place][end] for end in ("lower", "upper")} if view.bands.rows else {}
+    now = replace(stats.NOTHING, **ends)
+    note = say("note_of", n=int((scored == band).sum()), total=len(scored))
+    return _share(view, key, "health_band", band, now, note)
 
 
 def _moves(view: View) -> str:
@@ -110,8 +121,7 @@ def _onboarding(view: View) -> Tile | None:
                        if r.get("month") and r.get("rate") is not None}, dtype=float).sort_index().tail(TREND)
     if not len(trend):
         trend = pd.Series({view.month: found.estimate})
-    estimate = Estimate(found.estimate, found.lower, found.upper, found.n, found.n)
-    return Tile("tile_onboarding", trend, estimate, "higher", say("note_starts", n=found.n))
+    return Tile("tile_onboarding", trend, found, "higher", say("note_starts", n=found.n))
 
 
 def _accounts(view: View) -> Tile:
@@ -119,7 +129,7 @@ def _accounts(view: View) -> Tile:
     month = view.monthly
     note = say("note_accounts", new=int(month["logos_new"]), gone=int(month["logos_churned"])) \
         if month is not None else ""
-    return Tile("tile_accounts", trend, Estimate(float(len(view.now)), None, None, len(view.now), 0), "", note,
+    return Tile("tile_accounts", trend, stats.NOTHING, "", note,
                 is_share=False)
 
 
