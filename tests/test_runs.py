@@ -97,7 +97,8 @@ def test_a_reader_is_led_to_a_report_at_every_moment_while_a_damaged_one_is_repl
         damaged = make_run(tmp_path, "old")
         runs.publish(damaged, tmp_path, "2026-10")
         (damaged / "tables" / "scores.parquet").unlink()
-        for owner, name in ((os, "replace"), (os, "rename"), (Path, "rename"), (Path, "symlink_to")):
+        for owner, name in ((os, "replace"), (os, "rename"), (Path, "rename"), (Path, "symlink_to"), (Path, "unlink"),
+                            (os, "unlink")):
             monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
         anew = make_run(tmp_path, "new")
         runs.publish(anew, tmp_path, "2026-10")
