@@ -43,8 +43,10 @@ def movements(indicator_rows: pd.DataFrame, score_rows: pd.DataFrame, card: mode
     columns = ["value", *SIDES, "band", "points", "contribution", *({"filled_by"} & {*indicator_rows})]
     rows = _side_by_side(indicator_rows, ["account_id", "indicator"], columns, before, now)
     rows = rows[rows["account_id"].isin(health["account_id"])].rename(columns={"indicator": "part"})
-    rows = rows.assign(weight=_weight(rows), whole=_change(rows.fillna({f"contribution_{m}": 0.0 for m in MONTHS}),
-                                                           "contribution"))
+    worth = [rows[f"contribution_{m}"] / rows[f"points_{m}"].where(rows[f"points_{m}"] != 0) for m in MONTHS]
+    counts = rows["points_before"].notna() & rows["points_now"].notna()
+    rows = rows.assign(weight=pd.concat(worth, axis=1).mean(axis=1).where(counts),
+                       whole=_change(rows.fillna({f"contribution_{m}": 0.0 for m in MONTHS}), "contribution"))
     rows["change"] = (rows["weight"] * _change(rows, "points")).fillna(0.0)
     rows = rows.join(_sides(rows, card))
     sums = rows.groupby("account_id")[["whole", "change"]].sum().reindex(health["account_id"], fill_value=0.0)
@@ -87,15 +89,6 @@ def _side_by_side(rows: pd.DataFrame, keys: list[str], columns: list[str], befor
 
 def _change(rows: pd.DataFrame, name: str) -> pd.Series:
     return rows[f"{name}_now"] - rows[f"{name}_before"]
-
-
-def _weight(rows: pd.DataFrame) -> pd.Series:
-    """Points of the total that a point of the indicator is worth, the mean of both months; empty where it counts in
-    one of them only."""
-    worth = [rows[f"contribution_{month}"] / rows[f"points_{month}"].where(rows[f"points_{month}"] != 0)
-             for month in MONTHS]
-    counts = rows["points_before"].notna() & rows["points_now"].notna()
-    return pd.concat(worth, axis=1).mean(axis=1).where(counts)
 
 
 def _sides(rows: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:

@@ -57,7 +57,8 @@ def text(found: dict[str, Any]) -> str:
         goals=table({"goal": goal.wanted, "seen": goal.seen or "not tried",
                      "met": f"**no**: {goal.missed}" if goal.missed else "yes" if goal.seen else ""}
                     for goal in goals(found)),
-        verdicts=_grid(cells, lambda q: q.startswith(CLAIM), _verdicts),
+        verdicts=_grid(cells, lambda q: q.startswith(CLAIM), lambda row: " / ".join(
+            f"{row[name]:.0%}" for name in ("supported", "contradicted", "cannot_tell"))),
         calibration=table({name: f"{value:.0%}" if name in FITS else _plain(value) for name, value in row.items()}
                           for row in _frame(found["calibration"]).to_dict("records")),
         grids={title: _grid(cells, chosen, _right) for title, chosen in TITLES.items()},
@@ -173,10 +174,6 @@ def _right(row: pd.Series) -> str:
             f"covers {row['coverage']:.0%} ± {row['coverage_error']:.1%}")
     few = f" (of {row['told']:.0f})" if row["told"] < row["replicates"] else ""
     return said + (f", rejects {row['rejects']:.0%}" if not np.isnan(row["rejects"]) else "") + few
-
-
-def _verdicts(row: pd.Series) -> str:
-    return " / ".join(f"{row[name]:.0%}" for name in ("supported", "contradicted", "cannot_tell"))
 
 
 def _plain(value: Any) -> Any:

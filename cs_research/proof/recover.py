@@ -60,10 +60,7 @@ def recover(replicates: int, sizes: tuple[int, ...] = SIZES, worlds: tuple[str, 
 def through_events(worlds: tuple[str, ...] = TRIED, accounts: int = 1000, seed: int = 1,
                    progress: Progress | None = None) -> pd.DataFrame:
     """One company of each world, written as exports, read and studied by a whole monthly run, beside the same company
-    studied straight from what happened.
-
-    Out: world and the columns of `both_ways`.
-    """
+    studied straight from what happened: world and the columns of `both_ways`."""
     frames = []
     for done, name in enumerate(worlds, 1):
         world, churn = _world(name)
@@ -81,7 +78,7 @@ def both_ways(life: Life, run: Run) -> pd.DataFrame:
     """A life studied straight from what happened, and by the run of its exports.
 
     Out: quantity, drawn, lower, upper (straight), run (by the run); apart: how far the two lie from each other, in half
-    widths of the interval. Rows recorded late, users forgotten and papers not filed are what sets them apart.
+    widths of the interval.
     """
     by_run = Evidence.from_run(run)
     straight, other = (pd.DataFrame([asdict(one) for one in told(life, evidence, {})]).set_index("quantity")

@@ -1,4 +1,4 @@
-"""Replicates for proofs, thousands of accounts in a fraction of a second, and the tables that estimators read.
+"""Replicates for proofs, thousands of accounts in a fraction of a second, and the tables that their truth is read from.
 
 A `Sketch` is a `Life`: the same accounts, managers, contracts, meetings, goals, engagement, colours and decisions,
 by the same equations and parameters. It differs in that users are counted, not followed: how many come, log in,

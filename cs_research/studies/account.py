@@ -144,10 +144,8 @@ def _mid(name: str) -> str:
 
 
 def what_next(account: Account) -> Finding:
-    """Open alerts, the place on the list of the week after the month, the next due date.
-
-    `rows`: alerts, the open ones first, then the latest first.
-    """
+    """Open alerts, the place on the list of the week after the month, the next due date; `rows`: the alerts, the open
+    ones first, then the latest first."""
     listed, ends, rows = account.rows("actions"), account.rows("outcomes"), _alerts(account)
     said = [f"{row['rule']}, since {row['opened_date']}: {_mid(row['action'])}" for row in rows
             if row["closed_date"] is None]

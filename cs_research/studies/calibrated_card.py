@@ -49,7 +49,7 @@ def calibrated_points(evidence: Evidence, draws: int = DRAWS) -> Finding:
     is_same = np.array_equal(found.points, expert_points(card))
     new, old = (percent(x.value or 0) for x in (found.new, found.old))
     sentence = (f"Of an account that churned and one that stayed, points fitted to earlier outcomes had the churned "
-                f"one lower in {new} of pairs, the expert's in {old}: {_difference(difference)}. "
+                f"one lower in {new} of pairs, the expert's in {old}: a difference of {_points(difference)}. "
                 f"{ADVICE['same' if is_same and verdict == 'keep' else verdict]}")
     if doubt and verdict == "adopt":
         verdict, sentence = "investigate", f"{sentence.removesuffix(ADVICE['adopt'])}But this is {doubt}: investigate."
@@ -116,11 +116,10 @@ def _rows(card: models.Scorecard, points: np.ndarray, drawn: np.ndarray | None) 
             for i, new, low, high in zip(card.indicators, points.tolist(), *ends, strict=True)]
 
 
-def _difference(difference: Estimate) -> str:
-    value, *ends = (None if x is None else signed(100 * x) for x in (
-        difference.value, difference.lower, difference.upper))
-    interval = "" if ends[0] is None else f"95% interval {ends[0]} to {ends[1]}, "
-    return f"a difference of {value} percentage points ({interval}n = {count(difference.n)})"
+def _points(found: Estimate) -> str:
+    low, value, high = (None if x is None else signed(100 * x) for x in (found.lower, found.value, found.upper))
+    interval = "" if low is None else f"95% interval {low} to {high}, "
+    return f"{value} percentage points ({interval}n = {count(found.n)})"
 
 
 def _not_additive(card: models.Scorecard) -> str:

@@ -52,10 +52,8 @@ def cards_now(scores: pd.DataFrame, definitions: Definitions, card: models.Score
 
 
 def tried(run: Any) -> tuple[models.Scorecard, models.Scorecard]:
-    """Of a rescored run the card to compare with, and the one tried: its version before, else the leading card.
-
-    Of a report, which has tried none, the leading card with itself: nothing changes.
-    """
+    """Of a rescored run the card to compare with (its version before, else the leading card) and the one tried; of a
+    report, which has tried none, the leading card with itself."""
     wanted, definitions = run.about.get("tried_card"), run.definitions
     if not wanted:
         return (definitions.scorecards[run.dataset["scorecard"]],) * 2

@@ -125,10 +125,7 @@ def clusters(frame: pd.DataFrame) -> pd.Series:
 
 def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFrame:
     """account_id, month, health (from 0) and points (the card's own scale), both up to the card's total, from the
-    indicators but those left out.
-
-    Empty where fewer of them are measured than the card asks for.
-    """
+    indicators but those left out; empty where fewer of them are measured than the card asks for."""
     card = evidence.card
     left = {i.id: i for i in card.indicators if i.id not in left_out}
     rows = evidence.indicators[evidence.indicators["indicator"].isin([*left])]

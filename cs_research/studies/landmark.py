@@ -33,10 +33,8 @@ def landmarks(evidence: Evidence) -> pd.DataFrame:
 
 
 def stock_at_landmark(evidence: Evidence) -> pd.DataFrame:
-    """account_id, landmark, stock_per_seat two months after the start, where it is measured (003).
-
-    Empty where the definitions name no mark for it.
-    """
+    """account_id, landmark, stock_per_seat two months after the start, where it is measured and the definitions name a
+    mark for it (003)."""
     stock = evidence.measures[["account_id", "month", "stock", "seats"]].rename(columns={"month": "landmark"})
     frame = landmarks(evidence)[["account_id", "landmark"]].merge(stock, on=["account_id", "landmark"])
     frame["stock_per_seat"] = frame["stock"] / frame["seats"].where(frame["seats"] > 0)
@@ -162,11 +160,10 @@ def _with_covariates(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     first = evidence.history.sort_values("month").drop_duplicates("account_id").set_index("account_id")
     size = first["arr"] if (first["arr"] > 0).all() else first["seats"]
     facts = pd.DataFrame() if evidence.facts is None else evidence.facts.set_index("account_id")
-    named = {name: frame["account_id"].map(facts[name] if name in facts else pd.Series(dtype=object))
-             for name in ("industry", "goal")}
+    named = {name: frame["account_id"].map(facts.get(name, {})).astype(object) for name in ("industry", "goal")}
     quarter = frame["start_date"].dt.to_period("Q").astype(str).str.replace("Q", " Q")
     return frame.assign(**{"contract size": np.log(frame["account_id"].map(size.where(size > 0)).astype(float)),
-                           "start quarter": quarter, **{name: s.astype(object) for name, s in named.items()}})
+                           "start quarter": quarter, **named})
 
 
 @dataclass(frozen=True)

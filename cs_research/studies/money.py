@@ -110,10 +110,8 @@ def kept_of(group: Cohort, name: str, definitions: Definitions) -> Estimate:
 
 def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date,
                  gross: bool = False) -> Finding:
-    """NRR, or GRR (`gross`), of the cohort that `retention_basis` names.
-
-    The estimate equals the retention table's of that basis; the interval comes from the accounts behind it.
-    """
+    """NRR, or GRR (`gross`), of the cohort that `retention_basis` names: the retention table's of that basis, with an
+    interval from the accounts behind it."""
     title = "gross revenue retention" if gross else "net revenue retention"
     name, group = title.replace(" ", "_"), cohort(scores, outcomes, definitions, month)
     if silent := group.without_rate(name, definitions):

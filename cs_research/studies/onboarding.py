@@ -42,7 +42,6 @@ def onboarding_success(evidence: Evidence) -> Finding:
         recent = frame[frame["landmark"].between(month - pd.DateOffset(months=span - 1), month)]
         enough = rules.are_enough(len(recent))
         table.append({"month": month, "rate": recent["is_success"].mean() if enough else None, "n": len(recent)})
-    recent = frame[frame["landmark"] > last - pd.DateOffset(months=span)]
     if not rules.are_enough(len(recent)):
         due = count(len(recent), "onboarding")
         return Finding(name, f"Too few to say: {due} should have ended in the last {span} months.", n=len(recent),

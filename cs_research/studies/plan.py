@@ -145,10 +145,7 @@ def value_matrix(scores: pd.DataFrame, measures: pd.DataFrame, facts: pd.DataFra
 
 def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame, not_measured: pd.DataFrame,
                 definitions: Definitions, month: date) -> Finding:
-    """The alerts open at the end of the month, risks first, the oldest first, each with its action and owner (001).
-
-    Stage and team are those of today; the table `alerts` has those of the month in which an alert opened.
-    """
+    """The alerts open at the end of the month, risks first, the oldest first, each with its action and owner (001)."""
     now = of_month(scores, month)[["account_id", "stage", "segment"]]
     rows = open_alerts_at(alerts, month).drop(columns="stage").merge(now, on="account_id", how="left").merge(
         facts[["account_id", "account_name"]], on="account_id", how="left")
@@ -168,9 +165,9 @@ def open_alerts(alerts: pd.DataFrame, scores: pd.DataFrame, facts: pd.DataFrame,
         sentence += f" Half of the risks have been open for {count(risks['age'].median(), 'month')} or more."
     blind = [f"{rule.title.en} ({why})" for rule in rules.values() if (why := _why(rule, not_measured))]
     notes = [f"Shown: {SHOWN}, risks first, the longest open first; all are in the table alerts."] * (len(rows) > SHOWN)
-    notes += [f"Not measured in this data set: {'; '.join(blind)}."] if blind else []
-    notes += ["Team and stage are today's; the table alerts has those of the month in which an alert opened."] * (
-        len(rows) > 0)
+    notes += [f"Not measured in this data set: {'; '.join(blind)}."] * bool(blind)
+    if len(rows):
+        notes += ["Team and stage are today's; the table alerts has those of the month in which an alert opened."]
     return Finding("alerts_open", sentence, n=len(rows),
                    details={"rows": rows[columns].head(SHOWN).to_dict("records"), "notes": notes})
 
@@ -193,10 +190,8 @@ def alerts_by_month(alerts: pd.DataFrame, month: date) -> Finding:
 
 
 def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
-    """Rule by rule: open now, opened so far, how long those closed lasted, how many closed by themselves soon.
-
-    The estimate is the share of risks resolved within three months, of those that opened so long ago.
-    """
+    """Rule by rule: open now, opened so far, how long those closed lasted, how many closed by themselves soon; the
+    estimate is the share of risks resolved within three months, of those that opened so long ago."""
     name, rows = "alerts_resolved", alerts[alerts["opened_date"] <= _end(month)]
     now = open_alerts_at(alerts, month)["rule"].value_counts()
     seen = rows[rows["opened_date"] <= _end(pd.Timestamp(month) - pd.DateOffset(months=SOON))]
@@ -212,8 +207,8 @@ def alert_rules(alerts: pd.DataFrame, not_measured: pd.DataFrame, definitions: D
                       "opened": len(mine), "months": float(ended.median()) if len(ended) else None,
                       **{key: rate[key] for key in ("rate", "lower", "upper")}})
     seen = seen[seen["kind"] == "challenge"]
-    few = under_floor(name, seen["account_id"].nunique(), definitions, f"had a risk open {SOON} months ago or before")
-    if few:
+    if few := under_floor(name, seen["account_id"].nunique(), definitions,
+                          f"had a risk open {SOON} months ago or before"):
         return Finding(name, few.sentence, n=few.n, details={"rows": table, "notes": _later(definitions)})
     estimate = rate_of(seen["is_resolved"], seen["cluster"], definitions)
     sentence = (f"{with_interval(estimate)} of the risks closed by themselves within {SOON} months of opening; those "

@@ -52,10 +52,8 @@ def share_by_month(scores: pd.DataFrame, flag: pd.Series, definitions: Definitio
 
 
 def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: Definitions) -> Finding:
-    """Share of each colour and mean health by month, where enough accounts have a score.
-
-    The estimate is the change of the mean in a year.
-    """
+    """Share of each colour and mean health by month, where enough accounts have a score; the estimate is the change of
+    the mean in a year."""
     name, known = "health_in_a_year", scores[scores["health"].notna()]
     if known.empty:
         return Finding.not_measured(name, "no account has a score")
@@ -148,11 +146,8 @@ def freshness(spans: pd.DataFrame, month: date) -> Finding:
 
 
 def not_measured(indicators: pd.DataFrame, reasons: pd.DataFrame, card: models.Scorecard, month: date) -> Finding:
-    """Which indicators of the card are not measured in a month, for how many accounts, and why.
-
-    In: indicators; reasons (measure, reason) of what the data set cannot hold. A rate above 1 is kept, and counted
-    where the card says so (more seats than people to use them: one of the two is wrong).
-    """
+    """Which indicators of the card are not measured in a month, for how many accounts, and why; how many rates above 1
+    are kept, where the card says so. In: indicators; reasons (measure, reason) of what the data set cannot hold."""
     name, rows, why = "indicators_measured", of_month(indicators, month), dict(reasons[["measure", "reason"]].values)
     table = []
     for indicator in card.indicators:
@@ -181,11 +176,9 @@ def restated(scores: pd.DataFrame, history: pd.DataFrame, late: pd.DataFrame) ->
     """
     columns = ["account_id", "month", "health", "touch_score"]
     both = scores[columns].merge(history[columns], on=["account_id", "month"], suffixes=("", "_then"))
-    moved = {name: (both[name] - both[f"{name}_then"]).abs() > 1e-9 for name in ("health", "touch_score")}
-    appeared = both["health"].isna() != both["health_then"].isna()
-    both = both.assign(changed=moved["health"] | appeared, touched=moved["touch_score"])
-    table = both.groupby("month", as_index=False).agg(accounts=("changed", "size"), health=("changed", "sum"),
-                                                     touch=("touched", "sum"))
+    health, touch = ((both[name] - both[f"{name}_then"]).abs() > 1e-9 for name in ("health", "touch_score"))
+    health |= both["health"].isna() != both["health_then"].isna()
+    table = both[["month"]].assign(accounts=1, health=health, touch=touch).groupby("month", as_index=False).sum()
     some = table[(table["health"] > 0) | (table["touch"] > 0)]
     rows = [{**line, "why": _late_words(late, line["month"], line["month"])}
             for line in some.tail(12).to_dict("records")]
