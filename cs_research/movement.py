@@ -44,7 +44,7 @@ def movements(indicator_rows: pd.DataFrame, score_rows: pd.DataFrame, card: mode
     rows = _side_by_side(indicator_rows, ["account_id", "indicator"], columns, before, now)
     rows = rows[rows["account_id"].isin(health["account_id"])].rename(columns={"indicator": "part"})
     worth = [rows[f"contribution_{m}"] / rows[f"points_{m}"].where(rows[f"points_{m}"] != 0) for m in MONTHS]
-    counts = rows["points_before"].notna() & rows["points_now"].notna()
+    counts = rows["points_before"].notna() & rows["points_now"].notna()  # in one month only: it is MEASURED
     rows = rows.assign(weight=pd.concat(worth, axis=1).mean(axis=1).where(counts),
                        whole=_change(rows.fillna({f"contribution_{m}": 0.0 for m in MONTHS}), "contribution"))
     rows["change"] = (rows["weight"] * _change(rows, "points")).fillna(0.0)
