@@ -12,12 +12,14 @@ from cs_research.bench.data import Size
 from cs_research.bench.ingest import measure_ingest, measure_simulator
 from cs_research.bench.page import write_page
 from cs_research.bench.panel import measure_panel, measure_scaling
+from cs_research.bench.report import measure_report
 from cs_research.docpage import made
 from cs_research.runs import write_json
 
 __all__ = ["KINDS", "Size", "measure"]
 
-KINDS = {"panel": measure_panel, "scaling": measure_scaling, "ingest": measure_ingest, "simulate": measure_simulator}
+KINDS = {"panel": measure_panel, "scaling": measure_scaling, "ingest": measure_ingest, "simulate": measure_simulator,
+         "report": measure_report}
 
 
 def measure(what: str, size: Size, repeat: int, out: Path | None = None, json: Path | None = None,

@@ -18,6 +18,8 @@ TASKS = {
     "rewrite_parquet": "Parquet read and written again", "ingest_parquet": "ingest of Parquet",
     "read_csv": "CSV read strictly into memory", "rewrite_csv": "CSV read strictly, written as Parquet",
     "ingest_csv": "ingest of CSV", "simulate": "the simulator, truth.json included",
+    "imports": "the notebooks of a report with only their imports", "sample": "the report of data/sample",
+    "company": "the report of the company, ingest included", "beyond": "what that takes beyond the imports",
 }
 
 
@@ -73,7 +75,8 @@ follows the size: 1 where half of it takes half the time, 0 where it does not ma
 """
 INTRODUCTION = """# Performance: what a panel costs
 
-`cs-research bench panel --out docs/performance.md` (or `scaling`, `ingest`, `simulate`) writes its section of this
+`cs-research bench panel --out docs/performance.md` (or `scaling`, `report`, `ingest`,
+`simulate`) writes its section of this
 page, so every number was measured by the version and on the machine that it names. The data are made by SQL from fixed
 numbers (`cs_research/bench/company.sql`): events by time as an export has them, accounts and users of very different
 activity, a tenth of the rows recorded late. Each task runs in a process of its own, `--repeat` times, one after the

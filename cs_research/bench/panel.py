@@ -42,7 +42,7 @@ def measure_panel(size: Size, repeat: int, tell: Callable[[str], None]) -> dict[
         folder, definitions = Path(name), load_definitions()
         sizes, part = _prepare(folder, size, tell)
         once: dict[str, Task] = {"state": partial(_state, definitions), "pandas": partial(_pandas, definitions, part),
-                                 "limited": partial(_panel, definitions, memory_limit=LIMIT),
+                                 "limited": partial(panel, definitions, memory_limit=LIMIT),
                                  "steps": partial(_steps, definitions)}
         runs = run_tasks(once, folder, 1, tell)
         tasks = _tasks(definitions) | {"incremental": partial(_incremental, definitions)}
@@ -74,9 +74,9 @@ def _prepare(folder: Path, size: Size, tell: Callable[[str], None]) -> tuple[dic
 
 def _compared(folder: Path) -> dict[str, Any]:
     """Whether all ways to the panel lead to the same numbers; and the seconds of its steps."""
-    panel, pandas, incremental, limited, steps = (
+    whole, pandas, incremental, limited, steps = (
         pd.read_parquet(folder / f"{task}.parquet") for task in ("panel", "pandas", "incremental", "limited", "steps"))
-    apart, same = differences(panel, pandas), incremental.equals(panel) and limited.equals(panel)
+    apart, same = differences(whole, pandas), incremental.equals(whole) and limited.equals(whole)
     return {"identical": same and not any(apart.values()), "differences": apart,
             "steps": dict(zip(steps["step"], steps["seconds"].round(3), strict=True))}
 
@@ -118,22 +118,23 @@ def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
 
 def _tasks(definitions: Definitions) -> dict[str, Task]:
     return {"scan": partial(sql, statement=SCAN), "bare": partial(sql, statement=BARE),
-            "panel": partial(_panel, definitions)}
+            "panel": partial(panel, definitions)}
 
 
-def _panel(definitions: Definitions, folder: Path, part: str = "canonical", **how: Any) -> pd.DataFrame:
+def panel(definitions: Definitions, folder: Path, part: str = "canonical", **how: Any) -> pd.DataFrame:
+    """Derive all tables of the files in the folder `part`; returns the measures."""
     return Panel(folder / part, definitions, Horizon(LAST.replace(day=1), LAST, LAST), **how).measures()
 
 
 def _state(definitions: Definitions, folder: Path) -> None:
-    _panel(definitions, folder, "before", state=folder / "state")
+    panel(definitions, folder, "before", state=folder / "state")
 
 
 def _incremental(definitions: Definitions, folder: Path) -> pd.DataFrame:
     """The panel from the state of the month before: new are the events of the month and what was recorded in it."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         shutil.copytree(folder / "state", name, copy_function=os.link, dirs_exist_ok=True)
-        return _panel(definitions, folder, state=Path(name))
+        return panel(definitions, folder, state=Path(name))
 
 
 def _pandas(definitions: Definitions, part: str, folder: Path) -> pd.DataFrame:

@@ -258,7 +258,7 @@ def doctor(out: Annotated[Path, typer.Option(help="Folder of the reports.")] = P
 
 @app.command(epilog="Example: cs-research bench panel --events 20000000 --json panel.json")
 def bench(
-    what: Annotated[str, typer.Argument(help="panel, scaling (each size halved), ingest or simulate.")],
+    what: Annotated[str, typer.Argument(help="panel, scaling (each size halved), report, ingest or simulate.")],
     events: Annotated[int, typer.Option(min=1000, help="Events of the invented data.")] = 20_000_000,
     accounts: Annotated[int, typer.Option(min=2, help="Accounts.")] = 7_000,
     users: Annotated[int, typer.Option(min=0, help="Users, about; 0: fifty per account.")] = 0,
