@@ -288,9 +288,15 @@ def _definitions(folder: Path, run_id: str) -> Definitions:
 
 def _frame(path: Path, account_id: str | None = None) -> pd.DataFrame:
     where = "" if account_id is None else " WHERE account_id = $id"
-    with duckdb.connect() as connection:
+    with _reader().cursor() as connection:
         return connection.execute(f"SELECT * FROM read_parquet($path){where}",
                                   {"path": str(path)} | ({} if account_id is None else {"id": account_id})).df()
+
+
+@cache
+def _reader() -> duckdb.DuckDBPyConnection:
+    """One for all that a kernel reads: to connect takes longer than to read the rows of an account."""
+    return duckdb.connect()
 
 
 def published_months(folder: Path) -> list[str]:

@@ -129,7 +129,8 @@ def execute_notebooks(
     # What the kernels lay down lies where the next run sweeps, should this one be killed.
     with (tempfile.TemporaryDirectory(prefix="making-", dir=run.resolve().parent, ignore_cleanup_errors=True) as home,
           ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), _prepare_worker, (home, run)) as pool):
-        futures = {pool.submit(_run_job, job, run, dict(given), cell_seconds): job.name for job in jobs}
+        longest_first = sorted(jobs, key=lambda job: -len(job.values))  # that no processor waits for it at the end
+        futures = {pool.submit(_run_job, job, run, dict(given), cell_seconds): job.name for job in longest_first}
         try:
             for future in as_completed(futures):
                 done[futures[future]], seconds = future.result()
