@@ -65,6 +65,14 @@ def test_scaling_halves_one_size_at_a_time():
                     "months": (4_000, 8, 3)}
 
 
+@pytest.mark.soak
+def test_a_report_is_set_against_its_notebooks_with_only_their_imports():
+    found = measure("report", Size(events=30_000, accounts=40, months=12), repeat=1, tell=lambda text: None)
+    seconds = {name: task["seconds"] for name, task in found["tasks"].items()}
+    assert seconds["imports"] < seconds["sample"] and set(found["ratios"]) == {"sample_to_imports", "company_to_panel"}
+    assert abs(seconds["beyond"] - (seconds["company"] - seconds["imports"])) < 1e-9
+
+
 OURS = pd.DataFrame({"account_id": ["a", "b"], "month": pd.to_datetime(["2026-10-01"] * 2), "is_history": [True] * 2,
                      "active_users": [3.0, 4.0], "touch_score": [0.25, 0.5]})
 THEIRS = OURS.assign(month=2026 * 12 + 10)

@@ -28,8 +28,8 @@ LAYERS = (
     {"report"},
     {"provenance", "keeping", "differences"},
     {"monthly"},
-    {"pipeline", "bench"},
-    {"weekly", "calibrate", "proof", "doctor", "notify"},
+    {"pipeline"},
+    {"weekly", "calibrate", "proof", "bench", "doctor", "notify"},
     {"cli"},
     {"__main__"},
 )

@@ -19,7 +19,8 @@ TASKS = {
     "read_csv": "CSV read strictly into memory", "rewrite_csv": "CSV read strictly, written as Parquet",
     "ingest_csv": "ingest of CSV", "simulate": "the simulator, truth.json included",
     "imports": "the notebooks of a report with only their imports", "sample": "the report of data/sample",
-    "company": "the report of the company, ingest included", "beyond": "what that takes beyond the imports",
+    "company": "the report of the company, ingest included",
+    "beyond": "what the report of the company takes beyond the imports",
 }
 
 
