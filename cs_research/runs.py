@@ -218,7 +218,7 @@ def seal(making: Path) -> None:
     write_json(making / MANIFEST, {"schema_version": 1, "files": _contents(making)})
     for path in making.rglob("*"):
         if path.is_file():
-            path.chmod(0o444)
+            path.chmod(path.stat().st_mode & ~0o222)  # who may read it stays as the folder was made
         _flush(path)
     _flush(making)
 

@@ -114,7 +114,7 @@ def test_the_workflow_makes_gathers_and_audits(tmp_path):
     assert [step["run"] for step in found["audit"]["steps"] if "run" in step] == ["make audit", "make sbom"]
     run = tmp_path / "reports" / ".runs" / "2026-10-a"
     for name in ("index.html", "accounts/a.html", "exports/a-1.csv", "canonical/users.parquet", "notebooks/a.ipynb",
-                 "quarantine/a.csv", "run.json"):
+                 "quarantine/a.csv", "quarantine/exports/a.csv", "run.json"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text("")
     (tmp_path / "reports" / "2026-10").symlink_to(".runs/2026-10-a")

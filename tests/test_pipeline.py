@@ -241,7 +241,8 @@ def test_the_page_of_all_months_lists_what_is_published_and_names_what_is_damage
     text = write_archive(tmp_path).read_text(encoding="utf-8")
     assert re.findall('href="(.*?)"', text) == ["2026-10/index.html", "2026-10.pdf", "2026-09/index.html",
                                                 "2026-08/index.html"]
-    assert text.count("<b>95%</b> <span class=\"soft\">89–102%</span>") == 3 and "manifest.json of the run" in text
+    assert text.count("<b>95%</b> <span class=\"soft\">89–102%</span>") == 3
+    assert "The files of this month have changed since it was made" in text and str(tmp_path) not in text
     assert "<dt>Accounts lost this month</dt>" in text and "<dt>Share in the worst band</dt>" in text
     assert text.count("An earlier version made this month") == 1
     assert "August 2026" in text and "September 2026" not in text

@@ -117,6 +117,16 @@ def test_a_kept_run_cannot_be_written_to(tmp_path):
     assert all(path.stat().st_mode & 0o222 == 0 for path in run.rglob("*") if path.is_file())
 
 
+def test_to_keep_a_run_lets_nobody_read_what_was_private(tmp_path):
+    umask = os.umask(0o077)
+    try:
+        with runs.locked(tmp_path):
+            run = make_run(tmp_path, "whole")
+    finally:
+        os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in run.rglob("*") if path.is_file()} == {0o400}
+
+
 def test_what_an_interrupted_run_left_is_swept_and_what_is_kept_stays(tmp_path):
     with runs.locked(tmp_path):
         kept = make_run(tmp_path, "whole")

@@ -34,7 +34,8 @@ def write_page(path: Path, what: str, found: dict[str, Any]) -> None:
 def _measured(found: dict[str, Any]) -> str:
     parts = [_about(found), table(
         {"task": TASKS.get(name, name), "seconds": f"{task['seconds']:.2f}", "of processors": f"{task['cpu']:.2f}",
-         "memory": f"{task['mb']:,.0f} MB"} for name, task in found["tasks"].items() if name in TASKS)]
+         "memory": f"{task['mb']:,.0f} MB" if "mb" in task else ""}
+        for name, task in found["tasks"].items() if name in TASKS)]
     if found["ratios"]:
         parts.append(table({"ratio": name.replace("_", " "), "by the clock": entry["ratio"],
                             "by processors": entry["cpu_ratio"],
@@ -76,11 +77,10 @@ follows the size: 1 where half of it takes half the time, 0 where it does not ma
 """
 INTRODUCTION = """# Performance: what a panel costs
 
-`cs-research bench panel --out docs/performance.md` (or `scaling`, `report`, `ingest`,
-`simulate`) writes its section of this
-page, so every number was measured by the version and on the machine that it names. The data are made by SQL from fixed
-numbers (`cs_research/bench/company.sql`): events by time as an export has them, accounts and users of very different
-activity, a tenth of the rows recorded late. Each task runs in a process of its own, `--repeat` times, one after the
-other in every round; seconds are medians, ratios medians of the ratios within the rounds, so that they travel to other
-machines.
+`cs-research bench panel --out docs/performance.md` (or `scaling`, `report`, `ingest`, `simulate`) writes its section
+of this page, so every number was measured by the version and on the machine that it names. The data are made by SQL
+from fixed numbers (`cs_research/bench/company.sql`): events by time as an export has them, accounts and users of very
+different activity, a tenth of the rows recorded late. Each task runs in a process of its own, `--repeat` times, one
+after the other in every round; seconds are medians, ratios medians of the ratios within the rounds, so that they travel
+to other machines. pandas, the stored state, the limit of memory and the steps have one run each, before the rounds.
 """

@@ -38,6 +38,8 @@ def measure_report(size: Size, repeat: int, tell: Callable[[str], None]) -> dict
                                   "company": partial(_report, folder / "exports"),
                                   "panel": partial(panel, load_definitions())}
         runs = run_tasks(tasks, folder, repeat, tell)
+    for task in ("imports", "sample", "company"):
+        runs[task] = [{kind: run[kind] for kind in ("seconds", "cpu")} for run in runs[task]]  # memory is the kernels'
     runs["beyond"] = [{kind: company[kind] - imports[kind] for kind in company}
                       for company, imports in zip(runs["company"], runs["imports"], strict=True)]
     return {"asked": asdict(size), "sizes": sizes, "repeat": repeat, "tasks": typical(runs),

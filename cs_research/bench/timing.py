@@ -63,7 +63,7 @@ def typical(runs: Runs) -> dict[str, dict[str, float]]:
 
 
 def ratio(runs: Runs, one: str, other: str, of: str = "seconds") -> float:
-    """The median over the rounds of what one task took to what the other took in the same round."""
+    """The median over the rounds of what one task took to what the other took in the same round, or in its only run."""
     return round(median(a[of] / b[of] for a, b in zip(runs[one], runs[other], strict=False)), 3)
 
 

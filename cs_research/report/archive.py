@@ -42,8 +42,8 @@ def _month(out: Path, name: str) -> dict[str, Any]:
     try:
         run = open_run(out / name)
         tiles = run.about.get("tiles")  # none where an earlier version made the run
-    except (CsError, OSError, ValueError, KeyError, TypeError) as error:  # of another version, or damaged
-        return {**entry, "fault": getattr(error, "sentence", str(error))}
+    except (CsError, OSError, ValueError, KeyError, TypeError):  # damaged; `verify` says where, which is no reader's
+        return {**entry, "fault": say("ar_damaged")}
     return {**entry, "title": formats.day(run.month, "month"), "company": run.dataset["name"],
             "known": say("ar_known", day=formats.day(run.as_of)), "simulated": run.dataset["simulated"],
             "numbers": [_number(tile) for tile in tiles or ()],
