@@ -3,6 +3,7 @@
 This layer leads readers from run to run; it makes none.
 """
 
+import os
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,17 +63,20 @@ def find(out: Path, name: str) -> Path:
 def publish(folder: Path, out: Path, lang: str, pdf: bool = False) -> Path:
     """Lead the readers of its month to a kept run, last from the page of all months; returns its index.html.
 
-    A PDF lies beside the link, for a run never changes; one that shows another run goes. Raises CannotWrite.
+    A PDF lies beside the link, for a run never changes; one that shows another run goes. Raises CannotWrite, and
+    Refused where the page cannot be printed, which is tried before anything is published.
     """
     month = folder.name[:7]
-    printed = out / f"{month}.pdf"
+    printed, printing = out / f"{month}.pdf", runs.making_file(out, f"{month}.pdf")
+    if pdf:
+        write_pdf(folder / "index.html", printing)
     is_new = (out / month).resolve() != folder.resolve()
     index = runs.publish(folder, out, month) / "index.html"
     if is_new:
         printed.unlink(missing_ok=True)
-    if pdf:
-        write_pdf(index, printed)
     try:
+        if pdf:
+            os.replace(printing, printed)  # before the page of all months, which lists the PDF files that are there
         write_archive(out, lang)
     except OSError as error:
         raise CannotWrite(f"The report of {month} is published, but the page of all months cannot be written "

@@ -4,9 +4,10 @@ This layer names the months and their order; how the run of one is made stands i
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from multiprocessing import get_context
@@ -79,17 +80,18 @@ def _run_months(work: Work, line: dict[str, Any]) -> Path:
     if missing:
         ingested = ingested or take_in(work)
         refuse_before_first(missing[0]["month"], ingested, request.data)
-    made, index, held = _made(work, missing, ingested), request.out, {}
-    for about, folder in zip(abouts, found, strict=True):
-        if folder:
-            request.tell(f"Nothing has changed since the report of {about['month']} was made: its files are whole, "
-                         "it is published again.")
-        folder = folder or next(made)
-        if holds := [] if request.card else keeping.waiting(folder, request.acknowledged):
-            held[folder] = holds
-        else:
-            request.progress(f"Publishing {about['month']}", 0.98)
-            index = keeping.publish(folder, request.out, request.lang, request.pdf)
+    index, held = request.out, {}
+    with closing(_made(work, missing, ingested)) as made:  # no process makes a run once the folder is free
+        for about, folder in zip(abouts, found, strict=True):
+            if folder:
+                request.tell(f"Nothing has changed since the report of {about['month']} was made: its files are "
+                             "whole, it is published again.")
+            folder = folder or next(made)
+            if holds := [] if request.card else keeping.waiting(folder, request.acknowledged):
+                held[folder] = holds
+            else:
+                request.progress(f"Publishing {about['month']}", 0.98)
+                index = keeping.publish(folder, request.out, request.lang, request.pdf)
     runs.sweep_making(request.out)
     request = replace(request, month=asked[-1])
     if later and not request.later:
@@ -138,7 +140,7 @@ def _months(request: Request, as_of: date) -> list[str]:
     return [f"{number // 12}-{number % 12 + 1:02}" for number in range(begin, end + 1)]
 
 
-def _made(work: Work, missing: list[dict[str, Any]], ingested: Ingested | None) -> Iterator[Path]:
+def _made(work: Work, missing: list[dict[str, Any]], ingested: Ingested | None) -> Generator[Path, None, None]:
     """Make the runs, several at once where there are several; gives each in order when it is kept."""
     request, number = work.request, len(missing)
     if number < 2:

@@ -175,6 +175,11 @@ def making_folder(out: Path, name: str) -> Path:
     return folder
 
 
+def making_file(out: Path, name: str) -> Path:
+    """Where a single file is made that lies beside the links once it is whole; the next run sweeps what is left."""
+    return out / ".runs" / f".{_MAKING}{name}"
+
+
 def find(out: Path, month: str, identity: str) -> Path | None:
     """The kept run of this month and id, if it is there and every file still has its hash."""
     return next((folder for folder in kept(out) if _id(folder) == f"{month}-{identity}" and not damage(folder)), None)

@@ -13,7 +13,7 @@ import pandas as pd
 from cs_research import actions, alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
 from cs_research.definitions.dictionary import outputs
-from cs_research.engine import Horizon, Panel
+from cs_research.engine import Horizon, Panel, told_of_memory
 from cs_research.privacy import without_persons
 
 SCHEMA_VERSION = "1"
@@ -38,9 +38,16 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
 
     In: the folder of canonical Parquet files, the definitions, the horizon of the run and the name of the card
     that the data set leads with; `state`, `engine` and `memory_limit` as Panel takes them. Out: files in `out`,
-    named and keyed as KEYS says.
+    named and keyed as KEYS says. Raises as `told_of_memory` does.
     """
-    panel = Panel(canonical, definitions, seen, progress, state, engine, memory_limit)
+    with told_of_memory(memory_limit):
+        panel = Panel(canonical, definitions, seen, progress, state, engine, memory_limit)
+        built = _built(panel, definitions, seen, leading)
+    return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
+
+
+def _built(panel: Panel, definitions: Definitions, seen: Horizon, leading: str) -> dict[str, pd.DataFrame]:
+    """Every table of a run by its name."""
     measures = panel.measures()
     facts = without_persons(panel.frame("account_facts", "account_id"))
     outcomes = panel.frame("outcomes", "account_id, due_date")
@@ -64,7 +71,7 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
     blind = {**alerts.not_measured(months, definitions, cannot),
              **actions.not_measured(panel.weeks_lack(), months, plan), **cannot}
     built["not_measured"] = pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])
-    return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
+    return built
 
 
 _NEXT = ["due_date", "outcome", "arr_before", "arr_after"]

@@ -9,6 +9,7 @@ from canonical import DEFAULTS, panel, term
 from cs_research.bench.data import Size, write_canonical
 from cs_research.engine import Horizon, Panel, month_calendar, month_number
 from cs_research.errors import Refused
+from cs_research.tables import build_tables
 
 JUNE = date(2026, 6, 1)
 
@@ -391,5 +392,5 @@ def test_beyond_its_memory_the_panel_goes_on_on_the_disk_or_says_that_it_cannot(
     narrow = Panel(tmp_path / "canonical", DEFAULTS, seen, memory_limit="40MB").measures()
     pd.testing.assert_frame_equal(narrow, Panel(tmp_path / "canonical", DEFAULTS, seen).measures())
     with pytest.raises(Refused, match="2MB is too little"):
-        Panel(tmp_path / "canonical", DEFAULTS, seen, memory_limit="2MB")
+        build_tables(tmp_path / "canonical", DEFAULTS, seen, tmp_path / "tables", memory_limit="2MB")
     assert [path.name for path in tmp_path.iterdir()] == ["canonical"]

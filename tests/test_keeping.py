@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from test_faults import PARAMETERS, bytes_of, write_data
 from cs_research import keeping, open_run, runs, steps
 from cs_research.__main__ import exit_code
 from cs_research.differences import differences
-from cs_research.errors import Busy, Refused
+from cs_research.errors import Busy, CannotWrite, Refused
 from cs_research.pipeline import Request, run_month
 from cs_research.run import Run
 
@@ -189,6 +190,14 @@ def test_months_at_once_and_one_by_one_in_any_order_are_the_same_bytes(tmp_path,
     assert code == 2 and "--from 2026-01 is later than the last month, 2025-12: give an earlier month." in said
 
 
+def test_a_back_fill_that_cannot_publish_frees_its_folder_when_no_process_writes_there(tmp_path):
+    request = ask(tmp_path)
+    (request.out / "2025-11").mkdir(parents=True)  # someone's own, in the place of the first link
+    with pytest.raises(CannotWrite, match="2025-11 is not a link") as told:
+        run_month(replace(request, first="2025-11", jobs=2))
+    assert told.tb and not active_children(), "while the traceback is still at hand"
+
+
 def test_late_data_rewrite_an_old_month_and_by_one_command_the_months_after_it(tmp_path, capsys):
     request = ask(tmp_path)
     run_month(replace(request, first="2025-10"))
@@ -313,3 +322,32 @@ def test_a_held_run_is_published_from_where_it_is_kept(tmp_path, capsys):
     codes = [word for hold in held.holds for word in ("--acknowledge", hold)]
     assert command(capsys, "publish", held.folder.name, "--out", request.out, *codes)[0] == 0
     assert (request.out / MONTH).resolve() == held.folder
+
+
+def test_a_report_that_cannot_be_printed_or_led_to_leaves_what_readers_see(tmp_path, monkeypatch):
+    request = ask(tmp_path)
+    before, page = run_month(request).parent.resolve(), request.out / "index.html"
+    link, seen = request.out / MONTH, page.read_bytes()
+    write_data(request.data, 90)
+    browser = tmp_path / "bin" / "chromium"
+    browser.parent.mkdir()
+    monkeypatch.setenv("PATH", str(browser.parent), prepend=os.pathsep)
+    browser.write_text("#!/bin/sh\necho no display >&2\nexit 1\n")
+    browser.chmod(0o755)
+    with pytest.raises(Refused, match=r"could not be printed \(no display\)"):
+        run_month(replace(request, pdf=True))
+    assert (link.resolve(), page.read_bytes()) == (before, seen)
+
+    browser.write_text('#!/bin/sh\nfor word; do case $word in --print-to-pdf=*) echo paper > "${word#*=}";; esac; done')
+    link.unlink()
+    link.mkdir()
+    with pytest.raises(CannotWrite, match="is not a link"):
+        run_month(replace(request, pdf=True))
+    printed = link.with_suffix(".pdf")
+    assert not printed.exists() and page.read_bytes() == seen
+    link.rmdir()
+    run_month(request)
+    assert not [*request.out.glob(".runs/.*.pdf")] and not printed.exists(), "the half of before is swept"
+    run_month(replace(request, pdf=True))
+    assert printed.read_text() == "paper\n" and printed.name in page.read_text(encoding="utf-8")
+    assert link.resolve() != before and not [*request.out.glob(".runs/.*.pdf")]

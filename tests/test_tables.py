@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from canonical import DEFAULTS, term, write_canonical
 
+from cs_research.engine import Panel
+from cs_research.errors import CannotWrite, Refused
 from cs_research.tables import KEYS, build_tables, horizon, write_table
 
 TOUCHES = [{"touch_id": "1", "account_id": "a", "occurred_at": "2026-03-10", "touch_type": "event_attendance"},
@@ -76,3 +78,25 @@ def test_a_first_month_of_fewer_than_fifteen_days_has_no_score(tmp_path):
     scores = pd.read_parquet(tmp_path / "scores.parquet").query("scorecard == 'dear'").set_index("account_id")
     assert scores["health"].notna().to_dict() == {"a": True, "c": False}
     assert (scores["measured_share"] >= 0.6).all()
+
+
+FILLS = "SET max_temp_directory_size = '1MB'; SET memory_limit = '16MB'; " \
+        "CREATE TABLE t AS SELECT random() FROM range(4000000)"
+
+
+@pytest.mark.parametrize(("happens", "error", "told"), [
+    (FILLS, CannotWrite, "The disk took no more while the tables were computed: make room"),
+    ("SET memory_limit = '1MB'", Refused, "The memory of this machine is too little"),
+])
+def test_a_full_disk_is_told_from_too_little_memory_when_the_panel_is_read_too(tmp_path, monkeypatch, happens, error,
+                                                                               told):
+    measures = Panel.measures
+
+    def later(panel):
+        panel.connection.execute(happens)
+        return measures(panel)
+
+    monkeypatch.setattr(Panel, "measures", later)
+    with pytest.raises(error) as raised:
+        build(tmp_path)
+    assert told in str(raised.value)

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from cs_research.errors import CsError, Refused
+from cs_research.errors import Refused
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -23,9 +23,9 @@ def find_browser() -> str:
 
 
 def write_pdf(page: Path, pdf: Path) -> Path:
-    """Print `page`, by its own print style, to `pdf`, which is replaced in one step; returns `pdf`.
+    """Print `page`, by its own print style, to `pdf`; returns `pdf`.
 
-    Raises Refused without a browser, and CsError with the browser's last words where it fails.
+    Raises Refused without a browser, and with the browser's last words where it fails.
     """
     # A page of ours holds no script and may load nothing; only root has no sandbox to run it in.
     alone = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -40,8 +40,7 @@ def write_pdf(page: Path, pdf: Path) -> Path:
         except subprocess.TimeoutExpired:
             words = [f"it did not end within {SECONDS} seconds"]
         if not new.is_file():
-            raise CsError(f"{page} could not be printed ({words[-1] if words else 'no reason given'})",
-                          "print it from a browser; the page itself is as it was")
-        shutil.copyfile(new, part := pdf.with_name(f".{pdf.name}.new"))
-        os.replace(part, pdf)
+            raise Refused(f"{page} could not be printed ({words[-1] if words else 'no reason given'})",
+                          "mend the browser, or go without --pdf; the page itself is whole")
+        shutil.copyfile(new, pdf)
     return pdf
