@@ -112,11 +112,11 @@ def write_table(frame: pd.DataFrame, path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     dates = [c for c in frame.columns if c == "month" or c.endswith("_date")]
     replace = ", ".join(f'CAST("{c}" AS DATE) AS "{c}"' for c in dates)
-    target = str(path).replace("'", "''")
+    target, order = str(path).replace("'", "''"), ", ".join(f'"{name}"' for name in key)
     with duckdb.connect() as connection:
         connection.register("frame", frame)
         connection.execute(
-            f"COPY (SELECT *{f' REPLACE ({replace})' if replace else ''} FROM frame ORDER BY {', '.join(key)}) "
+            f"COPY (SELECT *{f' REPLACE ({replace})' if replace else ''} FROM frame ORDER BY {order}) "
             f"TO '{target}' (FORMAT parquet, COMPRESSION zstd, "
             f"KV_METADATA {{schema_version: '{SCHEMA_VERSION}'}})")
     return len(frame)

@@ -7,6 +7,7 @@ import pytest
 from small_data import CONTRACTS, made
 
 from cs_research.ingest import held, ingest, open_dataset
+from cs_research.tables import write_table
 
 DECEMBER = date(2025, 12, 1)
 HEADER = "account_id,user_id,occurred_at,event_type\n"
@@ -69,3 +70,20 @@ def test_more_than_one_percent_in_quarantine(tmp_path, bad, found):
     good = "".join(f"{n},D{n},2025-01-01,,1,1,\n" for n in range(1000, 1098))
     text = CONTRACTS + good + "".join(f"1,E{n},never,,1,1,\n" for n in range(bad))
     assert reasons(made(tmp_path, contracts=text), tmp_path / "out") == found
+
+
+def test_a_file_that_two_tables_are_read_from_keeps_the_rows_set_aside_of_both(tmp_path):
+    folder = made(tmp_path)
+    text = CONTRACTS + "007,c9,2025-13-01,10\n" * 2
+    (folder / "contracts.csv").write_text(text, encoding="utf-8")
+    with (folder / "dataset.yml").open("a", encoding="utf-8") as file:
+        file.write("tables:\n  contracts: {files: contracts.csv}\n  accounts: {files: contracts.csv}\n")
+    ingested = ingest(open_dataset(folder), tmp_path / "out")
+    aside = {path.name: len(path.read_text(encoding="utf-8-sig").splitlines()) - 1
+             for path in ingested.quarantine.glob("*.csv")}
+    told = ingested.files.set_index("table")["quarantined"]
+    assert aside == {f"contracts.csv.{table}.quarantine.csv": told[table] for table in ("contracts", "accounts")
+                     if told[table]} and told["contracts"] == 2
+    for hold in held(ingested, DECEMBER, None):
+        assert any(name in hold.sentence for name in aside)
+    assert write_table(ingested.files, tmp_path / "files.parquet") == len(ingested.files)

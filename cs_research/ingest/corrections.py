@@ -114,8 +114,8 @@ def _values(cells: dict[str, str | None], raw: Raw) -> list[str | None] | None:
     return [text or None for text in fields] if len(fields) == len(raw.opened.header) else None
 
 
-def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path) -> None:
-    """Write the quarantined rows of one file, if there are any, to `folder`.
+def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, target: Path) -> None:
+    """Write the quarantined rows of one file, if there are any, to `target`.
 
     Columns: those of FRONT, the source columns as they stand, and `_text` for records that could not be split.
     Corrected and laid in the `corrections/` of the data set, the file is read again (docs/bring-your-own-data.md).
@@ -130,7 +130,6 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path)
     whole = {record: [*cells, ""] for record, cells in _cells(con, raw, places).items()}
     whole |= {record: [*[""] * len(raw.types), item.text] for record, item in raw.unloaded.items()}
     was = fingerprints(con, raw, whole)
-    target = folder / quarantine_name(entry.file)
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8-sig", newline="") as file:  # without a mark Excel misreads Japanese
         writer = csv.writer(file)
@@ -141,13 +140,14 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, entry: Entry, folder: Path)
                              " ".join(codes), "; ".join(all_rules()[code].remedy for code in codes), *whole[record]])
 
 
-def quarantine_name(file: str) -> str:
-    """Where the rows set aside of a file lie in the quarantine folder, which is laid out like the data set.
+def quarantine_name(file: str, table: str = "") -> str:
+    """Where the rows set aside of a file lie in the quarantine folder, which is laid out like the data set; with the
+    table where several are read from the file.
 
     >>> quarantine_name("2025-05/touches.csv"), quarantine_name("query:touches")
     ('2025-05/touches.csv.quarantine.csv', 'query_touches.quarantine.csv')
     """
-    return re.sub("^query:", "query_", file) + ".quarantine.csv"
+    return re.sub("^query:", "query_", file) + (f".{table}" if table else "") + ".quarantine.csv"
 
 
 def _cells(con: duckdb.DuckDBPyConnection, raw: Raw, records: Iterable[int]) -> dict[int, list[str | None]]:

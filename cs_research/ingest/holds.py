@@ -39,7 +39,9 @@ def held(ingested: Ingested, month: date, before: dict[str, int] | None = None) 
     for name, rows in now[["rows_in", "quarantined"]].sum().iterrows():
         if rows["quarantined"] > QUARANTINE_SHARE * rows["rows_in"]:
             files = now.get_group(name).query("quarantined > 0")["file"]
-            where = _shown([f"quarantine/{quarantine_name(file)}" for file in files])
+            twice = set(ingested.files["file"][ingested.files["file"].duplicated()])
+            names = [quarantine_name(file, str(name) if file in twice else "") for file in files]
+            where = _shown([f"quarantine/{one}" for one in names])
             found.append(Hold("H_QUARANTINE", f"{rows['quarantined']:,} of {rows['rows_in']:,} rows of {name} are in "
                                               f"quarantine (beside the report, in {where})"))
         if rows["rows_in"] < SHRUNKEN_SHARE * (before or {}).get(str(name), 0):

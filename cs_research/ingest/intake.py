@@ -6,6 +6,7 @@ It changes no value that it does not record, and writes nothing when a file is r
 import csv
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from cs_research.definitions.models import Column, Table
 from cs_research.errors import CannotWrite, Refused
 from cs_research.ingest import across, headers, rows
 from cs_research.ingest.columns import identifier, quoted, zones
-from cs_research.ingest.corrections import Corrections, write_quarantine
+from cs_research.ingest.corrections import Corrections, quarantine_name, write_quarantine
 from cs_research.ingest.dataset import Dataset, Part
 from cs_research.ingest.gate import open_file
 from cs_research.ingest.ledger import Entry, files_table, settle
@@ -152,8 +153,10 @@ class _Intake:
     def write_quarantine(self, folder: Path) -> None:
         """Write the rows that were set aside."""
         self.progress("write quarantine")
+        read = Counter(entry.file for entry in self.entries)
         for entry in self.entries:
-            write_quarantine(self.con, entry, folder)
+            name = quarantine_name(entry.file, entry.table if read[entry.file] > 1 else "")
+            write_quarantine(self.con, entry, folder / name)
 
     def _any_rejected(self, tables: tuple[str, ...] = ()) -> bool:
         return any(entry.rejected for entry in self.entries if not tables or entry.table in tables)

@@ -135,7 +135,7 @@ def _lines(guess: Guess, files: list[str]) -> Iterator[str]:
     yield from ["    columns:"] if renamed else []
     for name, word in renamed.items():
         about = table.columns[name].about
-        yield f"      {name}: {_quoted(word)}   # guess: a word for it{about and f'; is it the {about}?'}"
+        yield f"      {name}: {_quoted(word)}   # guess: a word for it{about and f'; is this it: {about}?'}"
     for kind, shapes in SYNONYMS.formats.items():
         fitting = [[form for shape, form in shapes.items() if values and all(re.fullmatch(shape, v) for v in values)]
                    for _, _, values in guess.of_type(kind)]
