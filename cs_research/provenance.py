@@ -38,15 +38,16 @@ def described(parts: dict[str, Any], definitions: Definitions, month: str, as_of
               card: Path | None, rows_before: dict[str, int]) -> dict[str, Any]:
     """Everything that decides the content of a run, under the id that it has (run.json).
 
-    `rows_before` are the rows by table of the month before, `card` is one that is tried.
+    `card` is one that is tried. `rows_before` are the rows by table of the month before, which decide whether the run
+    is held when it is made and nothing of its content: what lies beside it gives it no other id.
     """
     made_of = {
-        **parts, "month": month, "as_of": as_of.isoformat(), "parameters": parameters, "rows_before": rows_before,
+        **parts, "month": month, "as_of": as_of.isoformat(), "parameters": parameters,
         "tried_card": card and read_card(card).model_dump(include={"name", "version"}),
         "definitions": _hashes(definitions),
     }
     return {
-        "schema_version": 1, "id": runs.run_id(made_of), **made_of,
+        "schema_version": 1, "id": runs.run_id(made_of), **made_of, "rows_before": rows_before,
         "version": version("cs-research"), "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -14,6 +14,7 @@ from small_data import made
 from small_notebooks import write_notebook, write_recipe
 
 from cs_research import open_run, provenance
+from cs_research.definitions import load_definitions
 from cs_research.errors import CannotWrite, Held, NotebookFailed, Refused
 from cs_research.pipeline import Request, last_complete_month, run_month
 from cs_research.report.archive import write_archive
@@ -246,6 +247,13 @@ def test_the_page_of_all_months_lists_what_is_published_and_names_what_is_damage
     assert "<dt>Accounts lost this month</dt>" in text and "<dt>Share in the worst band</dt>" in text
     assert text.count("An earlier version made this month") == 1
     assert "August 2026" in text and "September 2026" not in text
+
+
+def test_what_lies_beside_a_run_gives_it_no_other_id():
+    parts, known, day = {"inputs": {"a.csv": "0"}}, load_definitions(), date(2026, 10, 31)
+    found = [provenance.described(parts, known, month, day, {}, None, before)
+            for month, before in (("2026-10", {}), ("2026-10", {"users": 500}), ("2026-09", {}))]
+    assert found[0]["id"] == found[1]["id"] != found[2]["id"] and found[1]["rows_before"] == {"users": 500}
 
 
 def test_a_page_of_someone_else_is_not_written_over(tmp_path):
