@@ -7,7 +7,7 @@
 #   make soak                                   what takes longest: kills at random moments, more damage, every page, Spark
 #   make lab                                    JupyterLab on the notebooks, on this machine only; makes a report first
 #   make simulate                               write data/sample anew from its seed
-#   make bench                                  measure the panel on 20 million events, into docs/performance.md (15 min)
+#   make bench                                  measure the panel on 20 million events, into docs/performance.md (minutes)
 #   make docs                                   write the generated pages of docs/ anew
 #   make screenshots                            approve the looks of the first page anew
 #   make audit                                  ask PyPI for known weaknesses of what the lock pins; fails if it cannot
