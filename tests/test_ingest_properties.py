@@ -233,7 +233,7 @@ def test_whatever_the_damage_the_books_add_up_and_no_row_is_lost_or_changed(tmp_
 
 
 @pytest.mark.soak
-@settings(max_examples=1500, deadline=None, phases=PHASES)
+@settings(max_examples=400, deadline=None, phases=PHASES)
 @given(FILES)
 def test_whatever_the_damage_in_many_more_files(tmp_path_factory, files):
     is_taken = verify(laid(tmp_path_factory.mktemp("damage"), list(files)), list(files))
