@@ -81,7 +81,7 @@ def drawing(key: str, title: str, description: str, height: int, left: float = 0
 
 def _accessible(svg: str, key: str, title: str, description: str) -> str:
     """The drawing without its prologue, named for readers, with our fonts and the page's colours."""
-    svg = svg[svg.index("<svg"):]
+    svg, key = svg[svg.index("<svg"):], escape(key)
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", FONTS, svg)
     for name, colour in COLOURS.items():

@@ -82,8 +82,8 @@ def test_templates_mark_nothing_as_safe():
 def test_a_hostile_name_in_a_drawing_is_text_and_crashes_none(name):
     drawn = (figures.draw_rates(finding({"group": name, **RATE}, {"group": f"{name} too", **FEW}, claimed=0.5)),
              figures.draw_indicators(finding({"indicator": "D-1", "name": name, "not_measured": 0.0, **BANDS}), CARD),
-             figures.draw_bands(finding(*({"band": band, "accounts": 9, "share": s} for band, s in BANDS.items()),
-                                        question=name)))
+             figures.draw_bands(finding(*({"band": band, "accounts": 9, "share": s, "lower": None, "upper": None}
+                                          for band, s in BANDS.items()), question=name)))
     for chart in drawn:
         root = ET.fromstring(chart.svg)
         assert {element.tag.rpartition("}")[2] for element in root.iter()}.isdisjoint(

@@ -111,7 +111,8 @@ def _labels(plot: _Plot, cohorts: Sequence[Line]) -> list[str]:
         x = min(max(plot.x(cohort.ages[-1]) + aside, plot.left + 34.0), plot.right - 34.0)
         below = any(dict(zip(other.ages, other.mean, strict=True)).get(cohort.ages[-1], -1) > cohort.mean[-1]
                     for other in cohorts)
-        y = plot.y(cohort.lower[-1]) + 24 if below else plot.y(cohort.upper[-1]) - 26
+        end = (cohort.lower if below else cohort.upper) or cohort.mean  # hardly any account: no interval
+        y = plot.y(end[-1]) + (24 if below else -26)
         while any(abs(x - px) < 70 and abs(y - py) < 34 for px, py in placed):
             y += 12 if below else -12
         y = min(max(y, 54.0), plot.base - 22.0)
