@@ -6,8 +6,7 @@ This layer may not score, judge or draw; what it aggregates is written in SQL, o
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,7 +17,6 @@ import pandas as pd
 
 from cs_research import month_state
 from cs_research.definitions import Definitions, models
-from cs_research.errors import CannotWrite, Refused
 from cs_research.weeks import monday_of, next_monday, week_name
 
 SQL = Path(__file__).parent / "sql"
@@ -45,8 +43,9 @@ class Panel:
 
     `canonical` is the folder of canonical Parquet files; a table without a file was not delivered, and what is
     made from it is not measured. `state` is a folder that keeps what each month's events come to from run to run;
-    beyond `memory_limit`, such as 2GB, DuckDB goes on in a folder beside the canonical files. `told_of_memory` says
-    in a sentence where that is too little.
+    beyond `memory_limit`, such as 2GB, DuckDB goes on in a folder beside the canonical files.
+
+    Raises duckdb.OutOfMemoryException where that, or the disk, is too little; `build_tables` says so in a sentence.
     """
 
     def __init__(self, canonical: Path, definitions: Definitions, horizon: Horizon,
@@ -236,20 +235,6 @@ class Panel:
         eves = mondays - pd.Timedelta(days=1)
         return pd.DataFrame({"week": [week_name(monday) for monday in mondays], "monday": mondays, "eve": eves,
                              "known_until": eves.where(eves <= pd.Timestamp(horizon.as_of), horizon.as_of)})
-
-
-@contextmanager
-def told_of_memory(memory_limit: str | None) -> Iterator[None]:
-    """Whatever of a Panel is made and asked for within: Raises Refused where the memory is too little for it, and
-    CannotWrite where the disk is, on which DuckDB goes on."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        if "max_temp_directory_size" in str(error):  # it has no type of its own
-            raise CannotWrite("The disk took no more while the tables were computed",
-                              "make room, or give a higher --memory-limit") from error
-        raise Refused(f"{memory_limit or 'The memory of this machine'} is too little for the tables of this data",
-                      "give a higher --memory-limit, or --engine spark") from error
 
 
 def month_number(day: date) -> int:

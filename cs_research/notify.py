@@ -14,7 +14,7 @@ SECONDS = 60
 
 
 @contextmanager
-def notified(command: str | None, done: str = "The report is published.") -> Iterator[None]:
+def notified(command: str | None) -> Iterator[None]:
     """Run `command` when what stands within has ended, with the exit code in CS_RESEARCH_EXIT and the one sentence in
     CS_RESEARCH_SENTENCE.
 
@@ -28,7 +28,7 @@ def notified(command: str | None, done: str = "The report is published.") -> Ite
         told = error if isinstance(error, CsError) else unforeseen(error)
         _tell(words, told.exit_code, str(told))
         raise told from error
-    _tell(words, 0, done)
+    _tell(words, 0, "The report is published.")
 
 
 def _words(command: str) -> list[str]:

@@ -17,7 +17,7 @@ from cs_research.definitions import Definitions, read_card, read_definition
 from cs_research.errors import Refused
 from cs_research.ingest import Dataset
 from cs_research.report.notebooks import Job
-from cs_research.run import Run, open_run, published_months
+from cs_research.run import Run, open_run
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -74,7 +74,7 @@ def refuse_changed_versions(dataset: Dataset, out: Path, month: str) -> None:
 
     A version names one content for ever. Compared are the published run of the month and the newest one there is.
     """
-    months = dict.fromkeys([month, *published_months(out)[-1:]])
+    months = dict.fromkeys([month, *runs.published_months(out)[-1:]])
     reports = [out / month for month in months if published_run(out, month, dataset.name)]
     for published, (key, path) in product(reports, dataset.definitions.files.items()):
         copy = published / "definitions" / _copied(key)
@@ -101,7 +101,7 @@ def published_run(out: Path, month: str, name: str) -> Run | None:
 def made_of_other_data(out: Path, month: str, name: str, inputs: dict[str, str]) -> list[str]:
     """The published months of a data set after a month for which it held other rows than `inputs` when they were
     made."""
-    later = [(other, published_run(out, other, name)) for other in published_months(out) if other > month]
+    later = [(other, published_run(out, other, name)) for other in runs.published_months(out) if other > month]
     return [other for other, run in later if run and run.about["inputs"] != inputs]
 
 

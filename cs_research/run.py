@@ -22,10 +22,9 @@ from cs_research.definitions.dictionary import described, outputs
 from cs_research.errors import NotebookFailed, Refused
 from cs_research.finding import VERDICTS, Finding
 from cs_research.movement import two_months
-from cs_research.runs import MANIFEST, sha256, write_json
+from cs_research.runs import MANIFEST, published_months, sha256, write_json
 from cs_research.studies import of_card
 
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NOTEBOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -297,10 +296,3 @@ def _frame(path: Path, account_id: str | None = None) -> pd.DataFrame:
 def _reader() -> duckdb.DuckDBPyConnection:
     """One for all that a kernel reads: to connect takes longer than to read the rows of an account."""
     return duckdb.connect()
-
-
-def published_months(folder: Path) -> list[str]:
-    """The months that a folder of reports holds, as "2026-10", the newest last."""
-    if not folder.is_dir():
-        return []
-    return sorted(p.name for p in folder.iterdir() if _MONTH.fullmatch(p.name) and (p / "run.json").is_file())

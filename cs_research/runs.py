@@ -30,6 +30,7 @@ from filelock import FileLock, Timeout
 from cs_research.errors import Busy, CannotWrite
 
 MANIFEST = "manifest.json"
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 MONTHS_KEPT = 24  # that may be rolled back; what is published stays as long as it is
 _MAKING, _SUPERSEDED, _BOOT = "making-", "superseded-", Path("/proc/sys/kernel/random/boot_id")
 _RUN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9a-f]{12}(\.[0-9]+)?")
@@ -210,6 +211,13 @@ def kept(out: Path) -> list[Path]:
     """Every kept run, by month, the newest of a month last."""
     found = [path.resolve() for path in (out / ".runs").glob("*") if _RUN.fullmatch(path.name)]
     return sorted(found, key=lambda path: (path.name[:7], path.stat().st_mtime_ns))
+
+
+def published_months(folder: Path) -> list[str]:
+    """The months that a folder of reports holds, as "2026-10", the newest last."""
+    if not folder.is_dir():
+        return []
+    return sorted(p.name for p in folder.iterdir() if _MONTH.fullmatch(p.name) and (p / "run.json").is_file())
 
 
 def superseded(out: Path, month: str) -> Path | None:

@@ -3,7 +3,8 @@
 This layer decides what is written and under which key; how it is computed stands in sql/, scores and history.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pandas as pd
 from cs_research import actions, alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
 from cs_research.definitions.dictionary import outputs
-from cs_research.engine import Horizon, Panel, told_of_memory
+from cs_research.engine import Horizon, Panel
+from cs_research.errors import CannotWrite, Refused
 from cs_research.privacy import without_persons
 
 SCHEMA_VERSION = "1"
@@ -38,12 +40,25 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
 
     In: the folder of canonical Parquet files, the definitions, the horizon of the run and the name of the card
     that the data set leads with; `state`, `engine` and `memory_limit` as Panel takes them. Out: files in `out`,
-    named and keyed as KEYS says. Raises as `told_of_memory` does.
+    named and keyed as KEYS says. Raises Refused where the memory is too little, CannotWrite where the disk is.
     """
-    with told_of_memory(memory_limit):
+    with _told_of_memory(memory_limit):
         panel = Panel(canonical, definitions, seen, progress, state, engine, memory_limit)
         built = _built(panel, definitions, seen, leading)
     return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
+
+
+@contextmanager
+def _told_of_memory(memory_limit: str | None) -> Iterator[None]:
+    """What is said where the memory is too little for what is computed within, or the disk that DuckDB goes on with."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        if "max_temp_directory_size" in str(error):  # it has no type of its own
+            raise CannotWrite("The disk took no more while the tables were computed",
+                              "make room, or give a higher --memory-limit") from error
+        raise Refused(f"{memory_limit or 'The memory of this machine'} is too little for the tables of this data",
+                      "give a higher --memory-limit, or --engine spark") from error
 
 
 def _built(panel: Panel, definitions: Definitions, seen: Horizon, leading: str) -> dict[str, pd.DataFrame]:

@@ -17,8 +17,8 @@ from cs_research.display import page_stem
 from cs_research.errors import Refused
 from cs_research.ingest import Dataset, ingest, open_dataset
 from cs_research.pipeline import Request, last_complete_month, refuse_before_first, refuse_language
-from cs_research.run import Run, published_months
-from cs_research.runs import write_json, write_new, write_text
+from cs_research.run import Run
+from cs_research.runs import published_months, write_json, write_new, write_text
 from cs_research.tables import build_tables, horizon
 from cs_research.weeks import monday_of, next_monday, week_name
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from cs_research.bench.data import Size, write_canonical
+from cs_research.bench.data import DATASET, Size, write_canonical
 from cs_research.bench.timing import Task, ratios, run_tasks, sql, typical
 from cs_research.ingest import ingest, open_dataset
 from cs_research.simulate import simulate
@@ -53,8 +53,7 @@ def _write_exports(folder: Path, size: Size) -> None:
     text = ", ".join(f"strftime({name}, '%Y-%m-%dT%H:%M:%SZ') AS {name}" for name in ("occurred_at", "recorded_at"))
     for kind, stamps in (("parquet", utc), ("csv", text)):
         (folder / kind).mkdir()
-        (folder / kind / "dataset.yml").write_text(
-            "kind: dataset\nname: Bench\nzone: Asia/Tokyo\nas_of: 2026-11-01\n")
+        (folder / kind / "dataset.yml").write_text(DATASET)
         sql(folder, f"""COPY (FROM '{folder}/canonical/contracts.parquet') TO '{folder}/{kind}/contracts.csv';
                         COPY (SELECT * REPLACE ({stamps}) {rows}) TO '{folder}/{kind}/usage_events.{kind}'""")
 

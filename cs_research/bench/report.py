@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cs_research.bench.data import Size, write_canonical
+from cs_research.bench.data import DATASET, Size, write_canonical
 from cs_research.bench.panel import panel
 from cs_research.bench.timing import Task, ratios, run_tasks, sql, typical
 from cs_research.definitions import load_definitions
@@ -18,7 +18,6 @@ from cs_research.pipeline import run_month
 from cs_research.report.notebooks import Job, execute_notebooks, read_jobs
 
 SAMPLE = RECIPE.parent.parent / "data" / "sample"
-DATASET = "kind: dataset\nname: Bench\nzone: Asia/Tokyo\nas_of: 2026-11-01\n"
 RECORD = """import pathlib
 results = pathlib.Path(run_dir, "results")
 results.mkdir(exist_ok=True)

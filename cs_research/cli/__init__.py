@@ -56,7 +56,6 @@ def run(
                                                         "make nothing where one thing is a fault.")] = False,
 ) -> None:
     """Make the report of a month and publish it; the last line printed is the path of its first page."""
-    from cs_research.doctor import refuse_faults
     from cs_research.notify import notified
     from cs_research.pipeline import RECIPE, Request, run_month
 
@@ -64,6 +63,8 @@ def run(
         check_word("engine", engine, "duckdb|spark", "it is duckdb or spark")
         check_word("memory-limit", memory_limit, "[1-9][0-9]*(MB|GB)", "write it as 2GB")
         if look:
+            from cs_research.doctor import refuse_faults
+
             refuse_faults(out, tell)
         index = run_month(Request(data, out, month, zone, as_of, lang, recipe or RECIPE, frozenset(acknowledge or ()),
                                   jobs, engine=engine, memory_limit=memory_limit, pdf=pdf, first=first, later=later,

@@ -12,8 +12,8 @@ from cs_research.errors import CannotWrite, CsError
 from cs_research.report import formats
 from cs_research.report.phrases import say, speaking
 from cs_research.report.rendering import environment, stylesheet
-from cs_research.run import open_run, published_months
-from cs_research.runs import superseded, write_text
+from cs_research.run import open_run
+from cs_research.runs import published_months, superseded, write_text
 
 TITLES = {"tile_green": "ar_best", "tile_red": "ar_worst"}  # of no card's own words
 RETENTION = {"tile_nrr", "tile_grr", "tile_arr_churn", "tile_logo_churn", "tile_logo_churn_month"}

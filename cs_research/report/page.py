@@ -54,6 +54,7 @@ def accounts_listed(run: Any, at_most: int) -> dict[str, str]:
     movers_section(view), renewals_section(due), actions_section(due, jobs(due))
     return {page_stem(account): account for account in list(view.listed)[:at_most]}
 
+
 def page(run: Any, lang: str = "en") -> str:
     """The text of the page in a language, alone: without links to other languages and tables."""
     due = Due(View(run))

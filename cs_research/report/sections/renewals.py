@@ -1,4 +1,4 @@
-"""Renewals due soon, by band, with what is likely to be lost at the churn that each band has shown."""
+"""Renewals due soon, by band, with what of them the forecast has as likely lost."""
 
 import pandas as pd
 from markupsafe import Markup
