@@ -33,10 +33,10 @@ report pdf: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 soak: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup -m soak $(ARGS)
+	$(BIN)/pytest -n 2 -m soak $(ARGS)
 
 lab: $(READY)
 	@ls -d "$(OUT)"/20??-?? >/dev/null 2>&1 || { echo "There is no report in $(OUT) yet: making that of $(DATA) first."; \

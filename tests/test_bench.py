@@ -10,8 +10,6 @@ from cs_research.bench.ingest import RATIOS, TASKS
 from cs_research.bench.page import write_page
 from cs_research.bench.panel import differences
 
-pytestmark = pytest.mark.xdist_group("bench")  # what its tests share is set up once
-
 
 def test_every_task_of_ingest_is_timed_and_every_ratio_given():
     found = measure("ingest", Size(events=2_000), repeat=1, tell=lambda text: None)

@@ -292,7 +292,7 @@ def test_hostile_names_are_shown_literally_and_run_nothing(hostile, browser):
     assert {name for name in HOSTILE if name not in told} == set()
 
 
-def test_the_page_of_a_hostile_name_is_titled_by_it(hostile, browser):
+def test_hostile_names_title_their_pages(hostile, browser):
     folder, reader = run_month(hostile).parent, Reader(browser)
     run = open_run(folder)
     names = dict(zip(run.account_facts["account_id"], run.account_facts["account_name"], strict=True))

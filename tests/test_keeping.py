@@ -21,8 +21,6 @@ from cs_research.errors import Busy, CannotWrite, Refused
 from cs_research.pipeline import Request, run_month
 from cs_research.run import Run
 
-pytestmark = pytest.mark.xdist_group("keeping")  # what its tests share is set up once
-
 MONTH = "2025-12"
 ONE = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
        'run.record("one", Finding("share", "All is well.", estimate=len(run.scores) / 100, n=len(run.scores)))')

@@ -21,8 +21,6 @@ from cs_research.report.archive import write_archive
 from cs_research.runs import damage, sha256
 from cs_research.simulate import simulate
 
-pytestmark = pytest.mark.xdist_group("pipeline")  # what its tests share is set up once
-
 PARAMETERS = 'run_dir = "../reports"\nmonth = ""\nscorecard = ""'
 CELLS = ("from cs_research import open_run\nfrom cs_research.finding import Finding\nrun = open_run(run_dir)",
          "run.scores.head(3)",

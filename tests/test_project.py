@@ -4,12 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from conftest import TOGETHER
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -38,10 +40,30 @@ def test_the_lock_pins_every_dependency_by_hash_and_names_no_registry():
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """`make` as a person calls it, not as the `make test` does that these tests may run in."""
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True,
-                          check=False)
+    own = {name: value for name, value in os.environ.items() if name not in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES")}
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, env=own, capture_output=True,
+                          text=True, check=False)
+
+
+def test_tests_that_share_what_is_dear_are_run_by_one_worker(tmp_path):
+    """Of two files alike one shares: all of its tests are one worker's, those of the other whose turn it is."""
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    for name in ("recover", "other"):
+        (tmp_path / "tests" / f"test_{name}.py").write_text(
+            "import time\nimport pytest\n\n@pytest.mark.parametrize('n', range(8))\n"
+            "def test_one(n):\n    time.sleep(.1)\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "-v", "--rootdir", tmp_path, "tests"],
+                          cwd=tmp_path, capture_output=True, text=True, check=False)
+    workers = {name: {*re.findall(rf"\[(gw\d)\].* PASSED tests/test_{name}", done.stdout)}
+               for name in ("recover", "other")}
+    assert {name: len(found) for name, found in workers.items()} == {"recover": 1, "other": 2}, done.stdout
+    for start in TOGETHER:
+        name, _, test = start.partition("::")
+        assert f"def {test}" in (ROOT / "tests" / name).read_text(encoding="utf-8"), start
 
 
 @pytest.mark.parametrize(("script", "words"), [

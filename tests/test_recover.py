@@ -17,8 +17,6 @@ from cs_research.run import open_run
 from cs_research.simulate import WORLDS, lives
 from cs_research.simulate.calendar import Calendar
 
-pytestmark = pytest.mark.xdist_group("recover")  # what its tests share is set up once
-
 FAIR = ("claims", "null", "null 50", "overlap", "wrong_card")  # no trait that tables do not tell of
 
 

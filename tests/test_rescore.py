@@ -15,8 +15,6 @@ from cs_research.pipeline import Request, rescore, run_month
 from cs_research.simulate import simulate
 from cs_research.studies import cards
 
-pytestmark = pytest.mark.xdist_group("rescore")  # what its tests share is set up once
-
 DEFAULTS = load_definitions()
 DEAR = DEFAULTS.files["scorecard dear 1.0"].read_text(encoding="utf-8")
 # The stock cut in half: whoever held 50 to 99 a seat, 125 to 249 or 200 to 399 gains a point.

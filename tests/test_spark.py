@@ -185,7 +185,6 @@ def tables_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.soak
-@pytest.mark.xdist_group("spark")
 def test_a_report_has_the_same_tables_from_a_cluster(report_of, cluster, compared, tmp_path):
     run, made = open_run(report_of("sample")), tmp_path / "made"
     shutil.copytree(run.folder / "canonical", tmp_path / "canonical")
@@ -195,7 +194,6 @@ def test_a_report_has_the_same_tables_from_a_cluster(report_of, cluster, compare
     assert tables_of(made) == tables_of(run.folder / "tables")
 
 
-@pytest.mark.xdist_group("spark")
 def test_a_whole_run_on_a_cluster_is_the_run_of_this_machine(report_of, cluster, compared, tmp_path):
     write_notebook(tmp_path / "notebooks" / "one.ipynb",
                    "from cs_research import open_run\nfrom cs_research.finding import Finding",
@@ -209,7 +207,6 @@ def test_a_whole_run_on_a_cluster_is_the_run_of_this_machine(report_of, cluster,
     assert open_run(run_month(replace(asked, engine="duckdb")).parent).about == run.about, "made once for both"
 
 
-@pytest.mark.xdist_group("spark")
 @pytest.mark.parametrize("events", [100_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
 def test_events_of_any_value_come_to_the_same_rows(cluster, tmp_path, events):
     canonical = write_invented(tmp_path / "canonical", events)
@@ -221,7 +218,6 @@ def test_events_of_any_value_come_to_the_same_rows(cluster, tmp_path, events):
     assert [path.name for path in tmp_path.iterdir()] == ["canonical"], "what was exchanged is gone"
 
 
-@pytest.mark.xdist_group("spark")
 def test_what_spark_refuses_is_told_in_a_sentence(cluster, tmp_path):
     with pytest.raises(CsError, match="Spark gave up: .*nowhere"):
         derive({"a": "SELECT b FROM nowhere"}, {}, tmp_path)
