@@ -185,8 +185,9 @@ def _write_pages(work: Work, run: Run, notebooks: list[Job]) -> dict[str, Any]:
     records = [finding.as_record() for finding in run.findings.values()]
     table = pd.DataFrame(records, columns=[*Finding("", "").as_record()])
     count = write_table(table, run.folder / "tables" / "findings.parquet")
-    write_index(run, run.about["parameters"]["lang"])
+    view = View(run)
+    write_index(view, run.about["parameters"]["lang"])
     write_notebook_pages(run, [job.name for job in notebooks if not job.each],
                          {stem: value for job in notebooks for stem, value in job.values.items()},
                          run.about["parameters"]["lang"])
-    return {"findings": count, "tiles": key_numbers(View(run))}
+    return {"findings": count, "tiles": key_numbers(view)}

@@ -23,7 +23,7 @@ from cs_research.errors import NotebookFailed, Refused
 from cs_research.finding import VERDICTS, Finding
 from cs_research.movement import two_months
 from cs_research.runs import MANIFEST, published_months, sha256, write_json
-from cs_research.studies import of_card
+from cs_research.tables import read_table
 
 _NOTEBOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -69,15 +69,23 @@ class Run:
         if name not in self._read:
             if name not in self.tables:
                 raise self._unknown("table", name, self.tables)
-            self._read[name] = _frame(self.checked(f"tables/{name}.parquet"))
+            self._read[name] = read_table(self.checked(f"tables/{name}.parquet"))
         return self._read[name].copy(deep=False)  # copy on write keeps the original
 
     def of_account(self, name: str, account_id: str) -> pd.DataFrame | None:
         """The rows of one account in an output or an input table, read alone; None where there is no such table."""
         for part in ("tables", "canonical"):
             if (self.folder / part / f"{name}.parquet").exists():
-                return _frame(self.checked(f"{part}/{name}.parquet"), account_id)
+                return read_table(self.checked(f"{part}/{name}.parquet"), "account_id = $id", id=account_id)
         return None
+
+    def of_card(self, name: str, card: models.Scorecard, month: date | None = None,
+                since: date | None = None) -> pd.DataFrame:
+        """The rows of an output table of one card in its current version, read alone; up to a month, from another."""
+        where, given = "scorecard = $card AND version = $version", {"card": card.name, "version": card.version}
+        for compared, when in (("<=", month), (">=", since)):
+            where += f" AND month {compared} DATE '{when:%Y-%m-%d}'" if when else ""
+        return read_table(self.checked(f"tables/{name}.parquet"), where, **given)
 
     def card(self, name: str = "") -> models.Scorecard:
         """A card by its name, without one the card that the data set leads with. Raises Refused, naming the nearest."""
@@ -93,7 +101,7 @@ class Run:
         the columns of `scores`, then those of `two_months`, account_name, industry, goal, next_due_date.
         Raises Refused for a month or a card that is not there.
         """
-        rows = of_card(self.scores, self.card(scorecard))
+        rows = self.of_card("scores", self.card(scorecard))
         month = self._month(month or self.month, rows)
         today = self.measures.query("not is_history and month == @month")
         then = self._month(since, rows) if since else month - pd.DateOffset(months=1)
@@ -136,7 +144,7 @@ class Run:
     def canonical(self, name: str) -> pd.DataFrame | None:
         """An input table as ingest left it (columns as in the data contract), None when it was not delivered."""
         name = f"canonical/{name}.parquet"
-        return _frame(self.checked(name)) if (self.folder / name).exists() else None
+        return read_table(self.checked(name)) if (self.folder / name).exists() else None
 
     def spans(self) -> pd.DataFrame:
         """One row per input table delivered: table, rows, first_date, last_date (empty where no column dates it)."""
@@ -283,16 +291,3 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 def _definitions(folder: Path, run_id: str) -> Definitions:
     """Read once for all notebooks of a kernel; the id tells runs made in one folder apart."""
     return load_definitions(folder, is_copy=True)
-
-
-def _frame(path: Path, account_id: str | None = None) -> pd.DataFrame:
-    where = "" if account_id is None else " WHERE account_id = $id"
-    with _reader().cursor() as connection:
-        return connection.execute(f"SELECT * FROM read_parquet($path){where}",
-                                  {"path": str(path)} | ({} if account_id is None else {"id": account_id})).df()
-
-
-@cache
-def _reader() -> duckdb.DuckDBPyConnection:
-    """One for all that a kernel reads: to connect takes longer than to read the rows of an account."""
-    return duckdb.connect()

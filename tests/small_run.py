@@ -27,9 +27,11 @@ from types import SimpleNamespace
 import pandas as pd
 
 from cs_research.definitions import load_definitions
+from cs_research.definitions.models import Scorecard
 from cs_research.finding import Finding
 from cs_research.scorecards import bands
 from cs_research.scores import moves_into_a, quadrants
+from cs_research.studies import of_card
 
 DEFAULTS = load_definitions()
 CARD = DEFAULTS.scorecards["dear"]
@@ -68,7 +70,14 @@ def small_run(folder: Path, **replace: object) -> SimpleNamespace:
                     {"unit": "points", "tolerance": .05, "reason": "as claimed"}),
             Finding.not_measured("established_rarely_churns", "no account is that old", "cannot_tell"))})
     vars(run).update(replace)
+    run.of_card = lambda name, card, month, since=None: up_to(getattr(run, name), card, month, since)
     return run
+
+
+def up_to(table: pd.DataFrame, card: Scorecard, month: date, since: date | None) -> pd.DataFrame:
+    """The rows of a card as an opened run gives them: up to a month, from another where one is named."""
+    rows = of_card(table, card, month)
+    return rows[rows["month"] >= pd.Timestamp(since)] if since else rows
 
 
 def score_rows(accounts: dict = ACCOUNTS) -> pd.DataFrame:

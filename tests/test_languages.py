@@ -16,6 +16,7 @@ from cs_research.report import formats
 from cs_research.report.page import page, write_index
 from cs_research.report.phrases import called, phrases, speaking, told
 from cs_research.report.translation import english, in_language, translated
+from cs_research.report.view import View
 
 PACKAGE = Path(formats.__file__).parents[1]
 # What Japanese writes in Latin letters, a folder's name, and the link to the page in English.
@@ -48,7 +49,7 @@ def test_every_phrase_has_its_japanese_with_the_same_gaps(japanese):
 
 def left_over(run) -> list[str]:
     """Latin words of the page, read out ones included, that are neither common in Japanese nor names of the data."""
-    seen = Seen(write_index(run, "ja").read_text(encoding="utf-8"))
+    seen = Seen(write_index(View(run), "ja").read_text(encoding="utf-8"))
     named = [*run.account_facts["account_name"], *run.scores["owner"], *run.dataset.values(), "R_DATE",
              "H_MONTH_MISSING"]
     aloud = [attrs.get(key) or "" for _, attrs in seen.elements for key in ("title", "aria-label")]
@@ -138,7 +139,7 @@ def test_the_page_is_made_in_both_languages_which_name_each_other(tmp_path):
     for lang, other in (("ja", "en"), ("en", "ja")):
         folder = tmp_path / lang
         folder.mkdir()
-        first = write_index(small_run(folder), lang)
+        first = write_index(View(small_run(folder)), lang)
         assert sorted(path.name for path in folder.glob("*.html")) == sorted([f"index.{other}.html", "index.html"])
         beside = folder / f"index.{other}.html"
         for path, its, name in ((first, lang, beside.name), (beside, other, first.name)):

@@ -17,6 +17,7 @@ from cs_research.errors import Refused
 from cs_research.finding import TOO_FEW
 from cs_research.report import export, spreadsheet
 from cs_research.report.page import write_index
+from cs_research.report.view import View
 
 H01 = Path(__file__).parent / "bad_inputs" / "h01_hostile_names.csv"
 with H01.open(encoding="utf-8", newline="") as _file:
@@ -113,7 +114,7 @@ def test_the_tables_of_the_first_page_are_whole(tmp_path):
     """a03 fell from 22 to 15, the deepest; a03, a08 and a09 are due; red is likely lost at .507 (small_run)."""
     run = small_run(tmp_path)
     run.account_facts["account_name"] = (NAMES * 2)[:len(run.account_facts)]
-    write_index(run)
+    write_index(View(run))
     book = sheets(tmp_path / "exports" / "index.xlsx")
     assert list(book) == ["About", "Movers", "Renewals due in 90 days", "What we believe, tested",
                           "What to do in January", "Data"]

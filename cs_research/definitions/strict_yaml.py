@@ -23,6 +23,7 @@ _WORDS = {"true": True, "false": False, "null": None, "": None}
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RESOLVER = yaml.resolver.Resolver()
 MAX_BYTES = 1_000_000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where it is there, eight times as fast
 
 
 def load(path: Path, model: type[Model]) -> Model:
@@ -83,13 +84,13 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         raise refusal(path, 1, f"larger than {MAX_BYTES:,} bytes")
     try:
         _refuse_aliases(raw.decode("utf-8-sig"), path)
-        node = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(raw.decode("utf-8-sig"), Loader=_LOADER)
     except UnicodeDecodeError as error:
         raise refusal(path, raw[: error.start].count(b"\n") + 1, "expected UTF-8 text") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not YAML"
-        raise refusal(path, mark.line + 1 if mark else 1, problem) from None
+        raise refusal(path, min(mark.line, raw.count(b"\n")) + 1 if mark else 1, problem) from None
     if node is None:
         raise refusal(path, 1, "the file is empty")
     lines: Lines = {(): 1}
@@ -97,7 +98,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
 
 
 def _refuse_aliases(text: str, path: Path) -> None:
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise refusal(path, event.start_mark.line + 1, "anchors and aliases are not allowed")
         if getattr(event, "tag", None):
@@ -124,13 +125,13 @@ def _plain(node: yaml.Node, at: tuple, lines: Lines, path: Path) -> Any:
 def _key(node: yaml.Node, path: Path) -> str:
     if not isinstance(node, yaml.ScalarNode):
         raise refusal(path, node.start_mark.line + 1, "a key must be plain text")
-    if node.style is None and not isinstance(_value(node), str):
+    if not node.style and not isinstance(_value(node), str):
         raise refusal(path, node.start_mark.line + 1, f"key {node.value} must be quoted text")
     return node.value
 
 
 def _scalar(node: yaml.ScalarNode, at: tuple, path: Path) -> Any:
-    value = node.value if node.style is not None else _value(node)
+    value = node.value if node.style else _value(node)
     if value is _AMBIGUOUS:
         key = ".".join(map(str, at))
         raise refusal(path, node.start_mark.line + 1,

@@ -25,14 +25,14 @@ from cs_research.report.spreadsheet import write_tables
 from cs_research.report.view import View
 
 
-def write_index(run: Any, lang: str = "en") -> Path:
+def write_index(view: View, lang: str = "en") -> Path:
     """Write the page in every language into the run's folder: `index.html` in `lang`, beside it `index.ja.html` and so
     on, each with links to the others and to the tables in `exports/`. Returns the path of the first.
 
-    In: an opened run with the tables scores, history, indicators, outcomes, retention, account_facts and files.
-    What the data set does not hold is left out with a word on why.
+    In: the view of an opened run with the tables scores, history, indicators, outcomes, retention, account_facts and
+    files. What the data set does not hold is left out with a word on why.
     """
-    folder, view = Path(run.folder), View(run)
+    run, folder = view.run, Path(view.run.folder)
     due = Due(view)
     found = jobs(due)
     tables = page_tables(view, due, found)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from xlsxwriter import Workbook
 
 from cs_research.display import Table, kind
 from cs_research.errors import Refused
@@ -106,16 +107,23 @@ def write_tables(base: Path, tables: Mapping[str, Table], about: Mapping[str, st
 
 def write_workbook(path: Path, tables: Mapping[str, Table]) -> Path:
     """Write an Excel file with a sheet for each table; text is text also after a reader has edited its cell."""
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
-    with pd.ExcelWriter(path, engine="xlsxwriter", date_format="yyyy-mm-dd", datetime_format="yyyy-mm-dd hh:mm",
-                        engine_kwargs={"options": options}) as writer:
-        writer.book.set_properties({"created": datetime(2000, 1, 1)})  # no clock: the same tables, the same bytes
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True,
+               "default_date_format": "yyyy-mm-dd hh:mm"}
+    with Workbook(path, options) as book:
+        book.set_properties({"created": datetime(2000, 1, 1)})  # no clock: the same tables, the same bytes
+        bold, looks = book.add_format({"bold": True}), {}
         for name, table in zip(_sheet_names(tables), tables.values(), strict=True):
-            tidy(table).to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True)
+            sheet, frame = book.add_worksheet(name), tidy(table)
+            sheet.write_row(0, 0, map(str, frame.columns), bold)
             for column, held in enumerate(kind(name, table.rows) for name in table.heads):
-                look = writer.book.add_format({"num_format": _LOOKS[held]})
-                writer.sheets[name].set_column(column, column, None, look)
-            writer.sheets[name].autofit(480)
+                look = looks[held] = looks.get(held) or book.add_format({"num_format": _LOOKS[held]})
+                sheet.set_column(column, column, None, look)
+                values = [None if value is pd.NA or value != value else value for value in frame.iloc[:, column]]
+                is_moment = held == "text" and any(isinstance(value, date) for value in values)
+                sheet.write_column(1, column, values, None if is_moment else look)
+            sheet.freeze_panes(1, 0)
+            sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
+            sheet.autofit(480)
     return path
 
 

@@ -18,7 +18,7 @@ from cs_research.movement import movements
 from cs_research.report.phrases import called
 from cs_research.scorecards import lowest_total
 from cs_research.scores import health_cut, previous_quadrants
-from cs_research.studies.evidence import of_card, seen_until
+from cs_research.studies.evidence import seen_until
 from cs_research.studies.money import YEAR, Cohort, kept_of, opening_cohort
 from cs_research.studies.state import health_bands, share_by_month
 
@@ -38,16 +38,17 @@ class View:
         self.month = pd.Timestamp(run.month)
         self.card = run.definitions.scorecards[run.dataset["scorecard"]]
         self.currency = run.dataset.get("currency")
-        self.panel = self._of_card(run.scores)
+        self.panel = self._of_card("scores")
         self.listed: dict[str, dict[str, str]] = {}  # the accounts that the page names, in its order
 
-    def _of_card(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return of_card(frame, self.card, self.month).sort_values(["account_id", "month"], ignore_index=True)
+    def _of_card(self, name: str, since: pd.Timestamp | None = None) -> pd.DataFrame:
+        rows = self.run.of_card(name, self.card, self.month, since)
+        return rows.sort_values(["account_id", "month"], ignore_index=True)
 
     @cached_property
     def history(self) -> pd.DataFrame:
         """The leading card's scores as they stood, with the next renewal."""
-        return self._of_card(self.run.history)
+        return self._of_card("history")
 
     def at(self, months_ago: int) -> pd.DataFrame:
         """Rows of the month so many months ago, indexed by account_id."""
@@ -64,8 +65,8 @@ class View:
 
     @cached_property
     def indicators(self) -> pd.DataFrame:
-        """The leading card's indicators of all months up to the report's, ordered by account and month."""
-        return self._of_card(self.run.indicators)
+        """The leading card's indicators of the month and the one before, ordered by account and month."""
+        return self._of_card("indicators", self.month_before)
 
     @cached_property
     def movements(self) -> pd.DataFrame:
@@ -190,9 +191,14 @@ class View:
         """The last day whose outcomes this month's report may see."""
         return seen_until(self.run)
 
+    @cached_property
+    def findings(self) -> dict[str, Finding]:
+        """What the notebooks of the run have recorded, by question."""
+        return self.run.findings
+
     def finding(self, question: str) -> Finding | None:
         """The Finding of a question, None when the run did not ask it or it has no estimate."""
-        found = self.run.findings.get(question)
+        found = self.findings.get(question)
         return found if found is not None and found.estimate is not None else None
 
     @property

@@ -66,7 +66,7 @@ class Evidence:
         end of a month (None: the run's). Raises Refused, naming the nearest, where there is no such card."""
         card = run.card(scorecard)
         measures = up_to(run.measures[run.measures["is_history"]], month).reset_index(drop=True)
-        history, indicators = (of_card(table, card, month) for table in (run.history, run.history_indicators))
+        history, indicators = (run.of_card(name, card, month) for name in ("history", "history_indicators"))
         return cls(history, run.outcomes, indicators, measures, run.canonical("milestones"), run.definitions,
                    card.name, seen_until(run, month), run.account_facts, run.canonical("contracts"))
 

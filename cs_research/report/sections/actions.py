@@ -97,7 +97,7 @@ def do(due: Due, kind: str) -> Markup:
 def phrase_of(view: View, kind: str) -> str:
     """The phrase of a job: more touch is asked for where it is proven to help, where it is not known of a random half,
     and not where it is proven not to."""
-    found = view.run.findings.get("touch_raises_health")
+    found = view.findings.get("touch_raises_health")
     by_verdict = {"supported": "", "contradicted": "_ask"}
     return f"a_{kind}" + (by_verdict.get(found.verdict if found else "", "_half") if kind == "quiet" else "")
 

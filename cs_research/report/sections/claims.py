@@ -15,7 +15,7 @@ MARKS = {"supported": "dot", "contradicted": "cross", "cannot_tell": "ring"}
 
 def verdicts(view: View) -> dict[str, int]:
     """How many claims have which verdict; a claim without a Finding cannot be told."""
-    found = [_verdict(view.run.findings.get(name)) for name in view.definitions.claims.claims]
+    found = [_verdict(view.findings.get(name)) for name in view.definitions.claims.claims]
     return {verdict: found.count(verdict) for verdict in ORDER}
 
 
@@ -41,7 +41,7 @@ def _verdict(found: Finding | None) -> str:
 
 
 def _row(view: View, name: str, claim: Claim) -> dict:
-    found = view.run.findings.get(name)
+    found = view.findings.get(name)
     verdict = _verdict(found)
     measured = _measured(found, claim)
     alt = say("v_alt", claim=label(claim.text), measured=measured)

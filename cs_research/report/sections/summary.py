@@ -146,7 +146,7 @@ def _sure(view: View) -> Markup:
     who = say("sure_accounts", accounts=accounts, managers=say("managers", n=view.managers)) if view.managers else \
         say("sure_alone", accounts=accounts)
     counts = verdicts(view)
-    if not any(name in view.run.findings for name in view.definitions.claims.claims):
+    if not any(name in view.findings for name in view.definitions.claims.claims):
         return joined([who, say("sure_none")], "gap")
     parts = joined(say(f"part_{verdict}", n=n) for verdict, n in counts.items() if n)
     leak = view.finding("told_by_distance")

@@ -50,7 +50,7 @@ def _claims(view: View) -> pd.DataFrame:
     rules = view.definitions.claims.claims
     return pd.DataFrame([{**told.as_record(), "claim": rules[name].text.en, "verdict": VERDICTS[told.verdict],
                           "form": told.details.get("unit", rules[name].form)}
-                         for name, told in view.run.findings.items() if name in rules],
+                         for name, told in view.findings.items() if name in rules],
                         columns=["claim", "verdict", "form", "estimate", "lower", "upper", "n", "sentence"])
 
 
