@@ -14,12 +14,14 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from cs_research import month_state
 from cs_research.definitions import Definitions, models
 from cs_research.weeks import monday_of, next_monday, week_name
 
 SQL = Path(__file__).parent / "sql"
+_PLAIN = {pa.lib.Type_DATE32: pa.timestamp("us"), pa.lib.Type_DECIMAL128: pa.float64()}  # as pandas counts them
 MONTHLY = ("user_month", "usage_month", "event_month")  # a row is made of the events of its own month alone
 STEPS = (*MONTHLY, "account_month", "account_usage", "account_running", "counters", "touch_ledger", "touch_month",
          "ratings_month", "relations", "signals", "measures", "outcomes", "account_facts", "retention", "contact_week")
@@ -100,9 +102,7 @@ class Panel:
 
     def frame(self, table: str, order: str) -> pd.DataFrame:
         """A derived table as a DataFrame in a fixed order: ids as text, dates as datetime64, money as float."""
-        rows = self.connection.sql(f"SELECT * FROM {table} ORDER BY {order}")
-        text = [name for name, kind in zip(rows.columns, rows.types, strict=True) if kind == "VARCHAR"]
-        return rows.df().astype(dict.fromkeys(text, "str"))  # a column without rows or values is text too
+        return as_frame(self.connection.sql(f"SELECT * FROM {table} ORDER BY {order}"))
 
     def measures(self) -> pd.DataFrame:
         """All measures by account, month and view; a measure that the data set cannot hold is empty.
@@ -125,9 +125,9 @@ class Panel:
 
     def _beside(self, frame: pd.DataFrame, table: str, name: str, number: str) -> pd.DataFrame:
         """The frame of measures with one more column for each name that a long table holds."""
-        rows = self.connection.sql(
+        rows = as_frame(self.connection.sql(
             f"SELECT t.account_id, k.month, t.is_history, t.{name} AS name, CAST(t.{number} AS DOUBLE) AS number "
-            f"FROM {table} AS t JOIN calendar AS k ON k.month_number = t.month_number").df()
+            f"FROM {table} AS t JOIN calendar AS k ON k.month_number = t.month_number"))
         keys = ["account_id", "month", "is_history"]
         wide = rows.pivot(index=keys, columns="name", values="number")
         wide = wide[[column for column in wide.columns if column in self._declared]]
@@ -235,6 +235,17 @@ class Panel:
         eves = mondays - pd.Timedelta(days=1)
         return pd.DataFrame({"week": [week_name(monday) for monday in mondays], "monday": mondays, "eve": eves,
                              "known_until": eves.where(eves <= pd.Timestamp(horizon.as_of), horizon.as_of)})
+
+
+def as_frame(rows: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Rows as a DataFrame, by way of Arrow, which makes no object of each word: text is text though all of it is
+    missing, dates are datetime64[us], decimals float; whole numbers and truths with gaps are Int64 and boolean.
+    """
+    table = rows.to_arrow_table()
+    table = table.cast(pa.schema([field.with_type(_PLAIN.get(field.type.id, field.type)) for field in table.schema]))
+    gaps = {field.name: "boolean" if pa.types.is_boolean(field.type) else "Int64" for field in table.schema
+            if table[field.name].null_count and (pa.types.is_boolean(field.type) or pa.types.is_integer(field.type))}
+    return table.to_pandas().astype(gaps) if gaps else table.to_pandas()
 
 
 def month_number(day: date) -> int:

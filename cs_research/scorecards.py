@@ -36,7 +36,7 @@ def indicators(measures: pd.DataFrame, card: models.Scorecard) -> pd.DataFrame:
     rows = pd.concat(blocks, ignore_index=True)
     counted = {i.id: block["points"].notna().to_numpy() for i, block in zip(card.indicators, blocks, strict=True)}
     weights = _weights(card, counted) if card.combine == "mean" else dict.fromkeys(counted, np.nan)
-    best = rows["indicator"].map({i.id: i.best for i in card.indicators}).astype(float)
+    best = np.repeat([float(i.best) for i in card.indicators], len(measures))
     weight = np.concatenate([np.broadcast_to(weights[i.id], len(measures)) for i in card.indicators])
     return rows.assign(contribution=card.total * weight * rows["points"] / best)
 
@@ -111,12 +111,12 @@ def _indicator(measures: pd.DataFrame, card: models.Scorecard, indicator: models
         numerator, denominator = (measures[side].astype(float) for side in (indicator.numerator, indicator.denominator))
         value, measured, position = of_ratio(numerator, denominator, indicator)
     position, points, filled_by = _filled(measures[KEY], position, points_at(value, position, indicator), indicator)
-    band = position.map(dict(enumerate(card.indicator_bands))).astype("str")
+    band = pd.Categorical.from_codes(position.fillna(-1).astype(int), list(card.indicator_bands))
     return pd.DataFrame({
         "account_id": measures["account_id"], "month": measures["month"], "scorecard": card.name,
         "indicator": indicator.id, "value": value.where(measured), "numerator": numerator,
         "denominator": denominator, "is_measured": measured, "filled_by": filled_by,
-        "band": band.where(position.notna()), "points": points})
+        "band": pd.Series(band, measures.index).astype("str"), "points": points})
 
 
 def of_ratio(numerator: pd.Series, denominator: pd.Series,

@@ -4,6 +4,7 @@ This layer decides what is written and under which key; how it is computed stand
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cache
@@ -12,17 +13,15 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from cs_research import actions, alerts, fields, history, scorecards, scores
 from cs_research.definitions import Definitions
 from cs_research.definitions.dictionary import outputs
-from cs_research.engine import Horizon, Panel
+from cs_research.engine import Horizon, Panel, as_frame
 from cs_research.errors import CannotWrite, Refused
 from cs_research.privacy import without_persons
 
 SCHEMA_VERSION = "1"
-_PLAIN = {pa.lib.Type_DATE32: pa.timestamp("us"), pa.lib.Type_DECIMAL128: pa.float64()}  # as pandas counts them
 KEYS = {name: tuple(table["key"]) for name, table in outputs().items()}
 
 
@@ -48,8 +47,10 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
     """
     with _told_of_memory(memory_limit):
         panel = Panel(canonical, definitions, seen, progress, state, engine, memory_limit)
-        built = _built(panel, definitions, seen, leading)
-    return {name: write_table(frame, out / f"{name}.parquet") for name, frame in built.items()}
+        with ThreadPoolExecutor(1) as writer:  # DuckDB writes a table while pandas scores the next
+            rows = {name: writer.submit(write_table, frame, out / f"{name}.parquet")
+                    for name, frame in _built(panel, definitions, seen, leading)}
+    return {name: written.result() for name, written in rows.items()}
 
 
 @contextmanager
@@ -65,32 +66,31 @@ def _told_of_memory(memory_limit: str | None) -> Iterator[None]:
                       "give a higher --memory-limit, or --engine spark") from error
 
 
-def _built(panel: Panel, definitions: Definitions, seen: Horizon, leading: str) -> dict[str, pd.DataFrame]:
-    """Every table of a run by its name."""
+def _built(panel: Panel, definitions: Definitions, seen: Horizon, leading: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every table of a run, with its name, as soon as it is there."""
     measures = panel.measures()
     facts = without_persons(panel.frame("account_facts", "account_id"))
     outcomes = panel.frame("outcomes", "account_id, due_date")
     now = measures[~measures["is_history"]].reset_index(drop=True)
     then = measures[measures["is_history"]].reset_index(drop=True)
     indicator_rows, score_rows = _scored(now, facts, outcomes, definitions)
+    yield from {"indicators": indicator_rows, "scores": score_rows.drop(columns=_NEXT)}.items()
     then_indicators, then_scores = _scored(then, facts, outcomes, definitions)
+    yield from {"history_indicators": then_indicators, "history": then_scores}.items()
     plan, contact = definitions.response_points, panel.contact_weeks()
     names = [*definitions.alerts.reads, "stage", "segment", "owner", *plan.reads]
     months = fields.fields(names, _in_use(then_scores, definitions), then, _in_use(then_indicators, definitions),
                            definitions.scorecards[leading])
-    built = {
-        "indicators": indicator_rows, "scores": score_rows.drop(columns=_NEXT),
-        "history_indicators": then_indicators, "history": then_scores,
+    listed, factors = actions.actions(contact, months, facts, plan)
+    yield from {
         "alerts": alerts.alerts(months, definitions.alerts, definitions.segments, pd.Timestamp(seen.month)),
         "outcomes": outcomes, "retention": panel.frame("retention", "month, basis, segment"),
         "measures": measures.drop(columns="month_end"), "account_facts": facts,
-    }
-    built["actions"], built["action_factors"] = actions.actions(contact, months, facts, plan)
+        "actions": listed, "action_factors": factors}.items()
     cannot = panel.not_measured()
     blind = {**alerts.not_measured(months, definitions, cannot),
              **actions.not_measured(panel.weeks_lack(), months, plan), **cannot}
-    built["not_measured"] = pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])
-    return built
+    yield "not_measured", pd.DataFrame(sorted(blind.items()), columns=["measure", "reason"])
 
 
 _NEXT = ["due_date", "outcome", "arr_before", "arr_after"]
@@ -142,17 +142,10 @@ def write_table(frame: pd.DataFrame, path: Path) -> int:
 
 
 def read_table(path: Path, where: str = "", **values: Any) -> pd.DataFrame:
-    """The rows of a file of which a condition is true, by way of Arrow, which makes no object of each word.
-
-    Dates become datetime64[us], decimals float; whole numbers and truths with gaps Int64 and boolean.
-    """
+    """The rows of a file of which a condition is true, as `as_frame` gives them."""
     asked = f"SELECT * FROM read_parquet($path) {where and f'WHERE {where}'}"
     with _reader().cursor() as connection:
-        rows = connection.sql(asked, params={"path": str(path), **values}).to_arrow_table()
-    rows = rows.cast(pa.schema([field.with_type(_PLAIN.get(field.type.id, field.type)) for field in rows.schema]))
-    gaps = {field.name: "boolean" if pa.types.is_boolean(field.type) else "Int64" for field in rows.schema
-            if rows[field.name].null_count and (pa.types.is_boolean(field.type) or pa.types.is_integer(field.type))}
-    return rows.to_pandas().astype(gaps)
+        return as_frame(connection.sql(asked, params={"path": str(path), **values}))
 
 
 @cache
