@@ -4,7 +4,7 @@
 #   make report DATA=data/crm MONTH=2023-12     another data set, another month
 #   make pdf                                    the same, and its first page as reports/<month>.pdf (needs Chromium)
 #   make test                                   every test, the notebooks included
-#   make soak                                   what takes longest: kills at random moments, more damage, every page, Spark
+#   make soak                                   what takes longest: kills at random moments, every step, every page, more damage
 #   make lab                                    JupyterLab on the notebooks, on this machine only; makes a report first
 #   make simulate                               write data/sample anew from its seed
 #   make bench                                  measure the panel on 20 million events, into docs/performance.md (minutes)

@@ -119,5 +119,6 @@ def _sources(recipe: Path, notebooks: Sequence[Job]) -> Iterator[Path]:
 
 def _packages() -> dict[str, str]:
     # What is installed, not what the lock file says: a run is made by the former.
-    found = {dist.name: dist.version for dist in distributions() if dist.name not in ("cs-research", "pip")}
+    read = (dist.metadata for dist in distributions())  # from a file, each time that it is asked for
+    found = {about["Name"]: about["Version"] for about in read if about["Name"] not in ("cs-research", "pip")}
     return {"python": platform.python_version(), "machine": platform.machine(), **dict(sorted(found.items()))}

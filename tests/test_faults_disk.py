@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_faults import RECORDING, WAITING, Place, bytes_of, goes_on, place, steps_of, write_data
+from test_faults import EVERY, RECORDING, WAITING, Place, bytes_of, goes_on, place, steps_of, stops, write_data
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes under /proc")
 
@@ -61,11 +61,12 @@ def sentence(place: Place) -> str:
     return [line for line in told if line.startswith("cs-research: ")][-1]
 
 
-def test_a_disk_full_from_any_step_on_leaves_the_last_report_and_the_next_run_needs_no_repair(small_disk, place):
+@EVERY
+def test_a_disk_full_from_any_step_on_leaves_the_last_report_and_the_next_run_needs_no_repair(small_disk, place, every):
     steps = steps_of(place)
     sealed = steps.index("os.rename manifest.json")
-    for number, step in enumerate(steps[:sealed]):
-        before = place.published()
+    for number in stops(steps[:sealed], every):
+        step, before = steps[number], place.published()
         write_data(place.root / "data", 90 + number)
         code = fails_from(place, small_disk, step, steps[:number + 1].count(step))
         if step == "os.rename run.json":  # the file replaced last may make room for all, or all but the page of months
