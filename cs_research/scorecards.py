@@ -78,10 +78,10 @@ def earlier(frame: pd.DataFrame, name: str, months: int = 1) -> pd.Series:
     """A column of each row's account so many months before, by the calendar (an account may pause); empty where it has
     no such row. In: account_id, month and the column, one row per account and month in any order.
     """
-    number = frame["month"].dt.year * 12 + frame["month"].dt.month
-    known = pd.Series(frame[name].to_numpy(), pd.MultiIndex.from_arrays([frame["account_id"], number]))
-    found = known.reindex(pd.MultiIndex.from_arrays([frame["account_id"], number - months]))
-    return found.set_axis(frame.index)
+    # One number per account and month: to compare numbers is many times as fast as pairs of text and date.
+    month = frame["month"].dt.year * 12 + frame["month"].dt.month
+    place = pd.factorize(frame["account_id"])[0] * 1_000_000 + month.to_numpy()
+    return pd.Series(frame[name].to_numpy(), place).reindex(place - months).set_axis(frame.index)
 
 
 def zero_based(health_values: pd.Series, card: models.Scorecard) -> pd.Series:

@@ -86,11 +86,17 @@ class Evidence:
         return readings(self.history, self.outcomes, self.definitions, self.as_of)
 
     @cached_property
+    def by_indicator(self) -> dict[str, pd.DataFrame]:
+        """points and is_measured (1 or 0) as they stood: a row per account and month, a column per indicator."""
+        rows = self.indicators.set_index([*KEY, "indicator"])
+        return {name: rows[name].astype(float).unstack() for name in ("points", "is_measured")}
+
+    @cached_property
     def indicator_points(self) -> pd.DataFrame:
         """account_id, month and per indicator its points as a share of the most it can earn, as they stood."""
-        best = self.indicators["indicator"].map({i.id: i.best for i in self.card.indicators}).astype(float)
-        rows = self.indicators.assign(share=self.indicators["points"] / best)
-        return rows.pivot(index=KEY, columns="indicator", values="share").reset_index().rename_axis(columns=None)
+        points = self.by_indicator["points"]
+        best = points.columns.map({i.id: float(i.best) for i in self.card.indicators})
+        return (points / best).reset_index().rename_axis(columns=None)
 
     def read_before(self, months: int) -> "Evidence":
         """The same, with the score read so many months before each renewal."""
@@ -127,14 +133,12 @@ def health_without(evidence: Evidence, left_out: tuple[str, ...]) -> pd.DataFram
     """account_id, month, health (from 0) and points (the card's own scale), both up to the card's total, from the
     indicators but those left out; empty where fewer of them are measured than the card asks for."""
     card = evidence.card
-    left = {i.id: i for i in card.indicators if i.id not in left_out}
-    rows = evidence.indicators[evidence.indicators["indicator"].isin([*left])]
-    measured = rows["is_measured"].astype(bool)
-    ends = {name: {i: getattr(of, name) for i, of in left.items()} for name in ("worst", "best")}
-    earned = {name: rows["indicator"].map(of).astype(float).where(measured) for name, of in ends.items()}
-    rows = rows.assign(**earned, is_measured=measured)
-    total = rows.groupby(KEY, as_index=False)[["points", "worst", "best", "is_measured"]].sum()
-    enough = total["is_measured"] >= card.min_measured_share * len(left) - TOLERANCE
+    left = [i for i in card.indicators if i.id not in left_out]
+    points, measured = (evidence.by_indicator[name].reindex(columns=[i.id for i in left]).fillna(0.0)
+                        for name in ("points", "is_measured"))
+    worst, best = (measured @ [getattr(i, end) for i in left] for end in ("worst", "best"))
+    total = pd.DataFrame({"points": points.sum(axis=1), "worst": worst, "best": best}).reset_index()
+    enough = (measured.sum(axis=1) >= card.min_measured_share * len(left) - TOLERANCE).to_numpy()
     span = (total["best"] - total["worst"]).where(enough & (total["best"] > total["worst"]))
     total["health"] = card.total * (total["points"] - total["worst"]) / span
     total["points"] = card.total * total["points"] / total["best"].where(span.notna())
@@ -226,7 +230,7 @@ def _by_horizon(history: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
 
 def _scores(history: pd.DataFrame) -> pd.DataFrame:
     names = [*KEY, "health", "health_band", "touch_score", "stage", "segment", "owner", "arr", "seats"]
-    return history[names].assign(cluster=clusters(history))
+    return history[names]
 
 
 def _watched(read: pd.DataFrame, outcomes: pd.DataFrame, until: pd.Series,
@@ -267,11 +271,12 @@ def _with_growth(rows: pd.DataFrame, history: pd.DataFrame, outcomes: pd.DataFra
 
 def _is_sized(history: pd.DataFrame, outcomes: pd.DataFrame) -> bool:
     """Whether any account ever changes its size; where none does, expansion is not measured rather than nil."""
-    sizes = history.groupby("account_id")[["arr", "seats"]].nunique()
-    return bool(outcomes["outcome"].isin(("expanded", "contracted")).any() or (sizes > 1).any(axis=None))
+    if outcomes["outcome"].isin(("expanded", "contracted")).any():
+        return True
+    return bool((history.groupby("account_id")[["arr", "seats"]].nunique() > 1).any(axis=None))
 
 
 def _tidy(rows: pd.DataFrame) -> pd.DataFrame:
     names = [*KEY, "due_date", "health", "health_band", "touch_score", "stage", "segment", "cluster", "outcome",
              "is_churned", "is_expanded"]
-    return rows[names].sort_values(KEY, kind="stable", ignore_index=True)
+    return rows.assign(cluster=clusters(rows))[names].sort_values(KEY, kind="stable", ignore_index=True)

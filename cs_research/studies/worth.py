@@ -115,17 +115,17 @@ def drift(evidence: Evidence) -> Finding:
     `rows`: what, estimate (PSI), by_chance (what as many accounts of one population stay under 19 times in 20), n_then,
     n_now, worst_then, worst_now (the share in the worst colour). Over 0.25, and by_chance, is another population.
     """
-    name, card, history = "drift", evidence.card, evidence.history
-    scored = history[history["health_band"].notna()]
+    name, card, scored = "drift", evidence.card, evidence.history.dropna(subset="health_band")
     months = scored["month"].drop_duplicates().sort_values()
     if len(months) < 24:
         return Finding.not_measured(name, f"two years of scores are needed and there are {count(len(months), 'month')}")
     first, last = months.iloc[11], months.iloc[-12]
-    bands = evidence.indicators[evidence.indicators["band"].notna()]
-    table = [{"what": what, **_shift(rows[rows["month"] <= first], rows[rows["month"] >= last], column, names)}
-             for what, rows, column, names in (("the score", scored, "health_band", card.bands), *(
-                 (i.id, bands[bands["indicator"] == i.id], "band", card.indicator_bands) for i in card.indicators))]
-    table = [line for line in table if line["n_then"] and line["n_now"]]
+    rows = scored.assign(indicator="the score", band=scored["health_band"]), evidence.indicators
+    then, now = (_colours([table[chosen(table["month"])] for table in rows])
+                 for chosen in (lambda month: month <= first, lambda month: month >= last))
+    names = {"the score": card.bands, **{i.id: card.indicator_bands for i in card.indicators}}
+    table = [{"what": what, **_shift(then[what], now[what], of)} for what, of in names.items()
+             if what in then and what in now]
     if few := under_floor(name, min(table[0]["n_then"], table[0]["n_now"]) if table else 0, evidence.definitions,
                           "in the first or the last year"):
         return few
@@ -149,13 +149,19 @@ def psi(then: Any, now: Any) -> float:
     return float(((after - before) * np.log(after / before)).sum())
 
 
-def _shift(then: pd.DataFrame, now: pd.DataFrame, column: str, names: tuple[str, ...]) -> dict[str, Any]:
+def _colours(tables: list[pd.DataFrame]) -> dict[str, tuple[pd.Series, int]]:
+    """By indicator how many rows have which colour, and how many accounts they are of."""
+    rows = pd.concat([table[["account_id", "indicator", "band"]] for table in tables]).dropna()
+    accounts = rows.groupby("indicator")["account_id"].nunique()
+    counts = pd.crosstab(rows["indicator"], rows["band"])
+    return {what: (counts.loc[what], n) for what, n in accounts.items()}
+
+
+def _shift(then: tuple[pd.Series, int], now: tuple[pd.Series, int], names: tuple[str, ...]) -> dict[str, Any]:
     """PSI of the months, each account counted once for its months are alike, and the bound of chance: PSI over
     1/n + 1/m is near chi-square (Yurdakul and Naranjo 2020)."""
-    accounts = [rows["account_id"].nunique() for rows in (then, now)]
-    counts = [rows[column].value_counts().reindex(names, fill_value=0) * (n / max(len(rows), 1))
-              for rows, n in zip((then, now), accounts, strict=True)]
-    by_chance = float(chdtri(len(names) - 1, 0.05)) * sum(1 / n for n in accounts if n)
-    worst = [float(c.iloc[0] / c.sum()) if c.sum() else None for c in counts]
-    return {"form": "number", "estimate": psi(*counts), "by_chance": by_chance, "n_then": accounts[0],
-            "n_now": accounts[1], "worst_then": worst[0], "worst_now": worst[1]}
+    counts = [rows.reindex(names, fill_value=0) * (n / rows.sum()) for rows, n in (then, now)]
+    by_chance = float(chdtri(len(names) - 1, 0.05)) * sum(1 / n for _, n in (then, now))
+    worst = [float(c.iloc[0] / c.sum()) for c in counts]
+    return {"form": "number", "estimate": psi(*counts), "by_chance": by_chance, "n_then": then[1], "n_now": now[1],
+            "worst_then": worst[0], "worst_now": worst[1]}
