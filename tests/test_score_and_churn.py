@@ -238,9 +238,8 @@ def test_drift_is_the_index_by_hand():
 def test_drift_is_not_claimed_of_the_noise_of_few_accounts():
     """15 accounts a year of one population in four colours: most draws lie over .25, 5 % over what chance gives."""
     rng, names = np.random.default_rng(4), ("red", "orange", "yellow", "green")
-    draw = [[pd.DataFrame({"account_id": np.repeat(np.arange(15), 12), "band": np.repeat(rng.choice(names, 15), 12)})
-             for _ in "ab"] for _ in range(200)]
-    lines = [worth._shift(then, now, "band", names) for then, now in draw]
+    draw = [[(12 * pd.Series(rng.choice(names, 15)).value_counts(), 15) for _ in "ab"] for _ in range(200)]
+    lines = [worth._shift(then, now, names) for then, now in draw]
     assert np.mean([line["estimate"] > worth.SHIFTED for line in lines]) > 0.4
     assert np.mean([line["estimate"] > line["by_chance"] for line in lines]) < 0.08
 

@@ -21,6 +21,7 @@ from cs_research.figures.marks import (
 from cs_research.finding import VERDICTS, Finding, tolerances
 from cs_research.numbers import count, number, percent
 
+SPOTS = 44, 30  # across and up a picture of all accounts
 MARKS = {"supported": "o", "contradicted": "x", "cannot_tell": "o"}
 
 
@@ -79,9 +80,8 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
 
 
 def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) -> Chart:
-    """Every account of the month by touch and health; words in the corners, lines at the cuts."""
-    import seaborn
-
+    """The accounts of the month by touch and health, the darker a spot the more of them; words in the corners, lines
+    at the cuts, which no spot lies across."""
     plan, title = definitions.quadrants, "Health and touch of every account"
     rows = scores[(scores["month"] == pd.Timestamp(month)) & scores["quadrant"].notna()]
     if rows.empty:
@@ -89,9 +89,13 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
     counts = rows["quadrant"].value_counts()
     words = "; ".join(f"{text.en}: {count(int(counts.get(letter, 0)))}" for letter, text in plan.names.items())
     widest = max(2 * plan.touch_cut, float(rows["touch_score"].quantile(0.98)) * 1.05)
+    high = max(rows["health"].max() - rows["health"].min(), 1.0)
+    spots = pd.DataFrame({"touch": _middle(rows["touch_score"].clip(upper=widest), plan.touch_cut, widest / SPOTS[0]),
+                          "health": _middle(rows["health"], plan.health_cut, high / SPOTS[1])}).value_counts()
+    full = max(int(spots.quantile(0.95)), 1)
     with drawing("quadrants", title, words, 460, bottom=78) as (axes, chart):
-        seaborn.scatterplot(x=rows["touch_score"].clip(upper=widest), y=rows["health"], ax=axes, s=20, alpha=0.45,
-                            color=COLOURS["hex"], linewidth=0, legend=False)
+        axes.scatter(*zip(*spots.index, strict=True), s=100, marker="h", color=COLOURS["hex"], linewidth=0,
+                     alpha=0.2 + 0.8 * (spots.to_numpy() / full).clip(max=1))
         axes.axhline(plan.health_cut, color=COLOURS["ink"], linewidth=1)
         for cut, style in ((plan.touch_cut, "-"), *((cut, (0, (4, 3))) for cut in plan.touch_cuts.values())):
             axes.axvline(cut, color=COLOURS["ink"], linewidth=1, linestyle=style)
@@ -100,9 +104,15 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
                           xycoords="axes fraction", xytext=(0, 6 if y else -72), textcoords="offset points",
                           weight="bold")
         axes.set_xlim(-0.02 * widest, widest)
-        axes.set_xlabel("touch score, mean of three months")
+        axes.set_xlabel("touch score, mean of three months" + (
+            f"; darkest: {count(full, 'account')} and more" if full > 1 else ""))
         axes.set_ylabel("health")
     return chart[0]
+
+
+def _middle(values: pd.Series, cut: float, step: float) -> pd.Series:
+    """The middle of the step, counted from the cut, that each value lies on; a value on the cut is above it."""
+    return cut + step * (((values - cut) / step + 1e-9) // 1 + 0.5)
 
 
 def draw_moves(finding: Finding, title: str = "Moves into and out of healthy and in touch",
