@@ -141,7 +141,8 @@ def due_ahead(history: pd.DataFrame, outcomes: pd.DataFrame, month: pd.Timestamp
               months: int = HORIZON) -> pd.DataFrame:
     """One row per account and term end in the months after `month`: account_id, lead (months), cluster, cell, amount
     (ARR of the month, else 1). After its next due date a term shorter than the horizon is followed by its like."""
-    now = history[(history["month"] == month) & history["due_date"].notna()]
+    columns = ["account_id", "owner", "health_band", "due_date", "arr"]
+    now = history.loc[(history["month"] == month) & history["due_date"].notna(), columns]
     now = now.merge(outcomes[["account_id", "due_date", "term_start"]], on=["account_id", "due_date"])
     return terms_ahead(now.assign(amount=now["arr"] if history["arr"].notna().all() else 1.0), month, months)
 
@@ -150,8 +151,11 @@ def terms_ahead(now: pd.DataFrame, month: pd.Timestamp, months: int) -> pd.DataF
     """As `due_ahead`, of accounts with a due_date, its term_start, an owner, a health_band and an amount."""
     term = ((now["due_date"] - now["term_start"]).dt.days / MONTH_DAYS).round().clip(lower=1).astype(int)
     first = (now["due_date"].dt.year - month.year) * 12 + now["due_date"].dt.month - month.month
-    each = pd.concat([now.assign(lead=first + again * term) for again in range(months)])
-    each = each[each["lead"] <= months].sort_values(["account_id", "lead"], kind="stable", ignore_index=True)
+    times = ((months - first) // term + 1).clip(lower=0)
+    each = now[["account_id", "owner", "health_band", "amount"]].assign(lead=first, term=term)
+    each = each.loc[each.index.repeat(times)]
+    each["lead"] += each["term"] * each.groupby(level=0).cumcount()
+    each = each.sort_values(["account_id", "lead"], kind="stable", ignore_index=True)
     return each.assign(cluster=clusters(each), cell=_cell(each))[["account_id", "lead", "cluster", "cell", "amount"]]
 
 
@@ -184,11 +188,10 @@ def forecast(known: pd.DataFrame, ahead: pd.DataFrame, months: int = HORIZON, dr
     middle = np.log(drawn / (1 - drawn)) * np.sqrt(1 + 0.346 * (differ[0] ** 2 + differ[1] ** 2))
     is_lost = rng.random(shift.shape) > 1 / (1 + np.exp(-middle - shift))
     lost_in = np.minimum.reduceat(np.where(is_lost, lead, months + 1), start, axis=1)
-    stays = pd.Series(np.log(chance))
     rows = []
     for ends in range(1, months + 1):
         is_due = lead[start] <= ends
-        survival = np.exp(stays.where(lead <= ends, 0.0).groupby(account).sum().to_numpy())
+        survival = np.exp(np.add.reduceat(np.where(lead <= ends, np.log(chance), 0.0), start))
         sums = (lost_in > ends) @ np.where(is_due, size[start], 0.0)
         low, high = np.quantile(sums, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         due = size[start][is_due]
@@ -201,12 +204,12 @@ def chances(known: pd.DataFrame, cell: pd.Series, rng: np.random.Generator,
     """The chance of each row to be renewed; how far managers and quarters differ (logit); draws of the chances."""
     kept = (known["weight"] * known["is_kept"]).groupby(known["cell"]).sum()
     all_of = known["weight"].groupby(known["cell"]).sum()
-    each = known.assign(rest=known["is_kept"] - known["cell"].map(kept / all_of)).groupby("renewal").agg(
-        rest=("rest", "mean"), cluster=("cluster", "first"), due=("due_date", "first"), is_kept=("is_kept", "first"))
+    rest = (known["is_kept"] - known["cell"].map(kept / all_of)).groupby(known["renewal"]).mean()
+    each = known.drop_duplicates("renewal").set_index("renewal").assign(rest=rest)
     n, renewed = len(each), int(each["is_kept"].sum())
     overall = (renewed + 0.5) / (n + 1)
     noise = float((each["rest"] ** 2).mean())
-    groups = (each["cluster"], each["due"].dt.to_period("Q"))
+    groups = (each["cluster"], each["due_date"].dt.to_period("Q"))
     shared = [_shared(each["rest"], group, noise) for group in groups]
     # What a group shares makes its renewals tell less: they count as this many times fewer.
     excess = 1 + sum(part / noise * ((group.value_counts() ** 2).sum() / n - 1)
@@ -255,11 +258,13 @@ def past_forecast(evidence: Evidence, renewals: pd.DataFrame, month: pd.Timestam
     where none could be made. `renewals` as `past_renewals` gives them, later ones are left alone."""
     definitions = evidence.definitions
     known = known_at(renewals, month + pd.offsets.MonthEnd(0), definitions)
+    if too_few_known(known, definitions):
+        return None
     ahead = due_ahead(evidence.history, evidence.outcomes, month, months)
     ends = evidence.outcomes.assign(due=evidence.outcomes["due_date"].dt.to_period("M").dt.to_timestamp())
     ends = ends[(ends["due"] > month) & (ends["due"] <= month + pd.DateOffset(months=months))]
     ahead = ahead[~ahead["account_id"].isin(ends.loc[ends["outcome"] == "unknown", "account_id"])]
-    if too_few_known(known, definitions) or not definitions.claims.are_enough(ahead["account_id"].nunique()):
+    if not definitions.claims.are_enough(ahead["account_id"].nunique()):
         return None
     each = ahead.drop_duplicates("account_id")
     came = each.loc[~each["account_id"].isin(ends.loc[ends["outcome"] == "churned", "account_id"]), "amount"].sum()
