@@ -19,8 +19,8 @@ settings.load_profile("suite")
 ROOT = Path(__file__).resolve().parents[1]
 MONTHS = {"sample": "2026-10", "crm": "2023-12", "oulad": None}
 # Tests whose node ids begin alike share what is dear to set up: one worker runs them all.
-TOGETHER = ("test_bench.py", "test_browser.py::test_hostile", "test_keeping.py", "test_pipeline.py", "test_recover.py",
-            "test_rescore.py", "test_spark.py")
+TOGETHER = ("test_account.py", "test_bench.py", "test_browser.py::test_hostile", "test_keeping.py",
+            "test_known_figures.py", "test_pipeline.py", "test_recover.py", "test_rescore.py", "test_spark.py")
 
 
 class Together(LoadScopeScheduling):
