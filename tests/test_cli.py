@@ -144,7 +144,7 @@ def test_a_disk_that_takes_no_more_is_told_whoever_writes(data, tmp_path):
     assert "defect" not in done.stderr and not list(tmp_path.glob("out/20*"))
 
 
-FOR_PAGES = "papermill nbconvert IPython matplotlib statsmodels scipy sklearn pyspark"
+FOR_PAGES = "papermill nbconvert IPython matplotlib seaborn statsmodels scipy sklearn pyspark"
 FOR_DATA = "pandas duckdb numpy pyarrow yaml"
 
 

@@ -121,7 +121,7 @@ def test_a_run_shows_itself_without_a_path_and_says_that_it_is_simulated(reports
 
 
 def test_the_front_door_is_light_and_names_what_it_has(reports):
-    heavy = "{'statsmodels', 'matplotlib', 'scipy', 'sklearn', 'jinja2', 'nbconvert'}"
+    heavy = "{'statsmodels', 'matplotlib', 'scipy', 'sklearn', 'seaborn', 'jinja2', 'nbconvert'}"
     program = ("import sys, cs_research as cs; assert 'pandas' not in sys.modules; "
                f"cs.open_run({str(reports)!r}).scores; print(sorted({heavy} & set(sys.modules)), dir(cs))")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -82,6 +82,8 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
 def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) -> Chart:
     """The accounts of the month by touch and health, the darker a spot the more of them; words in the corners, lines
     at the cuts, which no spot lies across."""
+    import seaborn
+
     plan, title = definitions.quadrants, "Health and touch of every account"
     rows = scores[(scores["month"] == pd.Timestamp(month)) & scores["quadrant"].notna()]
     if rows.empty:
@@ -94,8 +96,8 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
                           "health": _middle(rows["health"], plan.health_cut, high / SPOTS[1])}).value_counts()
     full = max(int(spots.quantile(0.95)), 1)
     with drawing("quadrants", title, words, 460, bottom=78) as (axes, chart):
-        axes.scatter(*zip(*spots.index, strict=True), s=100, marker="h", color=COLOURS["hex"], linewidth=0,
-                     alpha=0.2 + 0.8 * (spots.to_numpy() / full).clip(max=1))
+        seaborn.scatterplot(spots.index.to_frame(index=False), x="touch", y="health", ax=axes, s=100, marker="h",
+                            color=COLOURS["hex"], linewidth=0, alpha=0.2 + 0.8 * (spots.to_numpy() / full).clip(max=1))
         axes.axhline(plan.health_cut, color=COLOURS["ink"], linewidth=1)
         for cut, style in ((plan.touch_cut, "-"), *((cut, (0, (4, 3))) for cut in plan.touch_cuts.values())):
             axes.axvline(cut, color=COLOURS["ink"], linewidth=1, linestyle=style)
