@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 from scipy.special import expit
 
 from cs_research.finding import Estimate
@@ -198,29 +198,28 @@ class _Model:
     def __init__(self, windows: Windows, increments: np.ndarray) -> None:
         self.w, self.centre = increments, 0.0
         self.centre = self.design(windows)[0].mean(0)
-        self.data = _, score, churned, expanded = self.design(windows)
-        self.b = max(-logit(score, churned)[1], WEAKEST / max(increments.sum(), 1))
-        self.r = 0.0
-        if expanded is not None and _fewer(windows.expanded) >= FEWEST:
-            self.r = max(logit(score, expanded)[1], 0) / self.b
+        self.data = _, score, came = self.design(windows)
+        self.b = max(-logit(score, came[0])[1], WEAKEST / max(increments.sum(), 1))
+        self.sign = np.array([[-1.0]])  # of the score in each line: -1 and, where expansion tells something, r
+        if len(came) > 1 and _fewer(windows.expanded) >= FEWEST and (rise := logit(score, came[1])[1]) > 0:
+            self.sign = np.array([[-1.0], [rise / self.b]])
         # What is hardly ever measured cannot be told: it stays as the expert has it.
         is_held = np.repeat((windows.bands >= 0).mean(0) < 0.5, increments.shape[1])
-        lowest = -increments.ravel()
-        self.bounds = [(None, None)] * 2 + [(0, 0) if held else (low, None)
-                                            for held, low in zip(is_held, lowest, strict=True)]
+        free = np.full(2, np.inf)
+        self.bounds = Bounds(np.append(-free, np.where(is_held, 0.0, -increments.ravel())),
+                             np.append(free, np.where(is_held, 0.0, np.inf)))
 
-    def design(self, windows: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
-        """z and the expert's total, both from the training mean, churned and expanded as numbers."""
+    def design(self, windows: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """z and the expert's total, both from the training mean; churned and, if measured, expanded, a row each."""
         z, score = filled(windows.bands, self.w)
-        return (z - self.centre, score - np.sum(self.centre * self.w.ravel()), windows.churned.astype(float),
-                None if windows.expanded is None else windows.expanded.astype(float))
+        came = [y for y in (windows.churned, windows.expanded) if y is not None]
+        return z - self.centre, score - np.sum(self.centre * self.w.ravel()), np.array(came, dtype=float)
 
     def solve(self, kappa: float, start: np.ndarray | None = None) -> np.ndarray:
         """(a / b, e / b, d...) at the least loss."""
         if start is None:
-            levels = [0.0 if y is None else stats.LOGIT.there((y.sum() + 0.5) / (len(y) + 1)) / self.b
-                      for y in self.data[2:]]
-            start = np.concatenate([levels, np.zeros(self.w.size)])
+            came, start = self.data[2], np.zeros(2 + self.w.size)
+            start[:len(came)] = stats.LOGIT.there((came.sum(axis=1) + 0.5) / (came.shape[1] + 1)) / self.b
         scale = 1 / max(kappa, len(self.data[0]) * self.b**2 / 50)
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -230,20 +229,14 @@ class _Model:
 
         return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=self.bounds, options={"ftol": 1e-8}).x
 
-    def likelihood(self, x: np.ndarray, z: np.ndarray, score: np.ndarray, churned: np.ndarray,
-                   expanded: np.ndarray | None) -> tuple[float, np.ndarray]:
+    def likelihood(self, x: np.ndarray, z: np.ndarray, score: np.ndarray, came: np.ndarray) -> tuple[float, np.ndarray]:
         """Negative log likelihood of windows (see `design`) and its slopes."""
-        s = score + z @ x[2:]
-        value, slopes, pull = 0.0, np.zeros(len(x)), np.zeros(len(s))
-        for place, (y, sign) in enumerate(((churned, -1.0), (expanded, self.r))):
-            if y is not None and sign:
-                line = self.b * (x[place] + sign * s)
-                miss = self.b * (expit(line) - y)
-                value += np.sum(np.logaddexp(0, line) - y * line)
-                slopes[place] = miss.sum()
-                pull += sign * miss
-        slopes[2:] = z.T @ pull
-        return value, slopes
+        lines, slopes = len(self.sign), np.zeros(len(x))
+        line, came = self.b * (x[:lines, None] + self.sign * (score + z @ x[2:])), came[:lines]
+        miss = self.b * (expit(line) - came)
+        slopes[:lines], slopes[2:] = miss.sum(axis=1), z.T @ (self.sign * miss).sum(axis=0)
+        most = np.log1p(np.exp(-np.abs(line))) + np.maximum(line, 0.0)  # log(1 + e^line), thrice as fast as logaddexp
+        return float((most - came * line).sum()), slopes
 
 
 def filled(bands: np.ndarray, increments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
