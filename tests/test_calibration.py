@@ -218,6 +218,7 @@ def evidence_of(data: Windows) -> Evidence:
     outcomes = pd.DataFrame({"account_id": ids, "due_date": months + pd.DateOffset(months=4), "outcome": outcome,
                              "term_start": months - pd.DateOffset(months=8), "arr_before": 1.0, "arr_after": 1.0})
     rows = [pd.DataFrame({"account_id": ids, "month": months, "indicator": i.id, "points": data.bands[:, place] + 1.0,
+                          "is_measured": data.bands[:, place] >= 0,
                           "band": np.array([*CARD.indicator_bands, None], dtype=object)[data.bands[:, place]]})
             for place, i in enumerate(CARD.indicators)]
     return Evidence(history, outcomes, pd.concat(rows), pd.DataFrame(), None, DEFAULTS, "dear", date(2027, 12, 31))
