@@ -88,7 +88,7 @@ def first_events(evidence: Evidence) -> Finding:
 def churn_by_opening_band(evidence: Evidence) -> Finding:
     """Churn by month since the first score, by its colour; bands of too few accounts are left out of `curves`."""
     name, scored = "churn_by_opening_band", evidence.history[evidence.history["health_band"].notna()]
-    first = scored.sort_values("month").groupby("account_id").first()
+    first = scored[["account_id", "month", "health_band"]].sort_values("month").groupby("account_id").first()
     lives = _lives(evidence, first["month"] + pd.offsets.MonthEnd(1))
     if evidence.outcomes.empty:
         return cannot_measure(name, NO_END)
@@ -113,7 +113,8 @@ def _lives(evidence: Evidence, entry: pd.Series) -> pd.DataFrame:
     """account_id, cluster, entry, until (the last day whose outcome is known) and the day of each first event."""
     if entry.empty:
         return evidence.history[["account_id"]][:0]
-    last = evidence.history.sort_values("month").groupby("account_id", as_index=False).last()
+    last = evidence.history[["account_id", "month", "owner"]].sort_values("month")
+    last = last.groupby("account_id", as_index=False).last()
     lives = last[["account_id"]].assign(cluster=clusters(last))
     lives = lives.merge(entry.rename("entry").reset_index(), on="account_id")
     first = evidence.outcomes.groupby(["account_id", "outcome"])["due_date"].min().unstack()
@@ -131,7 +132,8 @@ def _curve_of(evidence: Evidence, lives: pd.DataFrame, event: str) -> pd.DataFra
     days = lives[[event, "churned", "until"]].set_axis([1, 2, 0], axis=1)
     months = ((days.min(axis=1) - lives["entry"]).dt.days / MONTH_DAYS).round()
     least = evidence.definitions.claims.min_accounts
-    curve = cumulative_incidence(months, days.idxmin(axis=1), lives["cluster"], least)
+    which = days.columns.to_numpy()[days.fillna(pd.Timestamp.max).to_numpy().argmin(axis=1)]
+    curve = cumulative_incidence(months, which, lives["cluster"], least)
     return curve.assign(estimate=[known_chance(e, evidence.definitions) for e in curve["estimate"]])
 
 

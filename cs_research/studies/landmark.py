@@ -28,8 +28,9 @@ def landmarks(evidence: Evidence) -> pd.DataFrame:
     starts = evidence.history.groupby("account_id", as_index=False)["start_date"].min()
     starts["deadline"] = starts["start_date"] + months
     starts["landmark"] = (starts["deadline"] - pd.Timedelta(days=1)).dt.to_period("M").dt.to_timestamp()
-    alive = evidence.history[["account_id", "month", "segment"]].assign(cluster=clusters(evidence.history))
-    return starts.merge(alive.rename(columns={"month": "landmark"}), on=["account_id", "landmark"])
+    alive = evidence.history[["account_id", "month", "segment", "owner"]].rename(columns={"month": "landmark"})
+    frame = starts.merge(alive, on=["account_id", "landmark"])
+    return frame.assign(cluster=clusters(frame)).drop(columns="owner")
 
 
 def stock_at_landmark(evidence: Evidence) -> pd.DataFrame:
@@ -157,7 +158,8 @@ def _at(scores: pd.DataFrame, name: str, frame: pd.DataFrame, month: str) -> pd.
 
 def _with_covariates(frame: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     """What was known at the start (size, quarter), and segment, industry and goal as of today."""
-    first = evidence.history.sort_values("month").drop_duplicates("account_id").set_index("account_id")
+    first = evidence.history[["account_id", "month", "arr", "seats"]].sort_values("month")
+    first = first.drop_duplicates("account_id").set_index("account_id")
     size = first["arr"] if (first["arr"] > 0).all() else first["seats"]
     facts = pd.DataFrame() if evidence.facts is None else evidence.facts.set_index("account_id")
     named = {name: frame["account_id"].map(facts.get(name, {})).astype(object) for name in ("industry", "goal")}

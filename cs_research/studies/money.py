@@ -89,8 +89,8 @@ def cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definition
     if basis != "renewals_due":
         return opening_cohort(scores, outcomes, month, YEAR if basis == "trailing_12" else 1)
     due, _ = due_in_a_year(outcomes, month)
-    owners = scores.sort_values("month").drop_duplicates("account_id", keep="last")[["account_id", "owner"]]
-    rows = due[due["outcome"].isin(CLOSED)].merge(owners, on="account_id", how="left")
+    owners = scores[["account_id", "month", "owner"]].sort_values("month").drop_duplicates("account_id", keep="last")
+    rows = due[due["outcome"].isin(CLOSED)].merge(owners.drop(columns="month"), on="account_id", how="left")
     rows = rows.rename(columns={"arr_before": "opening", "arr_after": "closing"})
     return Cohort(rows.assign(cluster=clusters(rows), is_here=rows["outcome"] != "churned"),
                   int((due["outcome"] == "unknown").sum()), "renewals due in twelve months", "of the renewals due")
@@ -112,8 +112,12 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
                  gross: bool = False) -> Finding:
     """NRR, or GRR (`gross`), of the cohort that `retention_basis` names: the retention table's of that basis, with an
     interval from the accounts behind it."""
+    return _revenue_kept(cohort(scores, outcomes, definitions, month), definitions, gross)
+
+
+def _revenue_kept(group: Cohort, definitions: Definitions, gross: bool) -> Finding:
     title = "gross revenue retention" if gross else "net revenue retention"
-    name, group = title.replace(" ", "_"), cohort(scores, outcomes, definitions, month)
+    name = title.replace(" ", "_")
     if silent := group.without_rate(name, definitions):
         return silent
     estimate = kept_of(group, "grr" if gross else "nrr", definitions)
@@ -125,7 +129,10 @@ def revenue_kept(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Defi
 
 def accounts_lost(scores: pd.DataFrame, outcomes: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
     """Logo churn: the share of the cohort that `retention_basis` names that is no longer there."""
-    group = cohort(scores, outcomes, definitions, month)
+    return _accounts_lost(cohort(scores, outcomes, definitions, month), definitions)
+
+
+def _accounts_lost(group: Cohort, definitions: Definitions) -> Finding:
     if silent := group.without_rate("logo_churn", definitions):
         return silent
     estimate = kept_of(group, "logo_churn", definitions)
@@ -218,8 +225,8 @@ def by_every_definition(scores: pd.DataFrame, outcomes: pd.DataFrame, definition
     lead, rows, told = definitions.outcomes.retention_basis, [], []
     for basis in sorted(BASES, key=lambda name: name != lead):
         one = replace(definitions, outcomes=definitions.outcomes.model_copy(update={"retention_basis": basis}))
-        lost = accounts_lost(scores, outcomes, one, month)
-        gross, net = (revenue_kept(scores, outcomes, one, month, gross) for gross in (True, False))
+        group = cohort(scores, outcomes, one, month)
+        lost, gross, net = _accounts_lost(group, one), *(_revenue_kept(group, one, gross) for gross in (True, False))
         told.append(lost.sentence)
         rows.append({"basis": BASES[basis], "n": lost.n, "rate": lost.estimate, "lower": lost.lower,
                      "upper": lost.upper, "grr": gross.estimate, "nrr": net.estimate})
@@ -236,6 +243,7 @@ def churn_by_month(scores: pd.DataFrame, retention: pd.DataFrame, outcomes: pd.D
     if rows.empty:
         return Finding.not_measured("churn_by_month", "no month opened with enough accounts and known outcomes")
     months, yearly = rows["month"].tail(YEAR), definitions.outcomes.churn_line
+    scores = scores[scores["month"] >= months.min() - pd.DateOffset(months=1)]
     last = pd.concat([opening_cohort(scores, outcomes, each, 1).rows for each in months])
     estimate = rate_of(~last["is_here"], last["cluster"], definitions)
     sentence = (f"Logo churn by month is {with_interval(estimate)}, of the openings of {count(len(months), 'month')} "

@@ -30,10 +30,13 @@ VIEWS = ("finance", "customer", "process", "learning")
 
 def open_alerts_at(alerts: pd.DataFrame, month: date) -> pd.DataFrame:
     """The alerts that were open at the end of a month, with `age`, whole months since they opened."""
-    end = _end(month)
-    rows = alerts[(alerts["opened_date"] <= end) & ~(alerts["closed_date"] <= end)]
+    end, rows = _end(month), alerts[_is_open(alerts, month)]
     opened = rows["opened_date"]
     return rows.assign(age=(end.year - opened.dt.year) * 12 + end.month - opened.dt.month)
+
+
+def _is_open(alerts: pd.DataFrame, month: date) -> pd.Series:
+    return (alerts["opened_date"] <= _end(month)) & ~(alerts["closed_date"] <= _end(month))
 
 
 def stages_and_teams(scores: pd.DataFrame, alerts: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
@@ -179,7 +182,7 @@ def alerts_by_month(alerts: pd.DataFrame, month: date) -> Finding:
     opened, closed = (alerts[name].dt.to_period("M").dt.to_timestamp() for name in ("opened_date", "closed_date"))
     table = [{"month": one, "into": int((opened == one).sum()), "out": int((closed == one).sum()),
               "left": int(((closed == one) & (alerts["closed_by"] == "ended")).sum()),
-              "open": len(open_alerts_at(alerts, one))} for one in months if (opened <= one).any()]
+              "open": int(_is_open(alerts, one).sum())} for one in months if (opened <= one).any()]
     if not table:
         return Finding.not_measured("alerts_by_month", "no alert has opened yet")
     year = table[-12:]

@@ -30,7 +30,8 @@ def health_bands(scores: pd.DataFrame, card: models.Scorecard, definitions: Defi
         return Finding.not_measured(name, f"no account has a score of the card {card.name} in {month:%Y-%m}")
     if few := under_floor(name, len(known), definitions, f"with a score in {month:%Y-%m}"):
         return few
-    shares = {band: rate_of(known["health_band"] == band, clusters(known), definitions) for band in card.bands}
+    cluster = clusters(known)
+    shares = {band: rate_of(known["health_band"] == band, cluster, definitions) for band in card.bands}
     table = [{"band": band, "accounts": int((known["health_band"] == band).sum()), "share": share.value,
               "lower": share.lower, "upper": share.upper,
               "arr": rows.loc[rows["health_band"] == band, "arr"].sum(min_count=1)} for band, share in shares.items()]
@@ -57,10 +58,10 @@ def health_by_month(scores: pd.DataFrame, card: models.Scorecard, definitions: D
     name, known = "health_in_a_year", scores[scores["health"].notna()]
     if known.empty:
         return Finding.not_measured(name, "no account has a score")
-    accounts = known.groupby("month")["account_id"].transform("size")
+    accounts = known["month"].value_counts()
     if few := under_floor(name, int(accounts.max()), definitions, "with a score in any month"):
         return few
-    known = known[accounts.map(definitions.claims.are_enough)]
+    known = known[known["month"].isin(accounts.index[accounts.map(definitions.claims.are_enough)])]
     shares = pd.crosstab(known["month"], known["health_band"], normalize="index")
     shares = shares.reindex(columns=card.bands, fill_value=0.0)
     mean = known.groupby("month")["health"].agg(["mean", "size"])

@@ -44,7 +44,7 @@ def clustered_error(influence: Any, cluster: Any) -> float:
 
 def interval(value: float, influence: Any, cluster: Any, link: Link = IDENTITY, floor: float = 0.0) -> Estimate:
     """The estimate with its clustered t interval; `floor` is the least standard error to believe."""
-    n, clusters = len(influence), int(pd.Series(np.asarray(cluster, dtype=object)).nunique())
+    n, clusters = len(influence), len(pd.factorize(np.asarray(cluster, dtype=object))[1])
     if clusters < 2:
         return Estimate(float(value), None, None, n, clusters)
     error = max(clustered_error(influence, cluster), floor)

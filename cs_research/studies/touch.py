@@ -72,8 +72,8 @@ def touch_kinds(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Defin
     name = "share_online"
     start = pd.Timestamp(month) - pd.DateOffset(months=11)
     columns = ["account_id", "month", "touch_points", "touch_points_online"]
-    rows = scores.merge(measures[columns], on=["account_id", "month"])
-    rows = rows[rows["month"].between(start, pd.Timestamp(month)) & rows["touch_points"].notna()]
+    rows = scores[scores["month"].between(start, pd.Timestamp(month))]
+    rows = rows.merge(measures[columns].dropna(subset="touch_points"), on=["account_id", "month"])
     now = of_month(rows, month)
     if now["touch_points"].sum() <= 0:
         return Finding.not_measured(name, f"the data hold no touches in {month:%Y-%m}")
@@ -97,8 +97,9 @@ def reactions(scores: pd.DataFrame, measures: pd.DataFrame, definitions: Definit
     (or in words why there is none), lower, upper, n.
     """
     plan, start = definitions.touch_points.reactions, pd.Timestamp(month) - pd.DateOffset(months=11)
-    rows = scores[["account_id", "month", "owner"]].merge(measures, on=["account_id", "month"])
-    rows = rows[rows["month"].between(start, pd.Timestamp(month))]
+    rows = scores.loc[scores["month"].between(start, pd.Timestamp(month)), ["account_id", "month", "owner"]]
+    sides = {name for reaction in plan.values() for name in (reaction.of, reaction.per)}
+    rows = rows.merge(measures[["account_id", "month", *sorted(sides)]], on=["account_id", "month"])
     now = {name: _reaction(of_month(rows, month), reaction, definitions) for name, reaction in plan.items()}
     told = "; ".join(f"{plan[name].about.en}: {words}" for name, (words, _) in now.items())
     first = next((estimate for _, estimate in now.values() if estimate.value is not None), stats.NOTHING)
@@ -183,11 +184,11 @@ def moves_into_a(scores: pd.DataFrame, history: pd.DataFrame, definitions: Defin
 
 def _moves(scores: pd.DataFrame) -> pd.DataFrame:
     """The rows in a corner, with that of the month before, whether they came into A or left it, and the net of it."""
-    rows = scores.assign(before=previous_quadrants(scores), cluster=clusters(scores))
+    rows = scores[["account_id", "month", "quadrant", "owner"]].assign(before=previous_quadrants(scores))
     rows = rows[rows["quadrant"].notna()]
     now, before = rows["quadrant"] == "A", rows["before"] == "A"
     rows = rows.assign(into=now & ~before & rows["before"].notna(), out=before & ~now)
-    return rows.assign(net=rows["into"].astype(int) - rows["out"])
+    return rows.assign(net=rows["into"].astype(int) - rows["out"], cluster=clusters(rows))
 
 
 def content_plan(scores: pd.DataFrame, definitions: Definitions, month: date) -> Finding:
