@@ -132,7 +132,8 @@ def _curve_of(evidence: Evidence, lives: pd.DataFrame, event: str) -> pd.DataFra
     days = lives[[event, "churned", "until"]].set_axis([1, 2, 0], axis=1)
     months = ((days.min(axis=1) - lives["entry"]).dt.days / MONTH_DAYS).round()
     least = evidence.definitions.claims.min_accounts
-    which = days.columns.to_numpy()[days.fillna(pd.Timestamp.max).to_numpy().argmin(axis=1)]
+    day = days.to_numpy()
+    which = days.columns.to_numpy()[np.where(np.isnat(day), np.datetime64("2262-01-01"), day).argmin(axis=1)]
     curve = cumulative_incidence(months, which, lives["cluster"], least)
     return curve.assign(estimate=[known_chance(e, evidence.definitions) for e in curve["estimate"]])
 
