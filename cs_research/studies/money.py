@@ -68,12 +68,12 @@ def opening_cohort(scores: pd.DataFrame, outcomes: pd.DataFrame, month: date, mo
     now, then = pd.Timestamp(month), pd.Timestamp(month) - pd.DateOffset(months=months)
     opening = scores.loc[scores["month"] == then, ["account_id", "arr", "owner"]].rename(columns={"arr": "opening"})
     closing = scores.loc[scores["month"] == now, ["account_id", "arr"]].rename(columns={"arr": "closing"})
-    both = opening.merge(closing, on="account_id", how="left", indicator=True)
+    both = opening.merge(closing, on="account_id", how="left")
     due = outcomes["due_date"].dt.to_period("M").dt.to_timestamp()
     ends = outcomes[(due > then) & (due <= now)]
     churned, unknown = (both["account_id"].isin(ends.loc[ends["outcome"] == name, "account_id"])
                         for name in ("churned", "unknown"))
-    both["is_here"] = (both.pop("_merge") == "both") & ~churned
+    both["is_here"] = both["account_id"].isin(closing["account_id"]) & ~churned
     both["closing"] = both["closing"].mask(~both["is_here"], 0.0)
     vanished = ~both["is_here"] & unknown
     words = () if months == YEAR else ("accounts under contract a month before", "over the month")
