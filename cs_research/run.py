@@ -67,10 +67,13 @@ class Run:
         Raises Refused, naming the nearest, when the run has no such table.
         """
         if name not in self._read:
-            if name not in self.tables:
-                raise self._unknown("table", name, self.tables)
-            self._read[name] = read_table(self.checked(f"tables/{name}.parquet"))
+            self._read[name] = read_table(self._file(name))
         return self._read[name].copy(deep=False)  # copy on write keeps the original
+
+    def _file(self, name: str) -> Path:
+        if name not in self.tables:
+            raise self._unknown("table", name, self.tables)
+        return self.checked(f"tables/{name}.parquet")
 
     def of_account(self, name: str, account_id: str) -> pd.DataFrame | None:
         """The rows of one account in an output or an input table, read alone; None where there is no such table."""
@@ -81,11 +84,15 @@ class Run:
 
     def of_card(self, name: str, card: models.Scorecard, month: date | None = None,
                 since: date | None = None) -> pd.DataFrame:
-        """The rows of an output table of one card in its current version, read alone; up to a month, from another."""
+        """The rows of one card, in its current version, in the tables scores, indicators or history, read alone: up to
+        a month and from another, where they are given.
+
+        >>> run.of_card("history", run.card(), run.month)                     # doctest: +SKIP
+        """
         where, given = "scorecard = $card AND version = $version", {"card": card.name, "version": card.version}
         for compared, when in (("<=", month), (">=", since)):
             where += f" AND month {compared} DATE '{when:%Y-%m-%d}'" if when else ""
-        return read_table(self.checked(f"tables/{name}.parquet"), where, **given)
+        return read_table(self._file(name), where, **given)
 
     def card(self, name: str = "") -> models.Scorecard:
         """A card by its name, without one the card that the data set leads with. Raises Refused, naming the nearest."""

@@ -2,12 +2,13 @@
 
 from datetime import date
 
+import duckdb
 import pandas as pd
 import pytest
 from canonical import DEFAULTS, panel, term
 
 from cs_research.bench.data import Size, write_canonical
-from cs_research.engine import Horizon, Panel, month_calendar, month_number
+from cs_research.engine import Horizon, Panel, as_frame, month_calendar, month_number
 from cs_research.errors import Refused
 from cs_research.tables import build_tables
 
@@ -394,3 +395,12 @@ def test_beyond_its_memory_the_panel_goes_on_on_the_disk_or_says_that_it_cannot(
     with pytest.raises(Refused, match="2MB is too little"):
         build_tables(tmp_path / "canonical", DEFAULTS, seen, tmp_path / "tables", memory_limit="2MB")
     assert [path.name for path in tmp_path.iterdir()] == ["canonical"]
+
+
+def test_a_column_is_of_one_kind_whatever_it_lacks():
+    rows = duckdb.sql("""SELECT * FROM (VALUES (1, TRUE, DATE '2026-10-31', 1.5::DECIMAL(18, 4), 'a', NULL::VARCHAR),
+                         (NULL, NULL, NULL, NULL, NULL, NULL)) AS t(number, truth, day, money, word, nothing)""")
+    kinds = {"day": "datetime64[us]", "money": "float64", "word": "str", "nothing": "str"}
+    assert as_frame(rows).dtypes.astype(str).to_dict() == {"number": "Int64", "truth": "boolean", **kinds}
+    assert as_frame(rows.limit(1)).dtypes.astype(str).to_dict() == {"number": "int32", "truth": "bool", **kinds}
+    assert as_frame(rows)["day"][0] == pd.Timestamp("2026-10-31") and as_frame(rows)["money"][0] == 1.5

@@ -74,7 +74,7 @@ def test_a_question_is_recorded_by_one_notebook():
 def test_every_notebook_follows_its_month(notebook):
     sources = " ".join(cell.source for cell in code_cells(notebook))
     assert "month = pd.Timestamp(month or run.month)" in sources
-    assert "Evidence.from_run(run, scorecard)" not in sources and "of_card(run.scores, card)" not in sources
+    assert "Evidence.from_run(run, scorecard)" not in sources and 'run.of_card("scores", card)' not in sources
 
 
 def test_prose_holds_no_figure_typed_by_hand(notebook):

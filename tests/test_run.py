@@ -9,6 +9,7 @@ import pytest
 
 import cs_research
 from cs_research import open_run, runs
+from cs_research.definitions.models import Scorecard
 from cs_research.errors import NotebookFailed, Refused
 from cs_research.finding import Finding
 from cs_research.tables import write_table
@@ -61,6 +62,18 @@ def test_an_unknown_table_names_the_nearest(reports):
     with pytest.raises(AttributeError, match="no table 'score': did you mean 'scores'"):
         open_run(reports).score  # noqa: B018
     assert not hasattr(open_run(reports), "retention")
+
+
+def test_the_rows_of_a_card_are_read_alone_from_a_month_up_to_another(reports):
+    months, folder = pd.date_range("2026-07-01", periods=4, freq="MS"), reports / "2026-10" / "tables"
+    rows = pd.MultiIndex.from_product([["a"], months, ["dear", "usage"], ["1", "2"]],
+                                      names=["account_id", "month", "scorecard", "version"]).to_frame(index=False)
+    write_table(rows.assign(health=range(len(rows))), folder / "history.parquet")
+    run, card = open_run(reports), Scorecard.model_construct(name="dear", version="2")
+    assert run.of_card("history", card)["health"].tolist() == [1, 5, 9, 13]
+    assert run.of_card("history", card, months[2], months[1])["health"].tolist() == [5, 9]
+    with pytest.raises(Refused, match="no table 'histories': did you mean 'history'"):
+        run.of_card("histories", card)
 
 
 @pytest.mark.parametrize("place", ["2026-11", "nowhere/2026-11"])
