@@ -70,14 +70,17 @@ def small_run(folder: Path, **replace: object) -> SimpleNamespace:
                     {"unit": "points", "tolerance": .05, "reason": "as claimed"}),
             Finding.not_measured("established_rarely_churns", "no account is that old", "cannot_tell"))})
     vars(run).update(replace)
-    run.of_card = lambda name, card, month, since=None: up_to(getattr(run, name), card, month, since)
+    return by_card(run)
+
+
+def by_card(run: SimpleNamespace) -> SimpleNamespace:
+    """The run with `of_card`, as an opened one has it."""
+    def rows(name: str, card: Scorecard, month: date | None = None, since: date | None = None) -> pd.DataFrame:
+        found = of_card(getattr(run, name), card, month)
+        return found[found["month"] >= pd.Timestamp(since)] if since else found
+
+    run.of_card = rows
     return run
-
-
-def up_to(table: pd.DataFrame, card: Scorecard, month: date, since: date | None) -> pd.DataFrame:
-    """The rows of a card as an opened run gives them: up to a month, from another where one is named."""
-    rows = of_card(table, card, month)
-    return rows[rows["month"] >= pd.Timestamp(since)] if since else rows
 
 
 def score_rows(accounts: dict = ACCOUNTS) -> pd.DataFrame:

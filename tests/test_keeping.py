@@ -172,7 +172,7 @@ def test_months_at_once_and_one_by_one_in_any_order_are_the_same_bytes(tmp_path,
     request = ask(tmp_path, "one")
     told: list[str] = []
     last = run_month(replace(request, first="2025-11", jobs=2, lang="ja", progress=lambda text, _: told.append(text)))
-    assert "2025-11: 1 of 2 months made" in told, "the bar tells how far it is"
+    assert "2025-12: 1 of 2 months made" in told, "the bar tells how far it is"
     assert last == request.out / MONTH / "index.html"
     months = ["2025-11", "2025-12"]
     lines = [line for line in log_of(request.out) if line["step"] == "ingest"]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from small_run import by_card
 
 from cs_research.definitions import load_definitions
 from cs_research.finding import Estimate
@@ -799,8 +800,7 @@ def test_the_evidence_of_an_earlier_month_ends_there():
                           history=pd.DataFrame([score("a", m, 20.0) for m in ("2026-08-01", "2026-09-01")]))
     run.history_indicators = run.account_facts = run.history
     run.measures = run.history.assign(is_history=True)
-    run.of_card = lambda name, card, month: evidence.up_to(getattr(run, name), month)
-    whole, earlier = Evidence.from_run(run), Evidence.from_run(run, month=day("2026-08-01"))
+    whole, earlier = Evidence.from_run(by_card(run)), Evidence.from_run(run, month=day("2026-08-01"))
     assert (len(whole.history), whole.as_of) == (2, AS_OF)
     assert (len(earlier.history), len(earlier.measures), earlier.as_of) == (1, 1, date(2026, 8, 31))
 
