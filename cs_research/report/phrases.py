@@ -15,6 +15,7 @@ import yaml
 from markupsafe import Markup, escape
 
 from cs_research.definitions.models import Text
+from cs_research.definitions.strict_yaml import FAST
 from cs_research.numbers import count
 
 LANGUAGES = {"en": "English", "ja": "日本語"}  # each by its own name
@@ -39,7 +40,7 @@ def language() -> str:
 @cache
 def _phrases(language: str) -> dict:
     path = Path(__file__).parent / f"phrases_{language}.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=FAST)
 
 
 def phrases() -> dict:
