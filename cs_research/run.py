@@ -23,7 +23,7 @@ from cs_research.errors import NotebookFailed, Refused
 from cs_research.finding import VERDICTS, Finding
 from cs_research.movement import two_months
 from cs_research.runs import MANIFEST, published_months, sha256, write_json
-from cs_research.tables import read_table
+from cs_research.tables import KEYS, read_table
 
 _NOTEBOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -67,13 +67,10 @@ class Run:
         Raises Refused, naming the nearest, when the run has no such table.
         """
         if name not in self._read:
-            self._read[name] = read_table(self._file(name))
+            if name not in self.tables:
+                raise self._unknown("table", name, self.tables)
+            self._read[name] = read_table(self.checked(f"tables/{name}.parquet"))
         return self._read[name].copy(deep=False)  # copy on write keeps the original
-
-    def _file(self, name: str) -> Path:
-        if name not in self.tables:
-            raise self._unknown("table", name, self.tables)
-        return self.checked(f"tables/{name}.parquet")
 
     def of_account(self, name: str, account_id: str) -> pd.DataFrame | None:
         """The rows of one account in an output or an input table, read alone; None where there is no such table."""
@@ -84,15 +81,18 @@ class Run:
 
     def of_card(self, name: str, card: models.Scorecard, month: date | None = None,
                 since: date | None = None) -> pd.DataFrame:
-        """The rows of one card, in its current version, in the tables scores, indicators or history, read alone: up to
-        a month and from another, where they are given.
+        """The rows of one card, in its current version, of scores, indicators, history or history_indicators, read
+        alone: up to a month and from another, where they are given. Raises Refused for other tables.
 
         >>> run.of_card("history", run.card(), run.month)                     # doctest: +SKIP
         """
+        of_cards = [table for table in self.tables if "scorecard" in KEYS.get(table, ())]
+        if name not in of_cards:
+            raise self._unknown("table of cards", name, of_cards)
         where, given = "scorecard = $card AND version = $version", {"card": card.name, "version": card.version}
         for compared, when in (("<=", month), (">=", since)):
             where += f" AND month {compared} DATE '{when:%Y-%m-%d}'" if when else ""
-        return read_table(self._file(name), where, **given)
+        return read_table(self.checked(f"tables/{name}.parquet"), where, **given)
 
     def card(self, name: str = "") -> models.Scorecard:
         """A card by its name, without one the card that the data set leads with. Raises Refused, naming the nearest."""

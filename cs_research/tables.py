@@ -1,4 +1,5 @@
-"""Builds the output tables of a run from the canonical tables: panel, scores, history, outcomes, retention.
+"""Builds the output tables of a run from the canonical tables, writes them and reads them: panel, scores, history,
+outcomes, retention.
 
 This layer decides what is written and under which key; how it is computed stands in sql/, scores and history.
 """
@@ -50,7 +51,7 @@ def build_tables(canonical: Path, definitions: Definitions, seen: Horizon, out: 
         with ThreadPoolExecutor(1) as writer:  # DuckDB writes a table while pandas scores the next
             rows = {name: writer.submit(write_table, frame, out / f"{name}.parquet")
                     for name, frame in _built(panel, definitions, seen, leading)}
-    return {name: written.result() for name, written in rows.items()}
+        return {name: written.result() for name, written in rows.items()}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from cs_research.bench import Size, measure
 from cs_research.bench.ingest import RATIOS, TASKS
 from cs_research.bench.page import write_page
 from cs_research.bench.panel import differences
+from cs_research.bench.timing import ratio
 
 
 def test_every_task_of_ingest_is_timed_and_every_ratio_given():
@@ -88,3 +89,9 @@ def test_a_difference_beyond_rounding_is_found(column, value, apart):
 def test_of_fewer_accounts_only_those_are_compared_and_a_row_that_is_missing_is_told():
     assert set(differences(OURS, THEIRS.head(1)).values()) == {0}
     assert set(differences(OURS.head(1), THEIRS).values()) == {float("inf")}
+
+
+def test_ratios_are_within_the_rounds_and_of_a_task_that_ran_once_to_the_others_median():
+    runs = {name: [{"seconds": second} for second in seconds] for name, seconds in {
+        "once": [60.0], "panel": [5.0, 6.0, 9.0], "bare": [1.0, 2.0, 2.0]}.items()}
+    assert ratio(runs, "once", "panel") == 10.0 and ratio(runs, "panel", "bare") == 4.5

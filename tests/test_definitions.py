@@ -53,6 +53,8 @@ def test_a_wrong_card_is_refused_with_its_line_and_key(tmp_path, found, wrong, l
     ("kind: scorecrd", "key 'kind': expected one of alerts, claims"),
     ("- 1", "key 'kind'"),
     ("kind: [", "card.yml:1"),
+    ("kind: " + "[" * 9999, "card.yml:1: nested more than 50 deep"),
+    ("a: @b", "found character '@' that cannot start any token"),
     (b"kind: \x83\x65", "card.yml:1: expected UTF-8 text"),
 ])
 def test_yaml_that_could_mean_something_else_is_refused(tmp_path, text, sentence):

@@ -72,7 +72,7 @@ def test_the_rows_of_a_card_are_read_alone_from_a_month_up_to_another(reports):
     run, card = open_run(reports), Scorecard.model_construct(name="dear", version="2")
     assert run.of_card("history", card)["health"].tolist() == [1, 5, 9, 13]
     assert run.of_card("history", card, months[2], months[1])["health"].tolist() == [5, 9]
-    with pytest.raises(Refused, match="no table 'histories': did you mean 'history'"):
+    with pytest.raises(Refused, match="no table of cards 'histories': did you mean 'history'"):
         run.of_card("histories", card)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -126,3 +127,13 @@ def test_the_tables_of_the_first_page_are_whole(tmp_path):
     assert not [cell for rows in book.values() for row in rows for cell in row if cell.data_type == "f"]
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'href="exports/index.xlsx"' in page and page.count(".csv") == 5
+
+
+def test_what_excel_cannot_hold_stands_there_in_words_and_a_disk_that_refuses_is_told(tmp_path):
+    frame = pd.DataFrame({"rate": [1.5, float("inf")], "list": [[1, 2], None], "truth": [np.True_, np.False_]},
+                         dtype=object)
+    sheet = openpyxl.load_workbook(cs.write_excel(tmp_path / "a.xlsx", a=frame))["a"]
+    assert [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)] == [
+        [1.5, "[1, 2]", True], ["inf", None, False]]
+    with pytest.raises(FileNotFoundError):
+        cs.write_excel(tmp_path / "nowhere" / "a.xlsx", a=frame)

@@ -14,6 +14,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from cs_research.report.notebooks import begin_worker
+
 Task = Callable[[Path], Any]
 Runs = dict[str, list[dict[str, float]]]
 
@@ -23,7 +25,7 @@ def run_tasks(tasks: Mapping[str, Task], folder: Path, repeat: int, tell: Callab
     runs: Runs = {name: [] for name in tasks}
     for _ in range(repeat):
         for name, task in tasks.items():
-            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            with ProcessPoolExecutor(1, get_context("spawn"), begin_worker) as process:
                 found = process.submit(timed, task, folder, folder / f"{name}.parquet").result()
             tell(f"{name}: {found['seconds']:.1f} s, {found['cpu']:.1f} s of processors, {found['mb']:,.0f} MB")
             runs[name].append(found)
@@ -63,8 +65,11 @@ def typical(runs: Runs) -> dict[str, dict[str, float]]:
 
 
 def ratio(runs: Runs, one: str, other: str, of: str = "seconds") -> float:
-    """The median over the rounds of what one task took to what the other took in the same round, or in its only run."""
-    return round(median(a[of] / b[of] for a, b in zip(runs[one], runs[other], strict=False)), 3)
+    """The median over the rounds of what one task took to what the other took in the same round; of a task that ran
+    once, what it took to the other's median."""
+    if len(runs[one]) != len(runs[other]):
+        return round(median(run[of] for run in runs[one]) / median(run[of] for run in runs[other]), 3)
+    return round(median(a[of] / b[of] for a, b in zip(runs[one], runs[other], strict=True)), 3)
 
 
 def ratios(runs: Runs, of: Mapping[str, tuple[str, str, float | None]]) -> dict[str, dict[str, float | None]]:

@@ -22,7 +22,7 @@ _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+|[-+]?(0|[1-9][0-9]*)\.[0-9
 _WORDS = {"true": True, "false": False, "null": None, "": None}
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RESOLVER = yaml.resolver.Resolver()
-MAX_BYTES = 1_000_000
+MAX_BYTES, DEEPEST = 1_000_000, 50
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where it is there
 
 
@@ -102,7 +102,11 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
 
 def _composed(text: str, path: Path, loader: type) -> yaml.Node | None:
     """The nodes of a text without aliases, anchors and tags, which are refused."""
+    depth = 0
     for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise refusal(path, event.start_mark.line + 1, f"nested more than {DEEPEST} deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise refusal(path, event.start_mark.line + 1, "anchors and aliases are not allowed")
         if getattr(event, "tag", None):

@@ -81,7 +81,7 @@ def draw_indicators(finding: Finding, card: models.Scorecard) -> Chart:
 
 def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) -> Chart:
     """The accounts of the month by touch and health, the darker a spot the more of them; words in the corners, lines
-    at the cuts, which no spot lies across."""
+    at the cuts; no spot lies across those of all."""
     import seaborn
 
     plan, title = definitions.quadrants, "Health and touch of every account"
@@ -91,9 +91,10 @@ def draw_quadrants(scores: pd.DataFrame, definitions: Definitions, month: date) 
     counts = rows["quadrant"].value_counts()
     words = "; ".join(f"{text.en}: {count(int(counts.get(letter, 0)))}" for letter, text in plan.names.items())
     widest = max(2 * plan.touch_cut, float(rows["touch_score"].quantile(0.98)) * 1.05)
-    high = max(rows["health"].max() - rows["health"].min(), 1.0)
-    spots = pd.DataFrame({"touch": _middle(rows["touch_score"].clip(upper=widest), plan.touch_cut, widest / SPOTS[0]),
-                          "health": _middle(rows["health"], plan.health_cut, high / SPOTS[1])}).value_counts()
+    across, up = widest / SPOTS[0], max(rows["health"].max() - rows["health"].min(), 1.0) / SPOTS[1]
+    touch = rows["touch_score"].clip(upper=widest - across)  # the spots of the busiest lie within the picture
+    spots = pd.DataFrame({"touch": _middle(touch, plan.touch_cut, across),
+                          "health": _middle(rows["health"], plan.health_cut, up)}).value_counts()
     full = max(int(spots.quantile(0.95)), 1)
     with drawing("quadrants", title, words, 460, bottom=78) as (axes, chart):
         seaborn.scatterplot(spots.index.to_frame(index=False), x="touch", y="health", ax=axes, s=100, marker="h",

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import re
+import sys
 import tempfile
 import threading
 import time
@@ -159,6 +160,9 @@ def begin_worker() -> None:
     """Let this process end with its parent, for a worker whose run was killed would wait for ever; its own workers
     and kernels end by themselves when it does.
     """
+    # jsonschema imports this at a cost of three seconds, for a format that no notebook uses.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
     def wait() -> None:
         multiprocessing.parent_process().join()
         os._exit(1)

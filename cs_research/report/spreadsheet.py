@@ -4,16 +4,20 @@ Numbers stay numbers and dates dates; the same tables give the same bytes.
 """
 
 import csv
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
 
 from cs_research.display import Table, kind
 from cs_research.errors import Refused
@@ -109,7 +113,7 @@ def write_workbook(path: Path, tables: Mapping[str, Table]) -> Path:
     """Write an Excel file with a sheet for each table; text is text also after a reader has edited its cell."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True,
                "default_date_format": "yyyy-mm-dd hh:mm"}
-    with Workbook(path, options) as book:
+    with _told_of_disk(), Workbook(path, options) as book:
         book.set_properties({"created": datetime(2000, 1, 1)})  # no clock: the same tables, the same bytes
         bold, looks = book.add_format({"bold": True}), {}
         for name, table in zip(_sheet_names(tables), tables.values(), strict=True):
@@ -118,13 +122,31 @@ def write_workbook(path: Path, tables: Mapping[str, Table]) -> Path:
             for column, held in enumerate(kind(name, table.rows) for name in table.heads):
                 look = looks[held] = looks.get(held) or book.add_format({"num_format": _LOOKS[held]})
                 sheet.set_column(column, column, None, look)
-                values = [None if value is pd.NA or value != value else value for value in frame.iloc[:, column]]
+                values = [*map(_cell, frame.iloc[:, column])]
                 is_moment = held == "text" and any(isinstance(value, date) for value in values)
                 sheet.write_column(1, column, values, None if is_moment else look)
             sheet.freeze_panes(1, 0)
             sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
             sheet.autofit(480)
     return path
+
+
+def _cell(value: Any) -> Any:
+    """A value as Excel can hold it: nothing where it is missing, words for what is no number, date or truth."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or value is pd.NA or value != value:
+        return None
+    is_plain = isinstance(value, str | int | float | date) and value not in (math.inf, -math.inf)
+    return value if is_plain else str(value)
+
+
+@contextmanager
+def _told_of_disk() -> Iterator[None]:
+    """What the disk refused is told as such, not in the words of the writer."""
+    try:
+        yield
+    except FileCreateError as error:
+        raise error.args[0] from None
 
 
 def _sheet_names(tables: Mapping[str, Table]) -> list[str]:

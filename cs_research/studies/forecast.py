@@ -149,6 +149,7 @@ def due_ahead(history: pd.DataFrame, outcomes: pd.DataFrame, month: pd.Timestamp
 
 def terms_ahead(now: pd.DataFrame, month: pd.Timestamp, months: int) -> pd.DataFrame:
     """As `due_ahead`, of accounts with a due_date, its term_start, an owner, a health_band and an amount."""
+    now = now.reset_index(drop=True)
     term = ((now["due_date"] - now["term_start"]).dt.days / MONTH_DAYS).round().clip(lower=1).astype(int)
     first = (now["due_date"].dt.year - month.year) * 12 + now["due_date"].dt.month - month.month
     times = ((months - first) // term + 1).clip(lower=0)
