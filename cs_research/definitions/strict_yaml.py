@@ -23,7 +23,7 @@ _WORDS = {"true": True, "false": False, "null": None, "": None}
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RESOLVER = yaml.resolver.Resolver()
 MAX_BYTES, DEEPEST = 1_000_000, 50
-FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where it is there
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where it is there
 
 
 def load(path: Path, model: type[Model]) -> Model:
@@ -85,7 +85,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
     try:
         text = raw.decode("utf-8-sig")
         try:
-            node = _composed(text, path, FAST)
+            node = _composed(text, path, _FAST)
         except yaml.YAMLError:  # which the other tells more exactly
             node = _composed(text, path, yaml.SafeLoader)
     except UnicodeDecodeError as error:

@@ -11,11 +11,10 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-import yaml
 from markupsafe import Markup, escape
 
 from cs_research.definitions.models import Text
-from cs_research.definitions.strict_yaml import FAST
+from cs_research.definitions.strict_yaml import read_yaml
 from cs_research.numbers import count
 
 LANGUAGES = {"en": "English", "ja": "日本語"}  # each by its own name
@@ -40,7 +39,7 @@ def language() -> str:
 @cache
 def _phrases(language: str) -> dict:
     path = Path(__file__).parent / f"phrases_{language}.yml"
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=FAST)
+    return read_yaml(path)[0]
 
 
 def phrases() -> dict:
