@@ -22,7 +22,7 @@ FAIR = ("claims", "null", "null 50", "overlap", "wrong_card")  # no trait that t
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    return recover(6, (500, 2000), FAIR, seed=11)
+    return recover(8, (500, 2000), FAIR, seed=11)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def covered(rows: pd.DataFrame) -> float:
 
 
 def test_the_ratio_of_onboarding_comes_back_in_every_world(rows, cells):
-    """60 intervals: of 95 % each, fewer than 52 hold the truth once in 350 such tests."""
-    assert covered(rows[rows["quantity"] == "onboarding ratio"]) >= 52 / 60
+    """80 intervals: of 95 % each, fewer than 70 hold the truth once in 470 such tests."""
+    assert covered(rows[rows["quantity"] == "onboarding ratio"]) >= 70 / 80
     ratio = cells[cells["quantity"] == "onboarding ratio"]
     assert (ratio["bias"].abs() <= 0.03 + 3 * ratio["bias_error"]).all()
     true = ratio.set_index("world")["truth"]
@@ -50,17 +50,17 @@ def test_rates_by_colour_hold_what_is_true_with_managers_that_differ(rows):
 
 
 def test_where_nothing_matters_nothing_is_supported(rows):
-    """At most 5 % are wanted: 22 of 252 come by chance once in 120 tests, 7 of the 36 of one claim once in 550."""
+    """At most 5 % are wanted: 27 of 336 come by chance once in 100 tests, 8 of the 48 of one claim once in 400."""
     null = rows[rows["quantity"].str.startswith(CLAIM) & rows["world"].isin(page.NULL)]
-    assert (null["verdict"] == "supported").groupby(null["quantity"]).sum().max() <= 6
-    assert len(null) == 252 and (null["verdict"] == "supported").sum() <= 21
+    assert (null["verdict"] == "supported").groupby(null["quantity"]).sum().max() <= 7
+    assert len(null) == 336 and (null["verdict"] == "supported").sum() <= 27
     held = rows[(rows["world"] == "claims") & (rows["quantity"] == CLAIM + "onboarding_doubles_health")]
     assert (held["verdict"] == "supported").mean() >= 0.5, "and where it does matter, it is"
 
 
 def test_curves_areas_touch_and_forecasts_hold_what_is_true(rows):
     others = rows[~rows["quantity"].str.startswith(("onboarding", "p_", CLAIM))]
-    told = {name: covered(part) for name, part in others.groupby("quantity") if part["truth"].notna().sum() >= 30}
+    told = {name: covered(part) for name, part in others.groupby("quantity") if part["truth"].notna().sum() >= 40}
     assert {"auc_churned", "churned_by_24", "renewal_rate_by_mrr", "ARR kept in a year, forecast"} <= set(told)
     assert {name: share for name, share in told.items() if share < 0.8} == {}
 
@@ -68,7 +68,7 @@ def test_curves_areas_touch_and_forecasts_hold_what_is_true(rows):
 def test_calibrated_points_are_adopted_where_the_card_is_wrong_and_harm_nobody(rows):
     gain = rows[rows["quantity"] == GAIN].set_index(["world", "accounts"])
     adopted = gain["verdict"] == "adopt"
-    assert adopted.loc["wrong_card", 2000].sum() >= 4
+    assert adopted.loc["wrong_card", 2000].sum() >= 6
     assert gain.loc[adopted, "estimate"].min() > -0.005
     assert adopted.drop("wrong_card").mean() <= 0.1
 
